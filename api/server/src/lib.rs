@@ -1,0 +1,1 @@
+//! What the `statewright` program is made of.

@@ -1,0 +1,3 @@
+//! The `statewright` program.
+
+fn main() {}

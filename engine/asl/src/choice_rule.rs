@@ -1,0 +1,1 @@
+//! The conditions of a Choice: 39 comparisons, and `And`, `Or`, `Not`.

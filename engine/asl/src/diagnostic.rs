@@ -1,0 +1,1 @@
+//! One thing wrong with a definition, with its place.

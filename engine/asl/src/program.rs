@@ -1,0 +1,265 @@
+//! What the machine runs: a compiled definition. Only `compile` makes one, so nothing that
+//! runs a program asks whether a target exists or an expression parses.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::choice_rule::Condition;
+use crate::path::{Path, ReferencePath};
+use crate::payload::Payload;
+use crate::template::Template;
+
+/// A compiled definition.
+#[derive(Debug)]
+pub struct Program {
+    pub(crate) states: Box<[State]>,
+    pub(crate) by_name: HashMap<Arc<str>, StateId>,
+    pub(crate) start: StateId,
+    pub(crate) timeout_seconds: Option<u64>,
+}
+
+impl Program {
+    /// Where an execution begins.
+    pub fn start(&self) -> StateId {
+        self.start
+    }
+
+    /// A state of this program.
+    pub fn state(&self, id: StateId) -> &State {
+        &self.states[id.0 as usize]
+    }
+
+    /// The state with this name; names are unique in the whole machine, nested states included.
+    pub fn find(&self, name: &str) -> Option<StateId> {
+        self.by_name.get(name).copied()
+    }
+
+    /// `TimeoutSeconds` of the whole execution.
+    pub fn timeout_seconds(&self) -> Option<u64> {
+        self.timeout_seconds
+    }
+
+    /// All states, nested ones included.
+    pub fn states(&self) -> impl Iterator<Item = &State> {
+        self.states.iter()
+    }
+}
+
+/// A state of one program. Only `compile` makes one, so it always points somewhere.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
+pub struct StateId(pub(crate) u32);
+
+/// One state, nested ones included: all states of a machine lie in one table.
+#[derive(Debug)]
+pub struct State {
+    pub name: Arc<str>,
+    pub kind: StateKind,
+}
+
+/// The eight state types.
+#[derive(Debug)]
+pub enum StateKind {
+    Pass(Pass),
+    Task(Task),
+    Choice(Choice),
+    Wait(Wait),
+    Succeed(Succeed),
+    Fail(Fail),
+    Parallel(Parallel),
+    Map(Map),
+}
+
+/// Where control goes after a state.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Next {
+    State(StateId),
+    End,
+}
+
+/// `InputPath` and `OutputPath`: which part of the data goes on.
+#[derive(Debug)]
+pub enum Filter {
+    /// `$`, the default.
+    Whole,
+    /// `null`: an empty object.
+    Empty,
+    Path(Path),
+}
+
+/// `ResultPath`: where the result goes in the state's raw input.
+#[derive(Debug)]
+pub enum ResultPath {
+    /// `$`, the default: the result replaces the input.
+    Replace,
+    /// `null`: the result is dropped.
+    Discard,
+    At(ReferencePath),
+}
+
+/// A number of seconds that is written down or looked up in the input.
+#[derive(Debug)]
+pub enum Seconds {
+    Fixed(u64),
+    Path(Path),
+}
+
+/// A text that is written down or looked up (`Error`/`ErrorPath`, `Cause`/`CausePath`).
+#[derive(Debug)]
+pub enum Text {
+    Fixed(Box<str>),
+    Path(Path),
+}
+
+#[derive(Debug)]
+pub struct Pass {
+    pub input_path: Filter,
+    pub parameters: Option<Template>,
+    pub result: Option<Payload>,
+    pub result_path: ResultPath,
+    pub output_path: Filter,
+    pub next: Next,
+}
+
+#[derive(Debug)]
+pub struct Task {
+    pub resource: Resource,
+    pub input_path: Filter,
+    pub parameters: Option<Template>,
+    pub result_selector: Option<Template>,
+    pub result_path: ResultPath,
+    pub output_path: Filter,
+    /// Absent: AWS's 99,999,999 seconds, which is no limit.
+    pub timeout: Option<Seconds>,
+    pub heartbeat: Option<Seconds>,
+    pub retry: Box<[Retrier]>,
+    pub catch: Box<[Catcher]>,
+    pub next: Next,
+}
+
+/// What a Task's `Resource` names.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Resource {
+    /// `arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER]`: the result is the function's
+    /// answer; events are `LambdaFunction…`.
+    LambdaFunction { arn: Arc<str>, name: Arc<str>, qualifier: Option<Arc<str>> },
+    /// `arn:aws:states:::lambda:invoke`: the result is the answer of Lambda's Invoke API.
+    LambdaInvoke { arn: Arc<str> },
+    /// `http://…` or `https://…`: the effective input is posted there.
+    Url(Arc<str>),
+    /// An integration that AWS has and this engine does not perform: the definition is valid,
+    /// the task fails with an error that says so. `service` and `api` as the ARN names them.
+    Unserved { arn: Arc<str>, service: Arc<str>, api: Arc<str> },
+}
+
+#[derive(Debug)]
+pub struct Choice {
+    pub input_path: Filter,
+    pub rules: Box<[ChoiceRule]>,
+    pub default: Option<StateId>,
+    pub output_path: Filter,
+}
+
+#[derive(Debug)]
+pub struct ChoiceRule {
+    pub condition: Condition,
+    pub next: StateId,
+}
+
+#[derive(Debug)]
+pub struct Wait {
+    pub input_path: Filter,
+    pub until: Until,
+    pub output_path: Filter,
+    pub next: Next,
+}
+
+/// The four forms of Wait.
+#[derive(Debug)]
+pub enum Until {
+    Seconds(u64),
+    SecondsPath(Path),
+    /// Milliseconds since 1970, whole seconds as on AWS.
+    Timestamp(i64),
+    TimestampPath(Path),
+}
+
+#[derive(Debug)]
+pub struct Succeed {
+    pub input_path: Filter,
+    pub output_path: Filter,
+}
+
+#[derive(Debug)]
+pub struct Fail {
+    pub error: Option<Text>,
+    pub cause: Option<Text>,
+}
+
+#[derive(Debug)]
+pub struct Parallel {
+    pub input_path: Filter,
+    pub parameters: Option<Template>,
+    pub branches: Box<[StateId]>,
+    pub result_selector: Option<Template>,
+    pub result_path: ResultPath,
+    pub output_path: Filter,
+    pub retry: Box<[Retrier]>,
+    pub catch: Box<[Catcher]>,
+    pub next: Next,
+}
+
+#[derive(Debug)]
+pub struct Map {
+    pub input_path: Filter,
+    /// `$` by default.
+    pub items_path: Path,
+    /// `ItemSelector`, or its older name `Parameters`.
+    pub item_selector: Option<Template>,
+    pub max_concurrency: MaxConcurrency,
+    /// First state of the `ItemProcessor`, or of the older `Iterator`.
+    pub processor: StateId,
+    pub result_selector: Option<Template>,
+    pub result_path: ResultPath,
+    pub output_path: Filter,
+    pub retry: Box<[Retrier]>,
+    pub catch: Box<[Catcher]>,
+    pub next: Next,
+}
+
+/// How many iterations may run at once; 0 means as many as the limits allow.
+#[derive(Debug)]
+pub enum MaxConcurrency {
+    Fixed(u64),
+    Path(Path),
+}
+
+/// One entry of `Retry`.
+#[derive(Clone, Debug)]
+pub struct Retrier {
+    pub error_equals: Box<[Box<str>]>,
+    /// Default 1.
+    pub interval_seconds: u64,
+    /// Default 3; 0 means never.
+    pub max_attempts: u64,
+    /// Default 2.0.
+    pub backoff_rate: f64,
+    pub max_delay_seconds: Option<u64>,
+    pub jitter: Jitter,
+}
+
+/// `JitterStrategy`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Jitter {
+    /// The computed delay, as it is.
+    None,
+    /// Uniform between zero and the computed delay.
+    Full,
+}
+
+/// One entry of `Catch`.
+#[derive(Debug)]
+pub struct Catcher {
+    pub error_equals: Box<[Box<str>]>,
+    pub result_path: ResultPath,
+    pub next: StateId,
+}

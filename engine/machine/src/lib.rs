@@ -1,0 +1,1 @@
+//! The interpreter: one stimulus in, one turn out. To be written.
