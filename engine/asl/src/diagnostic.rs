@@ -1,1 +1,174 @@
 //! One thing wrong with a definition, with its place.
+
+use std::cell::RefCell;
+use std::fmt::{self, Display};
+
+/// No more diagnostics than this are kept; whoever has made a thousand mistakes reads no further.
+pub const MAX_DIAGNOSTICS: usize = 1_000;
+
+/// One thing wrong with a definition.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Diagnostic {
+    /// Whether the definition is refused because of it.
+    pub severity: Severity,
+    /// What kind of mistake it is, in AWS's words.
+    pub code: Code,
+    /// AWS's text where AWS has one.
+    pub message: String,
+    /// Where, as AWS writes it: `/States/Pay/Retry[0]/MaxAttempts`, `/` for the whole definition.
+    /// Absent where AWS gives none.
+    pub location: Option<String>,
+}
+
+impl Display for Diagnostic {
+    /// As `CreateStateMachine` lists it: `CODE: message at location`, with `null` where AWS
+    /// prints that.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let location = self.location.as_deref().unwrap_or("null");
+        write!(f, "{}: {} at {location}", self.code.as_str(), self.message)
+    }
+}
+
+/// The message of AWS's `InvalidDefinition` error for these diagnostics.
+pub fn invalid_definition(diagnostics: &[Diagnostic]) -> String {
+    let list: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
+    format!("Invalid State Machine Definition: '{}'", list.join(", "))
+}
+
+/// Whether a definition with this mistake is refused.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Severity {
+    /// It is.
+    Error,
+    /// It is not.
+    Warning,
+}
+
+impl Severity {
+    /// As AWS spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "ERROR",
+            Self::Warning => "WARNING",
+        }
+    }
+}
+
+/// Kinds of mistakes. The names are AWS's, except [`Code::UnsupportedFeature`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Code {
+    /// The text is not JSON.
+    InvalidJsonDescription,
+    /// The text is empty.
+    MissingDescription,
+    /// A field is missing, unknown, of the wrong type or out of its range.
+    SchemaValidationFailed,
+    /// No state of the machine ends it.
+    MissingEndState,
+    /// Two states have one name.
+    DuplicateStateName,
+    /// A state's name is too long or empty.
+    InvalidStateName,
+    /// Two distributed Maps have one label.
+    DuplicateLabelName,
+    /// A label is too long or contains what a label may not.
+    InvalidLabelName,
+    /// A transition leads nowhere, or none leads to a state.
+    MissingTransitionTarget,
+    /// The text is nested deeper than is read.
+    TooDeeplyNested,
+    /// A payload template's field holds a path and lacks the `.$` that makes it one.
+    NoDollar,
+    /// A field holds a path and its name does not end in `Path`.
+    NoPath,
+    /// A path in the `Result` of a Pass, where nothing is evaluated.
+    PassResultIsStatic,
+    /// The language has it, this engine does not run it yet. Never among the findings of
+    /// [`crate::check`].
+    UnsupportedFeature,
+}
+
+impl Code {
+    /// As AWS spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidJsonDescription => "INVALID_JSON_DESCRIPTION",
+            Self::MissingDescription => "MISSING_DESCRIPTION",
+            Self::SchemaValidationFailed => "SCHEMA_VALIDATION_FAILED",
+            Self::MissingEndState => "MISSING_END_STATE",
+            Self::DuplicateStateName => "DUPLICATE_STATE_NAME",
+            Self::InvalidStateName => "INVALID_STATE_NAME",
+            Self::DuplicateLabelName => "DUPLICATE_LABEL_NAME",
+            Self::InvalidLabelName => "INVALID_LABEL_NAME",
+            Self::MissingTransitionTarget => "MISSING_TRANSITION_TARGET",
+            Self::TooDeeplyNested => "TOO_DEEPLY_NESTED",
+            Self::NoDollar => "NO_DOLLAR",
+            Self::NoPath => "NO_PATH",
+            Self::PassResultIsStatic => "PASS_RESULT_IS_STATIC",
+            Self::UnsupportedFeature => "UNSUPPORTED_FEATURE",
+        }
+    }
+
+    fn severity(self) -> Severity {
+        match self {
+            Self::NoDollar | Self::NoPath | Self::PassResultIsStatic => Severity::Warning,
+            Self::InvalidJsonDescription
+            | Self::MissingDescription
+            | Self::SchemaValidationFailed
+            | Self::MissingEndState
+            | Self::DuplicateStateName
+            | Self::InvalidStateName
+            | Self::DuplicateLabelName
+            | Self::InvalidLabelName
+            | Self::MissingTransitionTarget
+            | Self::TooDeeplyNested
+            | Self::UnsupportedFeature => Severity::Error,
+        }
+    }
+}
+
+/// A place in a definition. It costs nothing until it is written out for a diagnostic.
+#[derive(Clone, Copy)]
+pub(crate) enum Place<'a> {
+    Root,
+    Field(&'a Place<'a>, &'a str),
+    Element(&'a Place<'a>, usize),
+}
+
+impl Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => f.write_str("/"),
+            Self::Field(Place::Root, name) => write!(f, "/{name}"),
+            Self::Field(parent, name) => write!(f, "{parent}/{name}"),
+            Self::Element(parent, index) => write!(f, "{parent}[{index}]"),
+        }
+    }
+}
+
+/// The diagnostics found so far. Every reader of a part of the definition holds on to it.
+#[derive(Default)]
+pub(crate) struct Report(RefCell<Vec<Diagnostic>>);
+
+impl Report {
+    pub(crate) fn add(&self, code: Code, place: &dyn Display, message: impl Into<String>) {
+        self.push(code, message.into(), Some(place));
+    }
+
+    /// A mistake of the machine as a whole, for which AWS names no place.
+    pub(crate) fn add_nowhere(&self, code: Code, message: impl Into<String>) {
+        self.push(code, message.into(), None);
+    }
+
+    pub(crate) fn into_diagnostics(self) -> Vec<Diagnostic> {
+        self.0.into_inner()
+    }
+
+    fn push(&self, code: Code, message: String, place: Option<&dyn Display>) {
+        let mut diagnostics = self.0.borrow_mut();
+        if diagnostics.len() < MAX_DIAGNOSTICS {
+            let location = place.map(ToString::to_string);
+            diagnostics.push(Diagnostic { severity: code.severity(), code, message, location });
+        }
+    }
+}

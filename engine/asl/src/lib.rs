@@ -8,17 +8,81 @@
 //! Pure: no clock, no randomness, no I/O. A definition is parsed, checked and compiled once;
 //! nothing is parsed while an execution runs.
 
+pub mod arn;
+mod check;
 pub mod choice_rule;
+mod compile;
+mod definition;
 pub mod diagnostic;
+pub mod error_name;
 pub mod expression;
+mod object;
+mod parse;
 pub mod path;
 pub mod payload;
+pub mod position;
 pub mod program;
+mod resource;
+pub mod retry;
+mod states;
 pub mod template;
 
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use expression::{Context, EvaluationError, Scope};
+pub use parse::MAX_DEFINITION_BYTES;
 pub use path::{Path, ReferencePath};
 pub use payload::Payload;
 pub use program::{Program, State, StateId, StateKind};
 pub use template::Template;
+
+use definition::Definition;
+use diagnostic::Report;
+
+/// The type of a state machine, which decides what its definition may use.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum MachineKind {
+    /// Durable; may wait for tokens, activities and child executions.
+    Standard,
+    /// Short; calls and goes on.
+    Express,
+}
+
+/// The program of this definition, or all errors in it, in the order of the text; warnings are
+/// left to [`check`]. What the language has and this engine does not run yet is an error here:
+/// [`Code::UnsupportedFeature`].
+pub fn compile(text: &str) -> Result<Program, Vec<Diagnostic>> {
+    let (definition, diagnostics) = read(text, MachineKind::Standard);
+    let errors: Vec<Diagnostic> =
+        diagnostics.into_iter().filter(|it| it.severity == Severity::Error).collect();
+    match definition.and_then(compile::compile) {
+        Some(program) if errors.is_empty() => Ok(program),
+        Some(_) | None => Err(errors),
+    }
+}
+
+/// Everything that is wrong with this definition as the language has it, errors and warnings, in
+/// the order of the text; at most [`diagnostic::MAX_DIAGNOSTICS`].
+pub fn check(text: &str, kind: MachineKind) -> Vec<Diagnostic> {
+    let (_, mut diagnostics) = read(text, kind);
+    diagnostics.retain(|diagnostic| diagnostic.code != Code::UnsupportedFeature);
+    diagnostics
+}
+
+fn read(text: &str, kind: MachineKind) -> (Option<Definition>, Vec<Diagnostic>) {
+    let report = Report::default();
+    let definition = parse::parse(text, kind, &report);
+    if let Some(definition) = &definition {
+        check::check(definition, &report);
+    }
+    (definition, in_order_of_text(report.into_diagnostics(), text))
+}
+
+fn in_order_of_text(diagnostics: Vec<Diagnostic>, text: &str) -> Vec<Diagnostic> {
+    let locations: Vec<&str> =
+        diagnostics.iter().map(|it| it.location.as_deref().unwrap_or_default()).collect();
+    let offsets = position::offsets(text, &locations);
+    let mut placed: Vec<_> = offsets.into_iter().zip(diagnostics).collect();
+    // What has no place comes last, as on AWS.
+    placed.sort_by_key(|(offset, it)| (it.location.is_none(), offset.unwrap_or(usize::MAX)));
+    placed.into_iter().map(|(_, diagnostic)| diagnostic).collect()
+}

@@ -1,0 +1,53 @@
+//! Rules that need the whole machine: reachability, terminal states, unique names.
+
+use std::collections::HashSet;
+
+use crate::definition::{Definition, Scope, State};
+use crate::diagnostic::{Code, Report};
+
+/// Reports what is wrong with the machine as a whole.
+pub(crate) fn check(definition: &Definition, report: &Report) {
+    every_state_is_reachable(definition, report);
+    names_are_unique(definition, report);
+    something_ends(definition, report);
+}
+
+/// As AWS has it: a state is reachable if it is the first, or any state of its scope goes to it.
+fn every_state_is_reachable(definition: &Definition, report: &Report) {
+    let mut reached: HashSet<_> =
+        definition.states.iter().flat_map(|state| &state.targets).collect();
+    reached.extend(definition.scopes.iter().filter_map(|scope| scope.start.as_ref()));
+    for scope in &definition.scopes {
+        for (id, state) in definition.states_of(scope) {
+            if !reached.contains(&id) {
+                let message = format!("State \"{}\" is not reachable.", state.name);
+                report.add(Code::MissingTransitionTarget, &place(scope, state), message);
+            }
+        }
+    }
+}
+
+fn names_are_unique(definition: &Definition, report: &Report) {
+    let mut seen = HashSet::new();
+    for scope in &definition.scopes {
+        for (_, state) in definition.states_of(scope) {
+            if !seen.insert(&state.name) {
+                let message = format!("Duplicate State name: {}", state.name);
+                report.add(Code::DuplicateStateName, &place(scope, state), message);
+            }
+        }
+    }
+}
+
+/// AWS asks this of the machine only: a branch may loop for ever.
+fn something_ends(definition: &Definition, report: &Report) {
+    let Some(machine) = definition.scopes.first() else { return };
+    let mut states = definition.states_of(machine).peekable();
+    if states.peek().is_some() && !states.any(|(_, state)| state.ends) {
+        report.add_nowhere(Code::MissingEndState, "Workflow has no terminal state");
+    }
+}
+
+fn place(scope: &Scope, state: &State) -> String {
+    format!("{}/States/{}", scope.place, state.name)
+}

@@ -1,0 +1,375 @@
+//! Reads the fields of one JSON object of a definition and reports what is wrong with them.
+
+use serde_json::{Map, Value};
+
+use crate::diagnostic::{Code, Place, Report};
+use crate::path::{Path, ReferencePath};
+use crate::program::{Filter, ResultPath};
+use crate::template::{MistakeKind, Template};
+
+/// What `QueryLanguage` may name.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Language {
+    JsonPath,
+    Jsonata,
+}
+
+/// A field that an object may have: a row in the tables that open the files of `states`.
+pub(crate) struct Field {
+    name: &'static str,
+    only: Option<Language>,
+    required: bool,
+}
+
+impl Field {
+    /// A field of both query languages.
+    pub(crate) const fn both(name: &'static str) -> Self {
+        Self { name, only: None, required: false }
+    }
+
+    /// A field of JSONPath states.
+    pub(crate) const fn path(name: &'static str) -> Self {
+        Self { name, only: Some(Language::JsonPath), required: false }
+    }
+
+    /// A field of JSONata states.
+    pub(crate) const fn jsonata(name: &'static str) -> Self {
+        Self { name, only: Some(Language::Jsonata), required: false }
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(crate) const fn required(self) -> Self {
+        Self { required: true, ..self }
+    }
+}
+
+/// One JSON object of a definition, at its place.
+#[derive(Clone, Copy)]
+pub(crate) struct Object<'a> {
+    map: &'a Map<String, Value>,
+    place: Place<'a>,
+    report: &'a Report,
+    language: Language,
+}
+
+impl<'a> Object<'a> {
+    /// The object at this place, if it is one.
+    pub(crate) fn new(
+        value: &'a Value,
+        place: Place<'a>,
+        report: &'a Report,
+        language: Language,
+    ) -> Option<Self> {
+        if let Value::Object(map) = value {
+            return Some(Self { map, place, report, language });
+        }
+        report.add(Code::SchemaValidationFailed, &place, expected("an object", value));
+        None
+    }
+
+    pub(crate) fn language(&self) -> Language {
+        self.language
+    }
+
+    pub(crate) fn in_language(self, language: Language) -> Self {
+        Self { language, ..self }
+    }
+
+    pub(crate) fn report(&self) -> &'a Report {
+        self.report
+    }
+
+    pub(crate) fn place(&self) -> &Place<'a> {
+        &self.place
+    }
+
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&'a String, &'a Value)> {
+        self.map.iter()
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.map.contains_key(name)
+    }
+
+    pub(crate) fn value(&self, name: &str) -> Option<&'a Value> {
+        self.map.get(name)
+    }
+
+    /// Reports fields that no table lists, fields of the other query language, and the absence
+    /// of required ones.
+    pub(crate) fn allow(&self, tables: &[&[Field]]) {
+        self.allow_beside(&[], tables);
+    }
+
+    /// [`Self::allow`], where these fields may be there too.
+    pub(crate) fn allow_beside(&self, others: &[&str], tables: &[&[Field]]) {
+        for name in self.map.keys().filter(|name| !others.contains(&name.as_str())) {
+            match tables.iter().copied().flatten().find(|field| field.name == name) {
+                None => self.wrong(format!("Field '{name}' is not supported")),
+                Some(field) => self.check_language(field),
+            }
+        }
+        let missing: Vec<&str> = tables
+            .iter()
+            .copied()
+            .flatten()
+            .filter(|field| field.required && field.only.is_none_or(|it| it == self.language))
+            .map(|field| field.name)
+            .filter(|name| !self.has(name))
+            .collect();
+        if !missing.is_empty() {
+            self.wrong(format!("These fields are required: [{}]", missing.join(", ")));
+        }
+    }
+
+    fn check_language(&self, field: &Field) {
+        let Some(only) = field.only else { return };
+        if only != self.language {
+            let (set, other) = match only {
+                Language::JsonPath => ("JSONata", "JSONPath"),
+                Language::Jsonata => ("JSONPath", "JSONata"),
+            };
+            self.wrong(format!(
+                "The QueryLanguage is set to '{set}', but field '{}' is only supported for the \
+                 '{other}' QueryLanguage",
+                field.name
+            ));
+        }
+    }
+
+    /// At most one of these.
+    pub(crate) fn at_most_one(&self, names: &[&str]) {
+        if names.iter().filter(|name| self.has(name)).count() > 1 {
+            self.wrong(format!("Only one of these fields is allowed: [{}]", names.join(", ")));
+        }
+    }
+
+    /// One of these, no more.
+    pub(crate) fn exactly_one(&self, names: &[&str]) {
+        if names.iter().filter(|name| self.has(name)).count() != 1 {
+            self.wrong(format!("Exactly one of these fields is required: [{}]", names.join(", ")));
+        }
+    }
+
+    pub(crate) fn string(&self, name: &str) -> Option<&'a str> {
+        match self.value(name)? {
+            Value::String(text) => Some(text),
+            other => self.wrong_at(name, expected("a string", other)),
+        }
+    }
+
+    pub(crate) fn boolean(&self, name: &str) -> Option<bool> {
+        match self.value(name)? {
+            Value::Bool(flag) => Some(*flag),
+            other => self.wrong_at(name, expected("a boolean", other)),
+        }
+    }
+
+    /// A whole number in this range.
+    pub(crate) fn whole(&self, name: &str, least: u64, most: u64) -> Option<u64> {
+        let value = self.value(name)?;
+        if self.is_expression(value) {
+            return None;
+        }
+        match value.as_u64().filter(|number| (least..=most).contains(number)) {
+            Some(number) => Some(number),
+            None => self
+                .wrong_at(name, expected(&format!("a whole number from {least} to {most}"), value)),
+        }
+    }
+
+    /// A number in this range.
+    pub(crate) fn number(&self, name: &str, least: f64, most: f64) -> Option<f64> {
+        let value = self.value(name)?;
+        if self.is_expression(value) {
+            return None;
+        }
+        match value.as_f64().filter(|number| (least..=most).contains(number)) {
+            Some(number) => Some(number),
+            None if most.is_finite() => {
+                self.wrong_at(name, expected(&format!("a number from {least} to {most}"), value))
+            }
+            None => self.wrong_at(name, expected(&format!("a number of {least} or more"), value)),
+        }
+    }
+
+    /// One of these words.
+    pub(crate) fn word(&self, name: &str, words: &[&'static str]) -> Option<&'static str> {
+        let value = self.value(name)?;
+        match words.iter().find(|word| value == **word) {
+            Some(word) => Some(word),
+            None => self.wrong_at(
+                name,
+                format!("Value should be one of the following: [{}]", words.join(", ")),
+            ),
+        }
+    }
+
+    /// A JSONPath.
+    pub(crate) fn path(&self, name: &str) -> Option<Path> {
+        let text = self.string(name)?;
+        if is_variable(text) {
+            return self.unsupported(
+                name,
+                "variables are not served yet; keep the value in the state's data",
+            );
+        }
+        match Path::parse(text) {
+            Ok(path) => Some(path),
+            Err(mistake) => {
+                self.wrong_at(name, format!("'{text}' is not a valid JSONPath: {mistake}"))
+            }
+        }
+    }
+
+    /// A JSONPath that names a single place.
+    pub(crate) fn single_path(&self, name: &str) -> Option<Path> {
+        let path = self.path(name)?;
+        if path.is_reference() {
+            return Some(path);
+        }
+        self.wrong_at(name, format!("'{}' is not a Reference Path", self.string(name)?))
+    }
+
+    /// `InputPath` or `OutputPath`.
+    pub(crate) fn filter(&self, name: &str) -> Option<Filter> {
+        match self.value(name) {
+            None => Some(Filter::Whole),
+            Some(Value::Null) => Some(Filter::Empty),
+            Some(Value::String(text)) if text == "$" => Some(Filter::Whole),
+            Some(_) => self.path(name).map(Filter::Path),
+        }
+    }
+
+    /// `ResultPath`.
+    pub(crate) fn result_path(&self) -> Option<ResultPath> {
+        const NAME: &str = "ResultPath";
+        match self.value(NAME) {
+            None => return Some(ResultPath::Replace),
+            Some(Value::Null) => return Some(ResultPath::Discard),
+            Some(_) => {}
+        }
+        let text = self.string(NAME)?;
+        if text == "$" {
+            return Some(ResultPath::Replace);
+        }
+        match ReferencePath::parse(text) {
+            Ok(path) => Some(ResultPath::At(path)),
+            Err(mistake) => {
+                self.wrong_at(NAME, format!("'{text}' is not a Reference Path: {mistake}"))
+            }
+        }
+    }
+
+    /// A payload template. `Some(None)` where the field is absent.
+    #[expect(clippy::option_option, reason = "absent is fine, unreadable is not")]
+    pub(crate) fn template(&self, name: &str) -> Option<Option<Template>> {
+        let Some(value) = self.value(name) else { return Some(None) };
+        match Template::parse(value) {
+            Ok(template) => Some(Some(template)),
+            Err(mistakes) => {
+                let place = self.at(name);
+                for mistake in mistakes {
+                    let code = match mistake.kind {
+                        MistakeKind::Invalid => Code::SchemaValidationFailed,
+                        MistakeKind::Unsupported => Code::UnsupportedFeature,
+                    };
+                    self.report.add(
+                        code,
+                        &format_args!("{place}{}", mistake.pointer),
+                        mistake.message,
+                    );
+                }
+                None
+            }
+        }
+    }
+
+    /// The object in this field.
+    pub(crate) fn object<'b>(&'b self, name: &'b str) -> Option<Object<'b>> {
+        Object::new(self.value(name)?, self.at(name), self.report, self.language)
+    }
+
+    /// The place of this field.
+    pub(crate) fn at<'b>(&'b self, name: &'b str) -> Place<'b> {
+        Place::Field(&self.place, name)
+    }
+
+    /// The elements of the array in this field, which may not be empty.
+    pub(crate) fn array(&self, name: &str) -> Option<&'a [Value]> {
+        match self.value(name)? {
+            Value::Array(elements) if elements.is_empty() => {
+                self.wrong_at(name, "Value cannot be empty".to_owned())
+            }
+            Value::Array(elements) => Some(elements),
+            other => self.wrong_at(name, expected("an array", other)),
+        }
+    }
+
+    /// Reads every element of the array in this field, an object each. `None` if one of them,
+    /// or the array itself, cannot be read.
+    pub(crate) fn objects<T>(
+        &self,
+        name: &str,
+        mut read: impl FnMut(&Object<'_>, usize) -> Option<T>,
+    ) -> Option<Box<[T]>> {
+        let elements = self.array(name)?;
+        let place = self.at(name);
+        let mut all = Some(Vec::with_capacity(elements.len()));
+        for (index, element) in elements.iter().enumerate() {
+            let at = Place::Element(&place, index);
+            let item = Object::new(element, at, self.report, self.language)
+                .and_then(|object| read(&object, index));
+            match (&mut all, item) {
+                (Some(items), Some(item)) => items.push(item),
+                _ => all = None,
+            }
+        }
+        all.map(Vec::into_boxed_slice)
+    }
+
+    /// Reports a mistake of the object.
+    pub(crate) fn wrong(&self, message: String) {
+        self.report.add(Code::SchemaValidationFailed, &self.place, message);
+    }
+
+    /// Reports a mistake of a field.
+    pub(crate) fn wrong_at<T>(&self, name: &str, message: String) -> Option<T> {
+        self.report.add(Code::SchemaValidationFailed, &self.at(name), message);
+        None
+    }
+
+    /// Reports that this field is part of the language and not of this engine.
+    pub(crate) fn unsupported<T>(&self, name: &str, remedy: &str) -> Option<T> {
+        self.report.add(Code::UnsupportedFeature, &self.at(name), format!("`{name}`: {remedy}"));
+        None
+    }
+
+    /// In a JSONata state any value may be an expression.
+    pub(crate) fn is_expression(&self, value: &Value) -> bool {
+        self.language == Language::Jsonata
+            && value.as_str().is_some_and(|text| text.starts_with("{%"))
+    }
+}
+
+/// `$name…`, as opposed to `$.name` and `$$.name`.
+pub(crate) fn is_variable(text: &str) -> bool {
+    text.strip_prefix('$')
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_alphabetic() || c == '_'))
+}
+
+/// A sentence on what should have been there, and what is.
+pub(crate) fn expected(what: &str, value: &Value) -> String {
+    let found = match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Number(number) => number.to_string(),
+        Value::String(_) => "a string".to_owned(),
+        Value::Array(_) => "an array".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+    };
+    format!("Expected {what}, but got {found}")
+}

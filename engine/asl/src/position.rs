@@ -1,0 +1,161 @@
+//! Where in a definition's text a diagnostic points: location → line and column.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use crate::parse::MAX_DEPTH;
+
+/// How deeply arrays and objects are nested in this text, which need not be JSON.
+pub(crate) fn depth(text: &str) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+/// Line and column, counted from 1 in characters, of the value at this location of a JSON text:
+/// a [`crate::Diagnostic::location`], such as `/States/Pay/Retry[0]/MaxAttempts`.
+///
+/// A location whose last part is not there gives the place of the object that lacks it.
+pub fn locate(text: &str, location: &str) -> Option<(usize, usize)> {
+    let offset = *offsets(text, &[location]).first()?;
+    let before = &text[..offset?];
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+    Some((line, before[line_start..].chars().count() + 1))
+}
+
+/// The byte offsets of the values at these locations, found in one pass over the text.
+pub(crate) fn offsets(text: &str, locations: &[&str]) -> Vec<Option<usize>> {
+    let wanted: HashMap<&str, Option<usize>> =
+        locations.iter().map(|location| (key(location), None)).collect();
+    let mut scanner = Scanner { text, at: 0, place: String::new(), wanted };
+    scanner.value(0);
+    locations.iter().map(|location| scanner.wanted[key(location)]).collect()
+}
+
+/// AWS writes `/` for the whole text.
+fn key(location: &str) -> &str {
+    if location == "/" { "" } else { location }
+}
+
+/// Walks a JSON text and knows where it is.
+struct Scanner<'a> {
+    text: &'a str,
+    at: usize,
+    place: String,
+    wanted: HashMap<&'a str, Option<usize>>,
+}
+
+impl Scanner<'_> {
+    /// Reads a value. `None` where the text ends or is not JSON, or is nested too deeply.
+    fn value(&mut self, depth: usize) -> Option<()> {
+        self.blanks();
+        if let Some(found) = self.wanted.get_mut(self.place.as_str()) {
+            // A field that is written twice counts as the last of them.
+            *found = Some(self.at);
+        }
+        if depth > MAX_DEPTH {
+            return None;
+        }
+        match self.peek()? {
+            b'{' => self.object(depth),
+            b'[' => self.array(depth),
+            b'"' => self.string().map(|_| ()),
+            _ => self.word(),
+        }
+    }
+
+    fn object(&mut self, depth: usize) -> Option<()> {
+        self.at += 1;
+        let parent = self.place.len();
+        loop {
+            self.blanks();
+            match self.peek()? {
+                b'}' => break,
+                b',' => self.at += 1,
+                b'"' => {
+                    let name: String = serde_json::from_str(self.string()?).ok()?;
+                    self.blanks();
+                    if self.peek()? != b':' {
+                        return None;
+                    }
+                    self.at += 1;
+                    let _ = write!(self.place, "/{name}");
+                    self.value(depth + 1)?;
+                    self.place.truncate(parent);
+                }
+                _ => return None,
+            }
+        }
+        self.at += 1;
+        Some(())
+    }
+
+    fn array(&mut self, depth: usize) -> Option<()> {
+        self.at += 1;
+        let parent = self.place.len();
+        let mut index = 0;
+        loop {
+            self.blanks();
+            match self.peek()? {
+                b']' => break,
+                b',' => self.at += 1,
+                _ => {
+                    let _ = write!(self.place, "[{index}]");
+                    self.value(depth + 1)?;
+                    self.place.truncate(parent);
+                    index += 1;
+                }
+            }
+        }
+        self.at += 1;
+        Some(())
+    }
+
+    /// A string with its quotes.
+    fn string(&mut self) -> Option<&str> {
+        let start = self.at;
+        self.at += 1;
+        loop {
+            match self.peek()? {
+                b'"' => break,
+                b'\\' => self.at += 2,
+                _ => self.at += 1,
+            }
+        }
+        self.at += 1;
+        self.text.get(start..self.at)
+    }
+
+    /// A number, `true`, `false` or `null`.
+    fn word(&mut self) -> Option<()> {
+        let start = self.at;
+        while self.peek().is_some_and(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+        {
+            self.at += 1;
+        }
+        (self.at > start).then_some(())
+    }
+
+    fn blanks(&mut self) {
+        while self.peek().is_some_and(|byte| byte.is_ascii_whitespace()) {
+            self.at += 1;
+        }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+}

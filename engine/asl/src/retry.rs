@@ -1,0 +1,123 @@
+//! Retriers and catchers: what they may say, and how long a retrier waits.
+
+use crate::error_name::ALL;
+use crate::object::{Field, Object};
+use crate::parse::Transitions;
+use crate::program::{Catcher, Jitter, Retrier};
+use crate::states;
+
+const RETRIER_FIELDS: &[Field] = &[
+    Field::both("ErrorEquals").required(),
+    Field::both("IntervalSeconds"),
+    Field::both("MaxAttempts"),
+    Field::both("BackoffRate"),
+    Field::both("MaxDelaySeconds"),
+    Field::both("JitterStrategy"),
+    Field::both("Comment"),
+];
+
+const CATCHER_FIELDS: &[Field] = &[
+    Field::both("ErrorEquals").required(),
+    Field::both("Next").required(),
+    Field::path("ResultPath"),
+    Field::jsonata("Output"),
+    Field::both("Assign"),
+    Field::both("Comment"),
+];
+
+const MAX_DELAY_SECONDS: u64 = 31_622_400;
+
+/// Seconds until the next attempt, before jitter. `retries` counts what this retrier has already
+/// done in this visit of the state: the first retry waits `IntervalSeconds`.
+pub fn delay_seconds(retrier: &Retrier, retries: u64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "definitions allow 99,999,999 at most")]
+    let (interval, most) = (
+        retrier.interval_seconds as f64,
+        retrier.max_delay_seconds.unwrap_or(states::MAX_SECONDS) as f64,
+    );
+    let exponent = i32::try_from(retries).unwrap_or(i32::MAX);
+    (interval * retrier.backoff_rate.powi(exponent)).min(most)
+}
+
+/// `Retry` of a state; empty where there is none.
+pub(crate) fn retriers(state: &Object<'_>) -> Option<Box<[Retrier]>> {
+    if !state.has("Retry") {
+        return Some(Box::default());
+    }
+    let last = last_index(state, "Retry");
+    state.objects("Retry", |retrier, index| {
+        retrier.allow(&[RETRIER_FIELDS]);
+        retrier.string("Comment");
+        let error_equals = error_equals(retrier, index == last);
+        let interval = or(retrier, "IntervalSeconds", 1, 1, states::MAX_SECONDS);
+        let attempts = or(retrier, "MaxAttempts", 3, 0, states::MAX_SECONDS);
+        let backoff = match retrier.has("BackoffRate") {
+            true => retrier.number("BackoffRate", 1.0, f64::INFINITY),
+            false => Some(2.0),
+        };
+        let most = retrier.whole("MaxDelaySeconds", 1, MAX_DELAY_SECONDS);
+        let jitter = match retrier.has("JitterStrategy") {
+            true => retrier.word("JitterStrategy", &["FULL", "NONE"]),
+            false => Some("NONE"),
+        };
+        Some(Retrier {
+            error_equals: error_equals?,
+            interval_seconds: interval?,
+            max_attempts: attempts?,
+            backoff_rate: backoff?,
+            max_delay_seconds: most,
+            jitter: if jitter? == "FULL" { Jitter::Full } else { Jitter::None },
+        })
+    })
+}
+
+/// `Catch` of a state; empty where there is none.
+pub(crate) fn catchers(
+    state: &Object<'_>,
+    transitions: &Transitions<'_>,
+) -> Option<Box<[Catcher]>> {
+    if !state.has("Catch") {
+        return Some(Box::default());
+    }
+    let last = last_index(state, "Catch");
+    state.objects("Catch", |catcher, index| {
+        catcher.allow(&[CATCHER_FIELDS]);
+        catcher.string("Comment");
+        if catcher.has("Assign") {
+            states::assign(catcher);
+        }
+        let error_equals = error_equals(catcher, index == last);
+        let result_path = catcher.result_path();
+        let next = transitions.follow(catcher, "Next");
+        Some(Catcher { error_equals: error_equals?, result_path: result_path?, next: next? })
+    })
+}
+
+fn last_index(state: &Object<'_>, name: &str) -> usize {
+    let elements = state.value(name).and_then(serde_json::Value::as_array);
+    elements.map_or(0, |elements| elements.len().saturating_sub(1))
+}
+
+fn or(object: &Object<'_>, name: &str, default: u64, least: u64, most: u64) -> Option<u64> {
+    if object.has(name) { object.whole(name, least, most) } else { Some(default) }
+}
+
+/// The names in `ErrorEquals`. `States.ALL` stands alone, in the last entry.
+fn error_equals(entry: &Object<'_>, last: bool) -> Option<Box<[Box<str>]>> {
+    const NAME: &str = "ErrorEquals";
+    let elements = entry.array(NAME)?;
+    let names: Option<Box<[Box<str>]>> =
+        elements.iter().map(|element| element.as_str().map(Box::from)).collect();
+    let Some(names) = names else {
+        return entry.wrong_at(NAME, "Expected an array of strings".to_owned());
+    };
+    if names.iter().any(|name| **name == *ALL) {
+        if names.len() > 1 {
+            return entry.wrong_at(NAME, format!("'{ALL}' must be the only error name here"));
+        }
+        if !last {
+            return entry.wrong_at(NAME, format!("'{ALL}' is only allowed in the last entry"));
+        }
+    }
+    Some(names)
+}

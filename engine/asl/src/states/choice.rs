@@ -1,0 +1,97 @@
+//! Choice: goes on with the state of the first rule that holds.
+
+use crate::choice_rule::{Comparison, Condition, OPERATORS, Test};
+use crate::object::{Field, Language, Object};
+use crate::parse::Transitions;
+use crate::program::{Choice, ChoiceRule};
+
+const FIELDS: &[Field] =
+    &[Field::both("Choices").required(), Field::both("Default"), Field::both("Assign")];
+
+/// Fields of a rule, beside its condition.
+const RULE_FIELDS: &[Field] = &[
+    Field::both("Next").required(),
+    Field::both("Assign"),
+    Field::both("Comment"),
+    Field::jsonata("Output"),
+    Field::jsonata("Condition").required(),
+];
+
+/// Fields of a condition inside another.
+const NESTED_FIELDS: &[Field] = &[Field::both("Comment")];
+
+/// Fields of a comparison, beside its operator.
+const COMPARISON_FIELDS: &[Field] = &[Field::path("Variable").required()];
+
+const COMBINERS: &[&str] = &["And", "Or", "Not"];
+
+pub(super) fn read(state: &Object<'_>, transitions: &Transitions<'_>) -> Option<Choice> {
+    state.allow(&[super::COMMON, super::DATA, FIELDS]);
+    let input_path = state.filter("InputPath");
+    let rules = state.objects("Choices", |rule, _| read_rule(rule, transitions));
+    let default = transitions.follow(state, "Default");
+    let output_path = state.filter("OutputPath");
+    if state.has("Default") {
+        default?;
+    }
+    Some(Choice { input_path: input_path?, rules: rules?, default, output_path: output_path? })
+}
+
+fn read_rule(rule: &Object<'_>, transitions: &Transitions<'_>) -> Option<ChoiceRule> {
+    rule.string("Comment");
+    if rule.has("Assign") {
+        super::assign(rule);
+    }
+    let next = transitions.follow(rule, "Next");
+    let condition = match rule.language() {
+        Language::JsonPath => condition(rule, RULE_FIELDS),
+        Language::Jsonata => {
+            rule.allow(&[RULE_FIELDS]);
+            None
+        }
+    };
+    Some(ChoiceRule { condition: condition?, next: next? })
+}
+
+/// The condition that this object states: a comparison, or others combined.
+fn condition(rule: &Object<'_>, others: &[Field]) -> Option<Condition> {
+    let stated: Vec<&str> = rule
+        .entries()
+        .map(|(name, _)| name.as_str())
+        .filter(|name| OPERATORS.contains(name) || COMBINERS.contains(name))
+        .collect();
+    let combines = stated.iter().any(|name| COMBINERS.contains(name));
+    let fields = if combines { &[] } else { COMPARISON_FIELDS };
+    rule.allow_beside(&stated, &[others, fields]);
+    let [operator] = stated[..] else {
+        rule.wrong(match stated.len() {
+            0 => "One comparison is required, or one of [And, Or, Not]".to_owned(),
+            _ => format!("Only one of these fields is allowed: [{}]", stated.join(", ")),
+        });
+        return None;
+    };
+    match operator {
+        "And" => rule.objects("And", nested).map(Condition::And),
+        "Or" => rule.objects("Or", nested).map(Condition::Or),
+        "Not" => {
+            condition(&rule.object("Not")?, NESTED_FIELDS).map(|it| Condition::Not(Box::new(it)))
+        }
+        comparison => compare(rule, comparison),
+    }
+}
+
+fn nested(rule: &Object<'_>, _: usize) -> Option<Condition> {
+    condition(rule, NESTED_FIELDS)
+}
+
+fn compare(rule: &Object<'_>, operator: &str) -> Option<Condition> {
+    let variable = rule.path("Variable");
+    if operator.ends_with("Path") {
+        rule.path(operator)?;
+    }
+    let test = match Test::parse(operator, rule.value(operator)?)? {
+        Ok(test) => Some(test),
+        Err(mistake) => rule.wrong_at(operator, mistake),
+    };
+    Some(Condition::Compare(Comparison { variable: variable?, test: test? }))
+}

@@ -1,0 +1,98 @@
+//! What each state may say: one file per state type, each opening with its table of fields.
+//! The folder of the same name in `machine` has what each state does.
+
+mod choice;
+mod fail;
+mod map;
+mod parallel;
+mod pass;
+mod succeed;
+mod task;
+mod wait;
+
+use crate::object::{Field, Object};
+use crate::parse::{Parser, Transitions};
+use crate::program::StateKind;
+
+/// The longest time a definition can name, in seconds.
+pub(crate) const MAX_SECONDS: u64 = 99_999_999;
+
+/// Fields of every state.
+const COMMON: &[Field] =
+    &[Field::both("Type").required(), Field::both("Comment"), Field::both("QueryLanguage")];
+
+/// Fields of every state that has a successor of its own.
+const FLOW: &[Field] = &[Field::both("Next"), Field::both("End"), Field::both("Assign")];
+
+/// Fields of every state that has an output.
+const DATA: &[Field] =
+    &[Field::path("InputPath"), Field::path("OutputPath"), Field::jsonata("Output")];
+
+/// Fields of the states that have a result.
+const RESULT: &[Field] =
+    &[Field::path("Parameters"), Field::path("ResultSelector"), Field::path("ResultPath")];
+
+/// Fields of the states that can fail and go on.
+const ERRORS: &[Field] = &[Field::both("Retry"), Field::both("Catch")];
+
+const TYPES: &[&str] = &["Task", "Wait", "Pass", "Succeed", "Fail", "Choice", "Parallel", "Map"];
+
+/// What a state says, as far as it can be read; the rest is reported.
+pub(crate) fn read(
+    state: &Object<'_>,
+    transitions: &Transitions<'_>,
+    parser: &mut Parser,
+) -> Option<StateKind> {
+    state.string("Comment");
+    if state.has("Assign") {
+        assign(state);
+    }
+    match kind(state)? {
+        "Task" => task::read(state, transitions, parser).map(StateKind::Task),
+        "Wait" => wait::read(state, transitions).map(StateKind::Wait),
+        "Pass" => pass::read(state, transitions).map(StateKind::Pass),
+        "Succeed" => succeed::read(state).map(StateKind::Succeed),
+        "Fail" => fail::read(state).map(StateKind::Fail),
+        "Choice" => choice::read(state, transitions).map(StateKind::Choice),
+        "Parallel" => parallel::read(state, transitions, parser).map(StateKind::Parallel),
+        _ => map::read(state, transitions, parser).map(StateKind::Map),
+    }
+}
+
+/// Whether a machine can end in this state.
+pub(crate) fn ends(state: &Object<'_>) -> bool {
+    let kind = state.value("Type").and_then(|kind| kind.as_str());
+    let end = state.value("End").and_then(serde_json::Value::as_bool);
+    matches!(kind, Some("Succeed" | "Fail")) || end == Some(true)
+}
+
+fn kind(state: &Object<'_>) -> Option<&'static str> {
+    let Some(value) = state.value("Type") else {
+        state.wrong("These fields are required: [Type]".to_owned());
+        return None;
+    };
+    let known = TYPES.iter().find(|name| value == **name);
+    if known.is_none() {
+        let message =
+            format!("The field 'Type' should have one of these values: [{}]", TYPES.join(", "));
+        return state.wrong_at("Type", message);
+    }
+    known.copied()
+}
+
+/// `Assign` of a state, a choice rule or a catcher.
+pub(crate) fn assign(object: &Object<'_>) {
+    object.object("Assign");
+    object.unsupported::<()>(
+        "Assign",
+        "variables are not served yet; keep the value in the state's data",
+    );
+}
+
+/// Whether the author of this text seems to expect a path to be evaluated.
+fn looks_like_path(text: &str) -> bool {
+    ["$.", "$[", "$$."].iter().any(|start| text.starts_with(start))
+}
+
+/// What to do instead of calling an intrinsic function.
+pub(crate) const NO_INTRINSICS: &str = "intrinsic functions are not served yet; use a path";

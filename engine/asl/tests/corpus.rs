@@ -1,0 +1,96 @@
+//! Definitions found in public repositories: valid ones compile, invalid ones are refused with
+//! AWS's code.
+
+use std::fs;
+use std::path::Path;
+
+use asl::{Code, Diagnostic, MachineKind, Severity};
+use serde_json::Value;
+
+const FOLDER: &str = "../../../shared/conformance/definitions";
+
+struct Definition {
+    file: String,
+    text: String,
+    expect: String,
+    rule: String,
+    kind: MachineKind,
+}
+
+fn corpus() -> Vec<Definition> {
+    // Cargo runs tests in the folder of their package.
+    let folder = Path::new(FOLDER);
+    let index = fs::read_to_string(folder.join("index.json")).unwrap_or_else(|mistake| {
+        panic!("the definitions at `{}` cannot be read: {mistake}", folder.display())
+    });
+    let index: Value = serde_json::from_str(&index).unwrap();
+    let entries = index["definitions"].as_array().unwrap();
+    entries
+        .iter()
+        .map(|entry| Definition {
+            file: entry["file"].as_str().unwrap().to_owned(),
+            text: fs::read_to_string(folder.join(entry["file"].as_str().unwrap())).unwrap(),
+            expect: entry["expect"].as_str().unwrap().to_owned(),
+            rule: entry["rule"].as_str().unwrap_or_default().to_owned(),
+            kind: match entry["type"].as_str() {
+                Some("EXPRESS") => MachineKind::Express,
+                _ => MachineKind::Standard,
+            },
+        })
+        .collect()
+}
+
+fn rendered(diagnostics: &[Diagnostic]) -> String {
+    diagnostics.iter().map(|it| format!("    {it}\n")).collect()
+}
+
+#[test]
+fn every_valid_definition_compiles_or_needs_what_is_not_served() {
+    let (mut compiled, mut unsupported, mut wrong) = (0, 0, Vec::new());
+    for definition in corpus().iter().filter(|it| it.expect == "valid") {
+        let found = asl::check(&definition.text, definition.kind);
+        let errors: Vec<_> =
+            found.into_iter().filter(|it| it.severity == Severity::Error).collect();
+        match asl::compile(&definition.text) {
+            Ok(_) => compiled += 1,
+            Err(all)
+                if errors.is_empty()
+                    && !all.is_empty()
+                    && all.iter().all(|it| it.code == Code::UnsupportedFeature) =>
+            {
+                unsupported += 1;
+            }
+            Err(all) => wrong.push(format!("{}\n{}", definition.file, rendered(&all))),
+        }
+    }
+    println!(
+        "valid: {compiled} compile, {unsupported} need what is not served, {} refused",
+        wrong.len()
+    );
+    assert!(
+        wrong.is_empty(),
+        "{} valid definitions are refused:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn every_invalid_definition_is_refused() {
+    let (mut refused, mut wrong) = (0, Vec::new());
+    for definition in corpus().iter().filter(|it| it.expect == "invalid") {
+        let found = asl::check(&definition.text, definition.kind);
+        if found.iter().any(|it| it.severity == Severity::Error) {
+            refused += 1;
+        } else {
+            wrong.push(format!("{} {}", definition.file, definition.rule));
+        }
+    }
+    println!("invalid: {refused} refused, {} not", wrong.len());
+    assert!(
+        wrong.is_empty(),
+        "{} invalid definitions are accepted:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
