@@ -1,1 +1,4 @@
 //! The table of contents of the tests.
+#![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
+
+mod tidy;

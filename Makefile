@@ -1,0 +1,27 @@
+# The commands of the house. `make` alone lists them.
+
+.PHONY: help dev test check bench ci
+
+help: ## list the commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 8
+
+dev: ## run the server on an embedded Postgres, with demo functions
+	cargo run -- dev
+
+test: ## every test; installs what is missing first (Postgres' binaries, boto3, AWS CLI)
+	./.ci/prerequisites
+	cargo build -p server
+	if cargo nextest --version >/dev/null 2>&1; \
+	then cargo nextest run --workspace; \
+	else cargo test --workspace; fi
+
+check: ## format and lint, without running anything
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+bench: ## speed of the release binary on a durable Postgres; figures and a line of JSON
+	cargo build --release -p server
+	cargo bench -p tests --bench bench -- $(ARGS)
+
+ci: ## all that CI does
+	./.ci/run
