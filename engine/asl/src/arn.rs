@@ -258,15 +258,14 @@ impl LambdaFunctionArn {
             return None;
         };
         let word = |text: &str| {
-            !text.is_empty()
-                && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_$.".contains(c))
+            !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control())
         };
-        let qualified = match qualifier {
+        let at_most_one = match qualifier {
             [] => true,
             [qualifier] => word(qualifier),
             _ => false,
         };
-        (partition.starts_with("aws") && word(name) && qualified).then(|| Self {
+        (partition.starts_with("aws") && word(name) && at_most_one).then(|| Self {
             partition: (*partition).to_owned(),
             region: (*region).to_owned(),
             account: (*account).to_owned(),

@@ -14,7 +14,7 @@ pub struct Comparison {
     pub test: Test,
 }
 #[derive(Debug)]
-pub struct Test(#[expect(dead_code)] Value);
+pub struct Test(#[expect(dead_code, reason = "read by the evaluator")] Value);
 impl Test {
     pub fn parse(operator: &str, value: &Value) -> Option<Result<Test, String>> {
         OPERATORS.contains(&operator).then(|| Ok(Test(value.clone())))

@@ -26,6 +26,7 @@ mod resource;
 pub mod retry;
 mod states;
 pub mod template;
+mod warnings;
 
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use expression::{Context, EvaluationError, Scope};

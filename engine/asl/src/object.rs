@@ -6,6 +6,7 @@ use crate::diagnostic::{Code, Place, Report};
 use crate::path::{Path, ReferencePath};
 use crate::program::{Filter, ResultPath};
 use crate::template::{MistakeKind, Template};
+use crate::warnings;
 
 /// What `QueryLanguage` may name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -219,9 +220,8 @@ impl<'a> Object<'a> {
         }
         match Path::parse(text) {
             Ok(path) => Some(path),
-            Err(mistake) => {
-                self.wrong_at(name, format!("'{text}' is not a valid JSONPath: {mistake}"))
-            }
+            Err(mistake) => self
+                .wrong_at(name, format!("'{text}' is not a valid JSONPath: {}", mistake.message)),
         }
     }
 
@@ -258,16 +258,21 @@ impl<'a> Object<'a> {
         }
         match ReferencePath::parse(text) {
             Ok(path) => Some(ResultPath::At(path)),
-            Err(mistake) => {
-                self.wrong_at(NAME, format!("'{text}' is not a Reference Path: {mistake}"))
-            }
+            Err(mistake) => self
+                .wrong_at(NAME, format!("'{text}' is not a Reference Path: {}", mistake.message)),
         }
     }
 
     /// A payload template. `Some(None)` where the field is absent.
     #[expect(clippy::option_option, reason = "absent is fine, unreadable is not")]
     pub(crate) fn template(&self, name: &str) -> Option<Option<Template>> {
-        let Some(value) = self.value(name) else { return Some(None) };
+        let Some(value) = self.value(name) else {
+            return Some(None);
+        };
+        if self.language == Language::Jsonata {
+            return None;
+        }
+        warnings::no_dollar(value, &self.at(name), self.report);
         match Template::parse(value) {
             Ok(template) => Some(Some(template)),
             Err(mistakes) => {

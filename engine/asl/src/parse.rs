@@ -118,7 +118,7 @@ impl Parser {
             .map(|((name, _), id)| (name.as_str(), StateId(id)))
             .collect();
         let count = u32::try_from(names.len()).ok()?;
-        self.reserve(&states, first);
+        self.reserve(states.as_ref(), first);
         let transitions = Transitions { names, taken: RefCell::default() };
         let start = transitions.follow(object, "StartAt");
         let place = match object.place() {
@@ -138,9 +138,9 @@ impl Parser {
     }
 
     /// Gives every state of a scope its number before any is read: transitions may lead forward.
-    fn reserve(&mut self, states: &Option<Object<'_>>, first: u32) {
+    fn reserve(&mut self, states: Option<&Object<'_>>, first: u32) {
         debug_assert_eq!(self.definition.states.len(), first as usize);
-        for (name, _) in states.iter().flat_map(Object::entries) {
+        for (name, _) in states.into_iter().flat_map(Object::entries) {
             let name = Arc::from(name.as_str());
             self.definition.states.push(State {
                 name,

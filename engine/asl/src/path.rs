@@ -1,7 +1,5 @@
 //! AWS's JSONPath (the Jayway dialect): parsed once, evaluated against a [`Scope`].
 
-use std::fmt;
-
 /// A JSONPath: `$` reads the input, `$$` the context object.
 #[derive(Debug)]
 pub struct Path {
@@ -15,17 +13,17 @@ pub struct ReferencePath {
 }
 
 #[derive(Debug)]
-pub struct PathSyntaxError;
-
-impl fmt::Display for PathSyntaxError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("bad path")
-    }
+pub struct PathSyntaxError {
+    pub message: String,
 }
 
 impl Path {
     pub fn parse(text: &str) -> Result<Self, PathSyntaxError> {
-        if text.starts_with('$') { Ok(Self { text: text.into() }) } else { Err(PathSyntaxError) }
+        if text.starts_with('$') {
+            Ok(Self { text: text.into() })
+        } else {
+            Err(PathSyntaxError { message: "bad".into() })
+        }
     }
     pub fn is_reference(&self) -> bool {
         !self.text.contains(['@', ',', ':', '?', '*']) && !self.text.contains("..")
@@ -38,7 +36,7 @@ impl Path {
 impl ReferencePath {
     pub fn parse(text: &str) -> Result<Self, PathSyntaxError> {
         if text.starts_with("$$") || !Path::parse(text)?.is_reference() {
-            return Err(PathSyntaxError);
+            return Err(PathSyntaxError { message: "bad".into() });
         }
         Ok(Self { text: text.into() })
     }

@@ -27,13 +27,17 @@ pub(crate) fn depth(text: &str) -> usize {
 /// Line and column, counted from 1 in characters, of the value at this location of a JSON text:
 /// a [`crate::Diagnostic::location`], such as `/States/Pay/Retry[0]/MaxAttempts`.
 ///
-/// A location whose last part is not there gives the place of the object that lacks it.
+/// `None` if there is no such value, or the text is not JSON up to there.
 pub fn locate(text: &str, location: &str) -> Option<(usize, usize)> {
     let offset = *offsets(text, &[location]).first()?;
-    let before = &text[..offset?];
+    Some(line_and_column(text, offset?))
+}
+
+fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
+    let before = &text[..offset];
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-    Some((line, before[line_start..].chars().count() + 1))
+    let line = before.matches('\n').count() + 1;
+    (line, before[line_start..].chars().count() + 1)
 }
 
 /// The byte offsets of the values at these locations, found in one pass over the text.
@@ -157,5 +161,50 @@ impl Scanner<'_> {
 
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{depth, locate};
+
+    const TEXT: &str = r#"{
+  "StartAt": "Päy",
+  "States": {
+    "Päy": {"Type": "Task", "Retry": [{"MaxAttempts": -1}, {"MaxAttempts": -2}]},
+    "a/b": {"Type": "x\"}{"}
+  }
+}"#;
+
+    #[track_caller]
+    fn check(location: &str, expected: Option<(usize, usize)>) {
+        assert_eq!(locate(TEXT, location), expected, "{location}");
+    }
+
+    #[test]
+    fn a_location_has_a_line_and_a_column() {
+        check("/", Some((1, 1)));
+        check("/StartAt", Some((2, 14)));
+        check("/States/Päy", Some((4, 12)));
+        check("/States/Päy/Retry[1]/MaxAttempts", Some((4, 76)));
+    }
+
+    #[test]
+    fn names_may_hold_slashes_and_strings_may_hold_braces() {
+        check("/States/a/b/Type", Some((5, 21)));
+    }
+
+    #[test]
+    fn what_is_not_there_has_no_position() {
+        check("/States/Ship", None);
+        assert_eq!(locate("{\"a\": [1, ", "/a[1]"), None);
+        assert_eq!(locate("", "/a"), None);
+        assert_eq!(locate("\"\\", "/a"), None);
+    }
+
+    #[test]
+    fn depth_counts_brackets_outside_strings() {
+        assert_eq!(depth(r#"{"a": ["[[[\"["]}"#), 2);
+        assert_eq!(depth("]]][[["), 3);
     }
 }

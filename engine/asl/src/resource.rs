@@ -113,17 +113,21 @@ pub(crate) fn parse(text: &str) -> Option<Resource> {
     if let Ok(activity) = ActivityArn::parse(text) {
         return Some(unserved(text, ACTIVITY, &activity.name));
     }
-    integration(text)
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    match parts[..] {
+        ["arn", partition, service, _, _, name] if partition.starts_with("aws") => match service {
+            "states" => integration(text, name),
+            // What the examples of the language's specification call.
+            "swf" => name.starts_with("task:").then(|| unserved(text, "swf", name)),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// `arn:aws:states:::SERVICE:API` and `arn:aws:states:::aws-sdk:SERVICE:API`, with or without a
 /// pattern at the end.
-fn integration(text: &str) -> Option<Resource> {
-    let parts: Vec<&str> = text.splitn(6, ':').collect();
-    let ["arn", partition, "states", _, _, name] = parts[..] else { return None };
-    if !partition.starts_with("aws") {
-        return None;
-    }
+fn integration(text: &str, name: &str) -> Option<Resource> {
     let (call, pattern) = match name.split_once('.') {
         Some((call, pattern)) => (call, Some(pattern)),
         None => (name, None),

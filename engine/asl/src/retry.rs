@@ -27,15 +27,15 @@ const CATCHER_FIELDS: &[Field] = &[
 
 const MAX_DELAY_SECONDS: u64 = 31_622_400;
 
-/// Seconds until the next attempt, before jitter. `retries` counts what this retrier has already
-/// done in this visit of the state: the first retry waits `IntervalSeconds`.
-pub fn delay_seconds(retrier: &Retrier, retries: u64) -> f64 {
+/// Seconds until the next attempt, before jitter. `done` counts the retries this retrier has already
+/// made in this visit of the state: the first retry waits `IntervalSeconds`.
+pub fn delay_seconds(retrier: &Retrier, done: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "definitions allow 99,999,999 at most")]
     let (interval, most) = (
         retrier.interval_seconds as f64,
         retrier.max_delay_seconds.unwrap_or(states::MAX_SECONDS) as f64,
     );
-    let exponent = i32::try_from(retries).unwrap_or(i32::MAX);
+    let exponent = i32::try_from(done).unwrap_or(i32::MAX);
     (interval * retrier.backoff_rate.powi(exponent)).min(most)
 }
 
@@ -51,14 +51,16 @@ pub(crate) fn retriers(state: &Object<'_>) -> Option<Box<[Retrier]>> {
         let error_equals = error_equals(retrier, index == last);
         let interval = or(retrier, "IntervalSeconds", 1, 1, states::MAX_SECONDS);
         let attempts = or(retrier, "MaxAttempts", 3, 0, states::MAX_SECONDS);
-        let backoff = match retrier.has("BackoffRate") {
-            true => retrier.number("BackoffRate", 1.0, f64::INFINITY),
-            false => Some(2.0),
+        let backoff = if retrier.has("BackoffRate") {
+            retrier.number("BackoffRate", 1.0, f64::INFINITY)
+        } else {
+            Some(2.0)
         };
         let most = retrier.whole("MaxDelaySeconds", 1, MAX_DELAY_SECONDS);
-        let jitter = match retrier.has("JitterStrategy") {
-            true => retrier.word("JitterStrategy", &["FULL", "NONE"]),
-            false => Some("NONE"),
+        let jitter = if retrier.has("JitterStrategy") {
+            retrier.word("JitterStrategy", &["FULL", "NONE"])
+        } else {
+            Some("NONE")
         };
         Some(Retrier {
             error_equals: error_equals?,

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 #[derive(Debug)]
 pub struct Template {
-    #[expect(dead_code)]
+    #[expect(dead_code, reason = "read by the evaluator")]
     value: Value,
 }
 pub struct TemplateMistake {

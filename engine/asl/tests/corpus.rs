@@ -75,22 +75,55 @@ fn every_valid_definition_compiles_or_needs_what_is_not_served() {
     );
 }
 
+/// The code that AWS has for a broken rule of the index; none for the syntax of JSONata and of
+/// intrinsic functions, which are not read yet.
+fn code_of(rule: &str) -> Option<Code> {
+    const CODES: &[(&str, Code)] = &[
+        ("names no state", Code::MissingTransitionTarget),
+        ("unreachable state", Code::MissingTransitionTarget),
+        ("no terminal state", Code::MissingEndState),
+        ("state name used twice", Code::DuplicateStateName),
+        ("state name longer", Code::InvalidStateName),
+        ("Label", Code::InvalidLabelName),
+    ];
+    if rule.starts_with("JSONata syntax error") || rule.contains("in an intrinsic") {
+        return None;
+    }
+    let known = CODES.iter().find(|(words, _)| rule.contains(words));
+    Some(known.map_or(Code::SchemaValidationFailed, |(_, code)| *code))
+}
+
 #[test]
-fn every_invalid_definition_is_refused() {
-    let (mut refused, mut wrong) = (0, Vec::new());
+fn every_invalid_definition_is_refused_with_the_code_of_its_rule() {
+    let (mut refused, mut not_read_yet, mut wrong) = (0, 0, Vec::new());
     for definition in corpus().iter().filter(|it| it.expect == "invalid") {
         let found = asl::check(&definition.text, definition.kind);
-        if found.iter().any(|it| it.severity == Severity::Error) {
+        let codes: Option<Vec<Code>> = definition.rule.split("; ").map(code_of).collect();
+        let Some(codes) = codes else {
+            not_read_yet += 1;
+            continue;
+        };
+        // The index lists what some validator or other objects to; where it lists several rules,
+        // AWS need not agree with each.
+        if codes.iter().any(|code| found.iter().any(|it| it.code == *code)) {
             refused += 1;
         } else {
-            wrong.push(format!("{} {}", definition.file, definition.rule));
+            wrong.push(format!("{} {}\n{}", definition.file, definition.rule, rendered(&found)));
         }
     }
-    println!("invalid: {refused} refused, {} not", wrong.len());
-    assert!(
-        wrong.is_empty(),
-        "{} invalid definitions are accepted:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+    println!("invalid: {refused} refused, {not_read_yet} not read yet, {} wrong", wrong.len());
+    assert!(wrong.is_empty(), "wrong for {} definitions:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn no_definition_is_too_strange_to_be_checked() {
+    let all = corpus();
+    for definition in &all {
+        for kind in [MachineKind::Standard, MachineKind::Express] {
+            for diagnostic in asl::check(&definition.text, kind) {
+                assert!(!diagnostic.message.is_empty(), "{}", definition.file);
+            }
+        }
+    }
+    println!("all: {} checked", all.len());
 }

@@ -3,6 +3,7 @@
 use crate::diagnostic::Code;
 use crate::object::{Field, Object};
 use crate::program::{Fail, Text};
+use crate::warnings;
 
 const FIELDS: &[Field] = &[
     Field::both("Error"),
@@ -40,7 +41,7 @@ fn text(state: &Object<'_>, name: &str, path: &str) -> Option<Option<Text>> {
         return Some(None);
     }
     let text = state.string(name)?;
-    if super::looks_like_path(text) {
+    if warnings::looks_evaluated(text) {
         let message = format!("The value of '{name}' looks like a path; use '{path}'");
         state.report().add(Code::NoPath, &state.at(name), message);
     }

@@ -1,7 +1,8 @@
 //! Map: runs its processor once for each item. The distributed form is checked and not run yet.
 
+use crate::MachineKind;
 use crate::diagnostic::Code;
-use crate::object::{Field, Language, Object};
+use crate::object::{Field, Object};
 use crate::parse::{Parser, Transitions};
 use crate::path::Path;
 use crate::program::{Map, MaxConcurrency, StateId};
@@ -80,9 +81,6 @@ fn items_path(state: &Object<'_>) -> Option<Path> {
 #[expect(clippy::option_option, reason = "absent is fine, unreadable is not")]
 fn item_selector(state: &Object<'_>) -> Option<Option<crate::template::Template>> {
     state.at_most_one(&["ItemSelector", "Parameters"]);
-    if state.language() == Language::Jsonata {
-        return None;
-    }
     if state.has("ItemSelector") {
         state.template("ItemSelector")
     } else {
@@ -107,14 +105,14 @@ fn processor(state: &Object<'_>, parser: &mut Parser) -> Option<StateId> {
     let processor = state.object(name)?;
     processor.allow(&[PROCESSOR_FIELDS]);
     processor.string("Comment");
-    let inline = config(&processor);
+    let inline = config(&processor, parser.kind);
     let start = parser.scope(&processor);
     inline?;
     start
 }
 
 /// `ProcessorConfig`, if it asks for an inline Map.
-fn config(processor: &Object<'_>) -> Option<()> {
+fn config(processor: &Object<'_>, kind: MachineKind) -> Option<()> {
     if !processor.has("ProcessorConfig") {
         return Some(());
     }
@@ -123,6 +121,10 @@ fn config(processor: &Object<'_>) -> Option<()> {
     let mode = config.word("Mode", &["INLINE", "DISTRIBUTED"]);
     config.word("ExecutionType", &["STANDARD", "EXPRESS"]);
     if mode == Some("DISTRIBUTED") {
+        if kind == MachineKind::Express {
+            let message = "Express state machine does not support Map states in DISTRIBUTED mode";
+            config.wrong_at::<()>("Mode", message.to_owned());
+        }
         if !config.has("ExecutionType") {
             config.wrong("These fields are required: [ExecutionType]".to_owned());
         }

@@ -89,10 +89,5 @@ pub(crate) fn assign(object: &Object<'_>) {
     );
 }
 
-/// Whether the author of this text seems to expect a path to be evaluated.
-fn looks_like_path(text: &str) -> bool {
-    ["$.", "$[", "$$."].iter().any(|start| text.starts_with(start))
-}
-
 /// What to do instead of calling an intrinsic function.
 pub(crate) const NO_INTRINSICS: &str = "intrinsic functions are not served yet; use a path";

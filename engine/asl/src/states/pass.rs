@@ -1,15 +1,15 @@
 //! Pass: hands its input on, perhaps with a fixed result.
 
-use serde_json::Value;
-
 use crate::diagnostic::Code;
 use crate::object::{Field, Object};
 use crate::parse::Transitions;
 use crate::payload::Payload;
 use crate::program::Pass;
+use crate::warnings;
 
+// AWS's documents give `Result` to JSONPath only; its validators take it in JSONata states too.
 const FIELDS: &[Field] =
-    &[Field::path("Parameters"), Field::path("Result"), Field::path("ResultPath")];
+    &[Field::path("Parameters"), Field::both("Result"), Field::path("ResultPath")];
 
 pub(super) fn read(state: &Object<'_>, transitions: &Transitions<'_>) -> Option<Pass> {
     state.allow(&[super::COMMON, super::FLOW, super::DATA, FIELDS]);
@@ -19,7 +19,7 @@ pub(super) fn read(state: &Object<'_>, transitions: &Transitions<'_>) -> Option<
     let result_path = state.result_path();
     let output_path = state.filter("OutputPath");
     let next = transitions.next(state);
-    if result.is_some_and(holds_path) {
+    if result.is_some_and(warnings::holds_path) {
         let message = "The value of 'Result' is static: the path in it is not evaluated";
         state.report().add(Code::PassResultIsStatic, &state.at("Result"), message);
     }
@@ -31,16 +31,4 @@ pub(super) fn read(state: &Object<'_>, transitions: &Transitions<'_>) -> Option<
         output_path: output_path?,
         next: next?,
     })
-}
-
-/// Whether the author of this value seems to expect a path to be evaluated.
-fn holds_path(value: &Value) -> bool {
-    match value {
-        Value::String(text) => super::looks_like_path(text),
-        Value::Array(elements) => elements.iter().any(holds_path),
-        Value::Object(fields) => {
-            fields.iter().any(|(name, value)| name.ends_with(".$") || holds_path(value))
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
 }
