@@ -1,0 +1,294 @@
+//! Demo functions: what the samples in `definitions/` call, on a loopback port of this process.
+//!
+//! They speak Lambda's Invoke API and keep nothing. Every answer follows from the input and
+//! from the number of the attempt, so a sample gives the same output however often it is
+//! interrupted.
+
+use std::net::SocketAddr;
+
+use anyhow::Context as _;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderMap, HeaderName, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// Header that carries the number of the attempt, from 1.
+const ATTEMPT: &str = "statewright-attempt";
+/// Header by which Lambda says that the function itself failed.
+const FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error");
+/// Largest input a demo function reads.
+const INPUT_BYTES: usize = 16 * 1024 * 1024;
+
+/// One demo function: the input and the number of the attempt, from 1.
+type Function = fn(&Value, u64) -> Result<Value, Failure>;
+
+/// The demo functions by name.
+const FUNCTIONS: [(&str, Function); 17] = [
+    ("ask-for-job", ask_for_job),
+    ("book-car", book_car),
+    ("book-flight", book_flight),
+    ("book-hotel", book_hotel),
+    ("cancel-booking", cancel_booking),
+    ("charge-card", charge_card),
+    ("check-order", check_order),
+    ("create-shipment", create_shipment),
+    ("quote-shipping", quote_shipping),
+    ("read-metadata", read_metadata),
+    ("refund-payment", refund_payment),
+    ("release-stock", release_stock),
+    ("reserve-stock", reserve_stock),
+    ("resize-image", resize_image),
+    ("send-notification", send_notification),
+    ("start-job", start_job),
+    ("store-metadata", store_metadata),
+];
+
+/// How a function fails: `errorType` and `errorMessage`.
+struct Failure {
+    error: &'static str,
+    message: String,
+}
+
+/// The demo functions, served until they are told to stop.
+pub struct Demo {
+    address: SocketAddr,
+}
+
+impl Demo {
+    /// Serves the demo functions on a free loopback port until `stop` is cancelled.
+    ///
+    /// # Errors
+    /// No loopback port could be opened.
+    pub async fn start(stop: CancellationToken) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))
+            .await
+            .context("cannot open a loopback port for the demo functions")?;
+        let address = listener.local_addr().context("the demo functions' port has no address")?;
+        let router = Router::new().fallback(invoke).layer(DefaultBodyLimit::max(INPUT_BYTES));
+        tokio::spawn(async move {
+            let served = axum::serve(listener, router)
+                .with_graceful_shutdown(async move { stop.cancelled().await })
+                .await;
+            if let Err(error) = served {
+                tracing::error!(%error, "the demo functions are no longer served");
+            }
+        });
+        Ok(Self { address })
+    }
+
+    /// Each function's name and URL.
+    pub fn functions(&self) -> impl Iterator<Item = (&'static str, String)> + '_ {
+        FUNCTIONS.iter().map(|(name, _)| (*name, format!("http://{}/{name}", self.address)))
+    }
+}
+
+async fn invoke(uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+    let Some(function) = function_of(uri.path()) else {
+        return (StatusCode::NOT_FOUND, "there is no such demo function").into_response();
+    };
+    let input = match serde_json::from_slice(&body) {
+        Ok(input) => input,
+        Err(error) => {
+            let text = format!("the input is not JSON: {error}");
+            return (StatusCode::BAD_REQUEST, text).into_response();
+        }
+    };
+    match function(&input, attempt_of(&headers)) {
+        Ok(result) => axum::Json(result).into_response(),
+        Err(failure) => {
+            let body = json!({ "errorMessage": failure.message, "errorType": failure.error });
+            ([(FUNCTION_ERROR, "Unhandled")], axum::Json(body)).into_response()
+        }
+    }
+}
+
+/// `/NAME`, or a path of Lambda's Invoke API, `…/functions/NAME/invocations`.
+fn function_of(path: &str) -> Option<Function> {
+    let path = path.strip_suffix("/invocations").unwrap_or(path);
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let (_, function) = FUNCTIONS.iter().find(|(known, _)| *known == name)?;
+    Some(*function)
+}
+
+fn attempt_of(headers: &HeaderMap) -> u64 {
+    let value = headers.get(ATTEMPT).and_then(|value| value.to_str().ok());
+    value.and_then(|value| value.parse().ok()).unwrap_or(1)
+}
+
+// The shop.
+
+fn check_order(order: &Value, _: u64) -> Result<Value, Failure> {
+    let items = order["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut total = 0_u64;
+    for item in items {
+        let (Some(quantity), Some(price)) = (item["quantity"].as_u64(), item["price"].as_u64())
+        else {
+            let reason = format!("item `{}` lacks a quantity or a price", text(&item["sku"]));
+            return Ok(json!({ "valid": false, "total": total, "reason": reason }));
+        };
+        total = total.saturating_add(quantity.saturating_mul(price));
+    }
+    if items.is_empty() {
+        return Ok(json!({ "valid": false, "total": 0, "reason": "the order has no items" }));
+    }
+    Ok(json!({ "valid": true, "total": total }))
+}
+
+fn reserve_stock(line: &Value, attempt: u64) -> Result<Value, Failure> {
+    let sku = text(&line["sku"]);
+    if sku.starts_with("SOLD-OUT") {
+        return fail("Stock.NotAvailable", format!("`{sku}` is sold out"));
+    }
+    if sku.starts_with("PEN") && attempt == 1 {
+        return fail("Stock.Busy", format!("the stock of `{sku}` is being counted, ask again"));
+    }
+    let reservation = format!("R-{}-{sku}", text(&line["orderId"]));
+    Ok(json!({ "sku": sku, "reservationId": reservation }))
+}
+
+fn release_stock(line: &Value, _: u64) -> Result<Value, Failure> {
+    Ok(json!({ "sku": line["sku"], "released": true }))
+}
+
+fn charge_card(payment: &Value, _: u64) -> Result<Value, Failure> {
+    let token = text(&payment["token"]);
+    if token == "tok_declined" {
+        return fail("Payment.Declined", format!("card `{token}` was declined"));
+    }
+    let id = format!("P-{}", text(&payment["orderId"]));
+    Ok(json!({ "paymentId": id, "amount": payment["amount"] }))
+}
+
+fn refund_payment(payment: &Value, _: u64) -> Result<Value, Failure> {
+    Ok(json!({ "refundId": format!("refund-{}", text(&payment["paymentId"])) }))
+}
+
+fn quote_shipping(shipping: &Value, _: u64) -> Result<Value, Failure> {
+    let carrier = text(&shipping["by"]);
+    let cost = if carrier == "air" { 1490 } else { 490 };
+    Ok(json!({ "carrier": carrier, "cost": cost }))
+}
+
+fn create_shipment(shipment: &Value, _: u64) -> Result<Value, Failure> {
+    let country = text(&shipment["country"]);
+    if country == "XX" {
+        return fail("Shipping.UnknownCountry", format!("there is no country `{country}`"));
+    }
+    let (order, carrier) = (text(&shipment["orderId"]), text(&shipment["carrier"]));
+    Ok(json!({ "trackingNumber": format!("TN-{order}-{carrier}") }))
+}
+
+fn send_notification(notification: &Value, _: u64) -> Result<Value, Failure> {
+    Ok(json!({ "to": notification["to"], "delivered": true }))
+}
+
+// The image archive.
+
+fn resize_image(image: &Value, _: u64) -> Result<Value, Failure> {
+    let (key, width) = (text(&image["key"]), &image["width"]);
+    Ok(json!({ "key": format!("thumbnails/{width}/{key}"), "width": width }))
+}
+
+fn read_metadata(image: &Value, _: u64) -> Result<Value, Failure> {
+    let key = text(&image["key"]);
+    let format = if key.ends_with(".png") { "png" } else { "jpeg" };
+    Ok(json!({ "format": format, "bytes": image["size"] }))
+}
+
+fn store_metadata(image: &Value, attempt: u64) -> Result<Value, Failure> {
+    if attempt == 1 {
+        return fail("Catalogue.Busy", "the catalogue is busy, ask again".to_owned());
+    }
+    let thumbnails = image["thumbnails"].as_array().map_or(0, Vec::len);
+    Ok(json!({ "recordId": format!("M-{}", text(&image["key"])), "thumbnails": thumbnails }))
+}
+
+// The long job.
+
+fn start_job(document: &Value, _: u64) -> Result<Value, Failure> {
+    Ok(json!({ "jobId": format!("J-{}", text(&document["name"])), "polls": 0 }))
+}
+
+fn ask_for_job(job: &Value, _: u64) -> Result<Value, Failure> {
+    let polls = job["polls"].as_u64().unwrap_or(0).saturating_add(1);
+    if polls < 3 {
+        return Ok(json!({ "jobId": job["jobId"], "polls": polls, "status": "RUNNING" }));
+    }
+    let result = format!("s3://results/{}.txt", text(&job["jobId"]));
+    Ok(json!({ "jobId": job["jobId"], "polls": polls, "status": "DONE", "result": result }))
+}
+
+// The travel agency.
+
+fn book_flight(trip: &Value, _: u64) -> Result<Value, Failure> {
+    Ok(booking("flight", trip))
+}
+
+fn book_hotel(trip: &Value, attempt: u64) -> Result<Value, Failure> {
+    if attempt == 1 {
+        return fail("Booking.Busy", "all lines to the hotel are busy, ask again".to_owned());
+    }
+    Ok(booking("hotel", trip))
+}
+
+fn book_car(trip: &Value, _: u64) -> Result<Value, Failure> {
+    let class = text(&trip["car"]["class"]);
+    if class == "convertible" {
+        return fail("Booking.NotAvailable", format!("no car of class `{class}` is left"));
+    }
+    Ok(booking("car", trip))
+}
+
+fn cancel_booking(booking: &Value, _: u64) -> Result<Value, Failure> {
+    Ok(json!({ "bookingId": booking["bookingId"], "cancelled": true }))
+}
+
+fn booking(of: &str, trip: &Value) -> Value {
+    json!({ "bookingId": format!("{of}-{}", text(&trip["tripId"])) })
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("unknown")
+}
+
+fn fail(error: &'static str, message: String) -> Result<Value, Failure> {
+    Err(Failure { error, message })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_is_found_by_its_name_and_through_the_invoke_api() {
+        for path in [
+            "/book-car",
+            "/2015-03-31/functions/book-car/invocations",
+            "/x/functions/book-car/invocations",
+        ] {
+            let function = function_of(path).map(|function| function(&json!({ "tripId": "T" }), 1));
+            let answer = function.and_then(Result::ok).map(|value| value.to_string());
+            assert_eq!(answer.as_deref(), Some(r#"{"bookingId":"car-T"}"#), "{path}");
+        }
+        assert!(function_of("/book").is_none());
+    }
+
+    #[test]
+    fn a_busy_function_answers_at_the_second_attempt() {
+        let line = json!({ "sku": "PEN-1", "orderId": "O" });
+        assert_eq!(reserve_stock(&line, 1).err().map(|failure| failure.error), Some("Stock.Busy"));
+        assert!(reserve_stock(&line, 2).is_ok());
+    }
+
+    #[test]
+    fn an_order_that_is_not_one_is_invalid_and_does_not_panic() {
+        for order in [json!(null), json!([]), json!({ "items": [{}] }), json!({ "items": 3 })] {
+            let check = check_order(&order, 1).ok().map(|check| check["valid"].clone());
+            assert_eq!(check, Some(json!(false)), "{order}");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! YAML to JSON, with the place of every value.
+
+use std::collections::HashMap;
+use std::fmt::{self, Write as _};
+
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+use serde_saphyr::Spanned;
+
+use crate::definition::{Position, SyntaxError};
+
+/// The value of a YAML text and where each part of it is, by its location as a diagnostic
+/// writes it (`/States/Pay/Retry[0]`; the whole text is the empty one).
+///
+/// Depth, aliases and the number of nodes are bounded by the YAML reader's own limits.
+///
+/// # Errors
+/// Text that is not YAML, keys that are no texts, keys said twice, numbers that JSON lacks.
+pub(crate) fn parse(text: &str) -> Result<(Value, HashMap<String, Position>), SyntaxError> {
+    let tree: Spanned<Node> = serde_saphyr::from_str(text).map_err(|error| syntax_error(&error))?;
+    let mut places = HashMap::new();
+    let value = value_of(tree, &mut String::new(), &mut places);
+    Ok((value, places))
+}
+
+/// A value whose parts know where they are.
+enum Node {
+    Scalar(Value),
+    List(Vec<Spanned<Node>>),
+    Map(Vec<(String, Spanned<Node>)>),
+}
+
+fn value_of(
+    node: Spanned<Node>,
+    location: &mut String,
+    places: &mut HashMap<String, Position>,
+) -> Value {
+    let place = node.defined;
+    places.insert(location.clone(), Position { line: place.line(), column: place.column() });
+    let parent = location.len();
+    match node.value {
+        Node::Scalar(value) => value,
+        Node::List(items) => {
+            let mut values = Vec::with_capacity(items.len());
+            for (index, item) in items.into_iter().enumerate() {
+                let _ = write!(location, "[{index}]");
+                values.push(value_of(item, location, places));
+                location.truncate(parent);
+            }
+            Value::Array(values)
+        }
+        Node::Map(fields) => {
+            let mut values = Map::with_capacity(fields.len());
+            for (name, field) in fields {
+                location.push('/');
+                location.push_str(&name);
+                values.insert(name, value_of(field, location, places));
+                location.truncate(parent);
+            }
+            Value::Object(values)
+        }
+    }
+}
+
+fn syntax_error(error: &serde_saphyr::Error) -> SyntaxError {
+    let position =
+        error.location().map(|place| Position { line: place.line(), column: place.column() });
+    // The first line is the message; its end repeats the position.
+    let text = error.without_snippet().to_string();
+    let line = text.lines().next().unwrap_or_default();
+    let message = line.rsplit_once(" at line ").map_or(line, |(message, _)| message);
+    SyntaxError { position, message: message.to_owned() }
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NodeVisitor)
+    }
+}
+
+struct NodeVisitor;
+
+impl<'de> Visitor<'de> for NodeVisitor {
+    type Value = Node;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value that JSON can say")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Node, E> {
+        Ok(Node::Scalar(Value::Bool(value)))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Node, E> {
+        Ok(Node::Scalar(Value::from(value)))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Node, E> {
+        Ok(Node::Scalar(Value::from(value)))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Node, E> {
+        let number = Number::from_f64(value)
+            .ok_or_else(|| E::custom(format!("`{value}` is not a number that JSON can say")))?;
+        Ok(Node::Scalar(Value::Number(number)))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Node, E> {
+        Ok(Node::Scalar(Value::from(value)))
+    }
+
+    fn visit_unit<E>(self) -> Result<Node, E> {
+        Ok(Node::Scalar(Value::Null))
+    }
+
+    fn visit_none<E>(self) -> Result<Node, E> {
+        Ok(Node::Scalar(Value::Null))
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
+        Node::deserialize(deserializer)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Node::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Node, A::Error> {
+        let mut map = Vec::new();
+        while let Some((key, field)) = fields.next_entry::<Spanned<Node>, Spanned<Node>>()? {
+            let name = match key.value {
+                Node::Scalar(Value::String(name)) => name,
+                Node::Scalar(number @ Value::Number(_)) => number.to_string(),
+                Node::Scalar(_) | Node::List(_) | Node::Map(_) => {
+                    let (line, column) = (key.defined.line(), key.defined.column());
+                    return Err(A::Error::custom(format!(
+                        "line {line}, column {column}: a key has to be a text; put it in quotes"
+                    )));
+                }
+            };
+            map.push((name, field));
+        }
+        Ok(Node::Map(map))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, json: &str) {
+        assert_eq!(parse(text).map(|(value, _)| value.to_string()), Ok(json.to_owned()));
+    }
+
+    #[track_caller]
+    fn refused(text: &str, line: u64, message: &str) {
+        let error = parse(text).map(|(value, _)| value).unwrap_err();
+        assert_eq!(error.position.map(|position| position.line), Some(line), "{error:?}");
+        assert!(error.message.contains(message), "{error:?}");
+    }
+
+    #[test]
+    fn scalars_are_read_as_json_would_write_them() {
+        check(
+            "[1, -2, 1.5, true, null, ~, 'x', \"1\", 2026-01-31]",
+            r#"[1,-2,1.5,true,null,null,"x","1","2026-01-31"]"#,
+        );
+    }
+
+    #[test]
+    fn numbers_as_keys_are_texts() {
+        check("200: fine", r#"{"200":"fine"}"#);
+    }
+
+    #[test]
+    fn an_alias_is_what_it_stands_for() {
+        check("a: &x {b: 1}\nc: *x", r#"{"a":{"b":1},"c":{"b":1}}"#);
+    }
+
+    #[test]
+    fn what_json_cannot_say_is_refused_at_its_line() {
+        refused("a: 1\na: 2", 2, "duplicate mapping key");
+        refused("a:\n  b: .nan", 2, "non-finite float `.nan`");
+        refused("a: [1,", 1, "unclosed bracket");
+        refused("--- 1\n--- 2", 2, "multiple YAML documents");
+    }
+
+    #[test]
+    fn a_key_that_is_no_text_is_refused() {
+        let error = parse("a:\n  true: 1").map(|(value, _)| value).unwrap_err();
+        assert_eq!(error.message, "line 2, column 3: a key has to be a text; put it in quotes");
+    }
+
+    #[test]
+    fn depth_and_aliases_are_bounded() {
+        assert!(parse(&"[".repeat(100_000)).is_err());
+        let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
+        for level in 1..9 {
+            let alias = format!("*a{}", level - 1);
+            bomb.push_str(&format!("a{level}: &a{level} [{}]\n", [alias.as_str(); 9].join(", ")));
+        }
+        assert!(parse(&bomb).is_err());
+    }
+}
