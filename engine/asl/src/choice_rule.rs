@@ -1,6 +1,18 @@
 //! The conditions of a Choice: 39 comparisons, and `And`, `Or`, `Not`.
-use crate::path::Path;
+
+mod pattern;
+mod test;
+#[cfg(test)]
+mod tests;
+
 use serde_json::Value;
+
+use crate::expression::{EvaluationError, Scope};
+use crate::path::Path;
+pub use pattern::Pattern;
+pub use test::{OPERATORS, Operand, Relation, Test, ValueKind, parse_timestamp};
+
+/// What a rule asks of the data.
 #[derive(Debug)]
 pub enum Condition {
     And(Box<[Condition]>),
@@ -8,56 +20,66 @@ pub enum Condition {
     Not(Box<Condition>),
     Compare(Comparison),
 }
+
+/// One of the 39 comparisons.
 #[derive(Debug)]
 pub struct Comparison {
     pub variable: Path,
     pub test: Test,
 }
-#[derive(Debug)]
-pub struct Test(#[expect(dead_code, reason = "read by the evaluator")] Value);
-impl Test {
-    pub fn parse(operator: &str, value: &Value) -> Option<Result<Test, String>> {
-        OPERATORS.contains(&operator).then(|| Ok(Test(value.clone())))
+
+impl Condition {
+    /// Whether the data fulfils the condition. A value of another type does not; a `Variable` or
+    /// a `…Path` operand that is not there is an error, except to `IsPresent`.
+    pub fn holds(&self, scope: &Scope<'_>) -> Result<bool, EvaluationError> {
+        match self {
+            Self::And(conditions) => {
+                for condition in conditions {
+                    if !condition.holds(scope)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+            Self::Or(conditions) => {
+                for condition in conditions {
+                    if condition.holds(scope)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            Self::Not(condition) => condition.holds(scope).map(|holds| !holds),
+            Self::Compare(comparison) => comparison.holds(scope),
+        }
     }
 }
-pub const OPERATORS: &[&str] = &[
-    "BooleanEquals",
-    "BooleanEqualsPath",
-    "IsBoolean",
-    "IsNull",
-    "IsNumeric",
-    "IsPresent",
-    "IsString",
-    "IsTimestamp",
-    "NumericEquals",
-    "NumericEqualsPath",
-    "NumericGreaterThan",
-    "NumericGreaterThanPath",
-    "NumericGreaterThanEquals",
-    "NumericGreaterThanEqualsPath",
-    "NumericLessThan",
-    "NumericLessThanPath",
-    "NumericLessThanEquals",
-    "NumericLessThanEqualsPath",
-    "StringEquals",
-    "StringEqualsPath",
-    "StringGreaterThan",
-    "StringGreaterThanPath",
-    "StringGreaterThanEquals",
-    "StringGreaterThanEqualsPath",
-    "StringLessThan",
-    "StringLessThanPath",
-    "StringLessThanEquals",
-    "StringLessThanEqualsPath",
-    "StringMatches",
-    "TimestampEquals",
-    "TimestampEqualsPath",
-    "TimestampGreaterThan",
-    "TimestampGreaterThanPath",
-    "TimestampGreaterThanEquals",
-    "TimestampGreaterThanEqualsPath",
-    "TimestampLessThan",
-    "TimestampLessThanPath",
-    "TimestampLessThanEquals",
-    "TimestampLessThanEqualsPath",
-];
+
+impl Comparison {
+    fn holds(&self, scope: &Scope<'_>) -> Result<bool, EvaluationError> {
+        let found = self.variable.find(scope);
+        if let Test::Is(ValueKind::Present, expected) = self.test {
+            return Ok(found.is_some() == expected);
+        }
+        let value = found.ok_or_else(|| invalid_reference(&self.variable))?;
+        self.test.passes(&value, scope)
+    }
+}
+
+fn invalid_reference(path: &Path) -> EvaluationError {
+    EvaluationError {
+        cause: format!(
+            "Invalid path '{}': The choice state's condition path references an invalid value.",
+            path.text()
+        ),
+    }
+}
+
+/// The value an operand's path leads to.
+fn referenced<T>(
+    path: &Path,
+    scope: &Scope<'_>,
+    read: impl FnOnce(&Value) -> Option<T>,
+) -> Result<Option<T>, EvaluationError> {
+    path.find(scope).map(|value| read(&value)).ok_or_else(|| invalid_reference(path))
+}

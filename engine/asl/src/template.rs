@@ -1,54 +1,234 @@
 //! Payload templates: JSON in which a key that ends in `.$` takes its value from a path.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+use crate::expression::{EvaluationError, Scope};
+use crate::path::Path;
+
+/// `Parameters`, `ItemSelector` or `ResultSelector`, with its paths parsed.
+#[derive(Debug)]
+pub struct Template(Node);
 
 #[derive(Debug)]
-pub struct Template {
-    #[expect(dead_code, reason = "read by the evaluator")]
-    value: Value,
+enum Node {
+    /// No path at or below: copied as it is.
+    Literal(Value),
+    Object(Box<[Member]>),
+    Array(Box<[Node]>),
+    Path {
+        field: Box<str>,
+        path: Box<Path>,
+    },
 }
+
+#[derive(Debug)]
+struct Member {
+    /// Without `.$`.
+    name: Box<str>,
+    value: Node,
+}
+
+/// One thing wrong with a template.
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TemplateMistake {
-    pub pointer: String,
-    pub message: String,
     pub kind: MistakeKind,
+    /// JSON Pointer of the object that has the field, from the template on; empty at the top.
+    /// AWS itself locates the mistake at the template.
+    pub pointer: String,
+    /// AWS's text for an invalid field.
+    pub message: String,
 }
+
+/// Whose fault a mistake in a template is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum MistakeKind {
+    /// AWS refuses it too.
     Invalid,
+    /// AWS has it, this engine does not: intrinsics, variables and the rarer parts of JSONPath.
     Unsupported,
 }
+
 impl Template {
+    /// Reads a template; reports every mistake in it.
     pub fn parse(value: &Value) -> Result<Self, Vec<TemplateMistake>> {
-        let mut out = vec![];
-        walk(value, "", &mut out);
-        if out.is_empty() { Ok(Self { value: value.clone() }) } else { Err(out) }
+        let mut mistakes = Vec::new();
+        let node = node(value, &mut String::new(), &mut mistakes);
+        if mistakes.is_empty() { Ok(Self(node)) } else { Err(mistakes) }
+    }
+
+    /// The template with the values of its paths. Fails with AWS's text, which quotes the whole
+    /// input, if a path that must lead to one place leads nowhere.
+    pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, EvaluationError> {
+        self.0.evaluate(scope)
     }
 }
-fn walk(value: &Value, at: &str, out: &mut Vec<TemplateMistake>) {
+
+fn node(value: &Value, pointer: &mut String, mistakes: &mut Vec<TemplateMistake>) -> Node {
     match value {
-        Value::Array(a) => {
-            for (i, v) in a.iter().enumerate() {
-                walk(v, &format!("{at}[{i}]"), out);
+        Value::Object(members) => object(members, pointer, mistakes),
+        Value::Array(items) => {
+            let nodes: Vec<Node> = items
+                .iter()
+                .enumerate()
+                .map(|(index, item)| below(&index.to_string(), item, pointer, mistakes))
+                .collect();
+            if nodes.iter().all(|node| matches!(node, Node::Literal(_))) {
+                return Node::Literal(value.clone());
+            }
+            Node::Array(nodes.into())
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            Node::Literal(value.clone())
+        }
+    }
+}
+
+fn below(
+    key: &str,
+    value: &Value,
+    pointer: &mut String,
+    mistakes: &mut Vec<TemplateMistake>,
+) -> Node {
+    let end = pointer.len();
+    pointer.push('/');
+    pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+    let node = node(value, pointer, mistakes);
+    pointer.truncate(end);
+    node
+}
+
+fn object(
+    members: &Map<String, Value>,
+    pointer: &mut String,
+    mistakes: &mut Vec<TemplateMistake>,
+) -> Node {
+    let mut nodes = Vec::with_capacity(members.len());
+    let mut literal = true;
+    for (key, value) in members {
+        let Some(name) = key.strip_suffix(".$") else {
+            let value = below(key, value, pointer, mistakes);
+            literal &= matches!(value, Node::Literal(_));
+            nodes.push(Member { name: key.as_str().into(), value });
+            continue;
+        };
+        literal = false;
+        match path(key, value) {
+            Ok(path) => {
+                let value = Node::Path { field: key.as_str().into(), path: Box::new(path) };
+                nodes.push(Member { name: name.into(), value });
+            }
+            Err((kind, message)) => {
+                mistakes.push(TemplateMistake { kind, pointer: pointer.clone(), message });
             }
         }
-        Value::Object(m) => {
-            for (k, v) in m {
-                if k.ends_with(".$") {
-                    let t = v.as_str().unwrap_or("");
-                    if t.starts_with("States.") && t.ends_with(')') || crate::object::is_variable(t)
-                    {
-                        out.push(TemplateMistake {
-                            pointer: at.into(),
-                            message: format!("{k} not served"),
-                            kind: MistakeKind::Unsupported,
-                        });
-                    } else if !t.starts_with('$') {
-                        out.push(TemplateMistake { pointer: at.into(), message: format!("The value for the field '{k}' must be a valid JSONPath or a valid intrinsic function call"), kind: MistakeKind::Invalid });
-                    }
-                } else {
-                    walk(v, &format!("{at}/{k}"), out);
+    }
+    if literal { Node::Literal(Value::Object(members.clone())) } else { Node::Object(nodes.into()) }
+}
+
+fn path(key: &str, value: &Value) -> Result<Path, (MistakeKind, String)> {
+    let invalid = || {
+        let message = format!(
+            "The value for the field '{key}' must be a valid JSONPath or a valid intrinsic \
+             function call"
+        );
+        (MistakeKind::Invalid, message)
+    };
+    let text = value.as_str().ok_or_else(invalid)?;
+    if text.starts_with("States.")
+        && let Some((name, _)) = text.split_once('(')
+    {
+        let message = format!("the field `{key}` calls `{name}`: intrinsics are not supported yet");
+        return Err((MistakeKind::Unsupported, message));
+    }
+    Path::parse(text).map_err(|error| {
+        if error.unsupported {
+            (MistakeKind::Unsupported, format!("the field `{key}`: {}", error.message))
+        } else {
+            invalid()
+        }
+    })
+}
+
+impl Node {
+    fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, EvaluationError> {
+        match self {
+            Self::Literal(value) => Ok(value.clone()),
+            Self::Array(nodes) => nodes.iter().map(|node| node.evaluate(scope)).collect(),
+            Self::Object(members) => {
+                let mut object = Map::with_capacity(members.len());
+                for member in members {
+                    object.insert(member.name.to_string(), member.value.evaluate(scope)?);
                 }
+                Ok(Value::Object(object))
             }
+            Self::Path { field, path } => match path.find(scope) {
+                Some(value) => Ok(value.into_owned()),
+                None => Err(EvaluationError {
+                    cause: format!(
+                        "The JSONPath '{}' specified for the field '{field}' could not be found \
+                         in the input '{}'",
+                        path.text(),
+                        scope.input
+                    ),
+                }),
+            },
         }
-        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::Template;
+    use crate::expression::{Context, Scope};
+
+    fn check(template: Value, expected: &str) {
+        let context = || json!({"Execution": {"Id": "e"}});
+        let input = json!({"a": 1, "list": [{"x": 1}, {"x": 2}], "none": null});
+        let scope = Scope { input: &input, context: &Context::new(&context) };
+        let found = match Template::parse(&template) {
+            Ok(template) => match template.evaluate(&scope) {
+                Ok(value) => value.to_string(),
+                Err(error) => error.cause,
+            },
+            Err(mistakes) => mistakes
+                .iter()
+                .map(|m| format!("{:?} {}: {}", m.kind, m.pointer, m.message))
+                .collect::<Vec<_>>()
+                .join("\n"),
+        };
+        assert_eq!(found, expected, "{template}");
+    }
+
+    #[test]
+    fn a_key_that_ends_in_dollar_takes_its_value_from_a_path() {
+        check(json!({"v.$": "$.a"}), r#"{"v":1}"#);
+        check(json!({"v.$": "$.none", "w": "$.a"}), r#"{"v":null,"w":"$.a"}"#);
+        check(json!({"o": {"v.$": "$.list[*].x"}}), r#"{"o":{"v":[1,2]}}"#);
+        check(json!({"l": [1, {"v.$": "$$.Execution.Id"}]}), r#"{"l":[1,{"v":"e"}]}"#);
+        check(json!({"v.$": "$.gone[*]"}), r#"{"v":[]}"#);
+    }
+
+    #[test]
+    fn a_path_that_leads_nowhere_fails_with_the_whole_input() {
+        let input = r#"'{"a":1,"list":[{"x":1},{"x":2}],"none":null}'"#;
+        for path in ["$.no", "$.a.b", "$$.Execution.Input.no"] {
+            let text = format!(
+                "The JSONPath '{path}' specified for the field 'v.$' could not be found in the input {input}"
+            );
+            check(json!({"o": {"v.$": path}}), &text);
+        }
+    }
+
+    #[test]
+    fn every_mistake_is_reported() {
+        check(
+            json!({"a.$": 1, "b": {"c~d": [{"e.$": "x"}]}, "f.$": "States.UUID()", "g.$": "$v"}),
+            "Invalid : The value for the field 'a.$' must be a valid JSONPath or a valid intrinsic function call\n\
+             Invalid /b/c~0d/0: The value for the field 'e.$' must be a valid JSONPath or a valid intrinsic function call\n\
+             Unsupported : the field `f.$` calls `States.UUID`: intrinsics are not supported yet\n\
+             Unsupported : the field `g.$`: variables are not supported yet: `$v`",
+        );
     }
 }
