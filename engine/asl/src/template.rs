@@ -108,6 +108,13 @@ fn object(
         let Some(name) = key.strip_suffix(".$") else {
             let value = below(key, value, pointer, mistakes);
             literal &= matches!(value, Node::Literal(_));
+            if members.contains_key(&format!("{key}.$")) {
+                mistakes.push(TemplateMistake {
+                    kind: MistakeKind::Invalid,
+                    pointer: pointer.clone(),
+                    message: format!("the fields `{key}` and `{key}.$` are the same without `.$`"),
+                });
+            }
             nodes.push(Member { name: key.as_str().into(), value });
             continue;
         };
@@ -183,11 +190,11 @@ mod tests {
     use super::Template;
     use crate::expression::{Context, Scope};
 
-    fn check(template: Value, expected: &str) {
+    fn check(template: &Value, expected: &str) {
         let context = || json!({"Execution": {"Id": "e"}});
         let input = json!({"a": 1, "list": [{"x": 1}, {"x": 2}], "none": null});
         let scope = Scope { input: &input, context: &Context::new(&context) };
-        let found = match Template::parse(&template) {
+        let found = match Template::parse(template) {
             Ok(template) => match template.evaluate(&scope) {
                 Ok(value) => value.to_string(),
                 Err(error) => error.cause,
@@ -203,11 +210,11 @@ mod tests {
 
     #[test]
     fn a_key_that_ends_in_dollar_takes_its_value_from_a_path() {
-        check(json!({"v.$": "$.a"}), r#"{"v":1}"#);
-        check(json!({"v.$": "$.none", "w": "$.a"}), r#"{"v":null,"w":"$.a"}"#);
-        check(json!({"o": {"v.$": "$.list[*].x"}}), r#"{"o":{"v":[1,2]}}"#);
-        check(json!({"l": [1, {"v.$": "$$.Execution.Id"}]}), r#"{"l":[1,{"v":"e"}]}"#);
-        check(json!({"v.$": "$.gone[*]"}), r#"{"v":[]}"#);
+        check(&json!({"v.$": "$.a"}), r#"{"v":1}"#);
+        check(&json!({"v.$": "$.none", "w": "$.a"}), r#"{"v":null,"w":"$.a"}"#);
+        check(&json!({"o": {"v.$": "$.list[*].x"}}), r#"{"o":{"v":[1,2]}}"#);
+        check(&json!({"l": [1, {"v.$": "$$.Execution.Id"}]}), r#"{"l":[1,{"v":"e"}]}"#);
+        check(&json!({"v.$": "$.gone[*]"}), r#"{"v":[]}"#);
     }
 
     #[test]
@@ -217,15 +224,16 @@ mod tests {
             let text = format!(
                 "The JSONPath '{path}' specified for the field 'v.$' could not be found in the input {input}"
             );
-            check(json!({"o": {"v.$": path}}), &text);
+            check(&json!({"o": {"v.$": path}}), &text);
         }
     }
 
     #[test]
     fn every_mistake_is_reported() {
         check(
-            json!({"a.$": 1, "b": {"c~d": [{"e.$": "x"}]}, "f.$": "States.UUID()", "g.$": "$v"}),
-            "Invalid : The value for the field 'a.$' must be a valid JSONPath or a valid intrinsic function call\n\
+            &json!({"h.$": "$", "h": 1, "a.$": 1, "b": {"c~d": [{"e.$": "x"}]}, "f.$": "States.UUID()", "g.$": "$v"}),
+            "Invalid : the fields `h` and `h.$` are the same without `.$`\n\
+             Invalid : The value for the field 'a.$' must be a valid JSONPath or a valid intrinsic function call\n\
              Invalid /b/c~0d/0: The value for the field 'e.$' must be a valid JSONPath or a valid intrinsic function call\n\
              Unsupported : the field `f.$` calls `States.UUID`: intrinsics are not supported yet\n\
              Unsupported : the field `g.$`: variables are not supported yet: `$v`",

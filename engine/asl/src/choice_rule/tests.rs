@@ -56,7 +56,7 @@ fn a_value_of_another_type_never_passes() {
 #[test]
 fn kinds_are_told_apart() {
     check(
-        r#"
+        r"
         $.nil IsNull true → true
         $.nil IsNull false → false
         $.five IsNumeric true → true
@@ -71,7 +71,7 @@ fn kinds_are_told_apart() {
         $.gone IsPresent true → false
         $.gone.deeper IsPresent false → true
         $.list[3] IsPresent false → true
-        "#,
+        ",
     );
 }
 

@@ -182,9 +182,8 @@ fn literal(cursor: &mut Cursor<'_>) -> Parsed<Value> {
 
 /// A quoted text; a backslash makes the next character an ordinary one, `\n` and the like aside.
 pub(super) fn quoted(cursor: &mut Cursor<'_>) -> Parsed<String> {
-    let quote = match cursor.next() {
-        Some(quote @ ('\'' | '"')) => quote,
-        _ => return Err(cursor.expected("a quoted text")),
+    let Some(quote @ ('\'' | '"')) = cursor.next() else {
+        return Err(cursor.expected("a quoted text"));
     };
     let mut text = String::new();
     loop {

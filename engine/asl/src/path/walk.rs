@@ -37,6 +37,9 @@ pub(super) fn is_definite(steps: &[Step]) -> bool {
 }
 
 pub(super) fn evaluate<'v>(root: &'v Value, steps: &[Step]) -> Result<Cow<'v, Value>, Miss> {
+    if !is_definite(steps) {
+        return all(root, steps).map(Cow::Owned);
+    }
     let mut node = root;
     for (at, step) in steps.iter().enumerate() {
         node = match step {
@@ -45,7 +48,7 @@ pub(super) fn evaluate<'v>(root: &'v Value, steps: &[Step]) -> Result<Cow<'v, Va
             Step::Names(names) => return members(node, names, at).map(Cow::Owned),
             Step::Length => return Ok(Cow::Owned(length(node))),
             Step::Query { .. } | Step::Filter(_) | Step::DescendantFilter(_) => {
-                return all(node, root, &steps[at..]).map(Cow::Owned);
+                unreachable!("a definite path has none of these")
             }
         };
     }
@@ -63,7 +66,7 @@ fn member<'v>(node: &'v Value, name: &str, at: usize, last: bool) -> Result<&'v 
     }
 }
 
-fn element<'v>(node: &'v Value, index: i64, at: usize) -> Result<&'v Value, Miss> {
+fn element(node: &Value, index: i64, at: usize) -> Result<&Value, Miss> {
     match node {
         Value::Array(items) => nth(items, index).ok_or(Miss::NoResult),
         Value::Null => Err(Miss::Null(at)),
@@ -92,8 +95,8 @@ fn length(node: &Value) -> Value {
 }
 
 /// The array of all nodes the steps lead to; a step that does not fit a node drops it.
-fn all(start: &Value, root: &Value, steps: &[Step]) -> Result<Value, Miss> {
-    let mut nodes = vec![start];
+fn all(root: &Value, steps: &[Step]) -> Result<Value, Miss> {
+    let mut nodes = vec![root];
     for step in steps {
         let mut next = Vec::new();
         for node in nodes {
