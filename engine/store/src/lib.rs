@@ -1,1 +1,125 @@
-//! To be written.
+//! The only SQL in the house: what is durable, and how it becomes so.
+//!
+//! # What is promised
+//!
+//! A [`Batch`] is written whole or not at all, in one commit. When [`Lane::append`] has returned
+//! `Ok`, it survives the death of every process and of the database.
+//!
+//! Two nodes that both believe they own a shard cannot fork a history: both would append a turn
+//! with the same first event, and the key of `turns` refuses the second, whose whole batch
+//! aborts ([`AppendError::Fenced`]). Leases ([`Store::beat`]) only make this rare.
+//!
+//! A commit whose acknowledgement was lost is in doubt. Appending the same batch again is safe:
+//! a batch that meets its own rows has succeeded.
+//!
+//! Time has one spelling, `coalesce($1, now())`: the database's clock, or in tests the one given
+//! to [`Store::at`].
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, PgPool};
+
+mod append;
+
+mod error;
+mod executions;
+mod functions;
+mod inbox;
+mod lane;
+mod load;
+mod notify;
+mod shards;
+mod state_machines;
+mod status;
+mod tags;
+mod versions;
+
+pub use append::{Answer, AppendError, Appended, Batch, Ending, NewExecution, NewTurn};
+pub use error::{Error, ErrorKind};
+pub use executions::{ExecutionFilter, ExecutionHead, ExecutionRow, ListedAfter};
+pub use functions::{Delivery, Function, Protocol};
+pub use inbox::Message;
+pub use lane::Lane;
+pub use load::{Loaded, TurnRow};
+pub use notify::{Hint, Hints};
+pub use shards::{Beat, SHARDS, shard_of};
+pub use state_machines::{
+    Created, Kind, MachineStatus, NewStateMachine, Publication, Revision, StateMachine, Update,
+    Updated,
+};
+pub use status::Status;
+pub use tags::Tagged;
+pub use versions::{Published, Version};
+
+/// How long a read or a small write may wait for a connection. Short, so that callers hear at
+/// once that the database is away.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long any statement may take before its connection is given up.
+pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
+
+static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
+
+/// The database. Cheap to clone; all clones share one pool.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub(crate) pool: PgPool,
+    pub(crate) options: PgConnectOptions,
+    /// The time to take for `now()`; only tests set it.
+    pub(crate) now: Option<DateTime<Utc>>,
+}
+
+impl Store {
+    /// Connects to a `postgres://` URL, once to see that it works; at most `max_connections` are
+    /// kept for everything but lanes and hints, which have their own.
+    pub async fn connect(url: &str, max_connections: u32) -> Result<Self, Error> {
+        let options: PgConnectOptions = url.parse().map_err(Error::from)?;
+        let options = options
+            .application_name("statewright")
+            .log_slow_statements(tracing::log::LevelFilter::Warn, Duration::from_secs(2))
+            .log_statements(tracing::log::LevelFilter::Trace);
+        let pool = PgPoolOptions::new()
+            .max_connections(max_connections)
+            .acquire_timeout(CONNECT_TIMEOUT)
+            .connect_with(options.clone())
+            .await?;
+        Ok(Self { pool, options, now: None })
+    }
+
+    /// The same database, at a time of the caller's choosing.
+    #[must_use]
+    pub fn at(&self, now: DateTime<Utc>) -> Self {
+        Self { now: Some(now), ..self.clone() }
+    }
+
+    /// Brings the schema up to this release. Safe to call from several nodes at once: they take
+    /// turns by a lock.
+    pub async fn migrate(&self) -> Result<(), Error> {
+        MIGRATOR.run(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), Error> {
+        in_time(async { sqlx::query("SELECT 1").execute(&self.pool).await }).await?;
+        Ok(())
+    }
+
+    /// Closes the pool; statements in flight end first.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// Runs a statement for as long as we are willing to wait.
+pub(crate) async fn in_time<T>(
+    statement: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, Error> {
+    match tokio::time::timeout(STATEMENT_TIMEOUT, statement).await {
+        Ok(result) => result.map_err(Error::from),
+        Err(_) => Err(Error::too_slow()),
+    }
+}

@@ -1,0 +1,110 @@
+//! What can go wrong between us and the database.
+
+use std::io;
+
+use sqlx::error::DatabaseError;
+
+/// A statement that did not do what it should.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {source}", .kind.as_text())]
+pub struct Error {
+    kind: ErrorKind,
+    source: Box<sqlx::Error>,
+}
+
+/// What a caller has to tell apart.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ErrorKind {
+    /// The database cannot be reached, is starting or stopping, is out of room, or took too
+    /// long: trying again later may help. Callers outside get 503.
+    Unavailable,
+    /// The statement or its data was refused, and will be refused again.
+    Other,
+}
+
+impl ErrorKind {
+    fn as_text(self) -> &'static str {
+        match self {
+            Self::Unavailable => "the database is not available",
+            Self::Other => "the database refused a statement",
+        }
+    }
+}
+
+impl Error {
+    /// Whether to try again later.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// Whether the database is away rather than of another opinion.
+    pub fn is_unavailable(&self) -> bool {
+        self.kind == ErrorKind::Unavailable
+    }
+
+    /// A statement or connection that took longer than we wait.
+    pub(crate) fn too_slow() -> Self {
+        let late = io::Error::new(io::ErrorKind::TimedOut, "no answer in time");
+        Self { kind: ErrorKind::Unavailable, source: Box::new(sqlx::Error::Io(late)) }
+    }
+
+    /// Whether the statement may have been carried out although it reported this.
+    pub(crate) fn leaves_doubt(&self) -> bool {
+        match self.source.as_database_error() {
+            // Postgres answered: the statement was rolled back, unless the session was being
+            // shut down, when the commit may already have been under way.
+            Some(error) => {
+                error.code().is_none_or(|code| code.starts_with("57P") || code == "40003")
+            }
+            None => true,
+        }
+    }
+
+    /// Whether a row with this key of `turns` is there already.
+    pub(crate) fn violates_turns_key(&self) -> bool {
+        self.source
+            .as_database_error()
+            .is_some_and(|error| error.is_unique_violation() && error.table() == Some("turns"))
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(source: sqlx::Error) -> Self {
+        let kind = if is_away(&source) { ErrorKind::Unavailable } else { ErrorKind::Other };
+        Self { kind, source: Box::new(source) }
+    }
+}
+
+impl From<sqlx::migrate::MigrateError> for Error {
+    fn from(error: sqlx::migrate::MigrateError) -> Self {
+        match error {
+            sqlx::migrate::MigrateError::Execute(source)
+            | sqlx::migrate::MigrateError::ExecuteMigration(source, _) => source.into(),
+            other => sqlx::Error::Migrate(Box::new(other)).into(),
+        }
+    }
+}
+
+fn is_away(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(error) => is_passing(error.as_ref()),
+        // sqlx's enum grows; whatever is new is not a broken connection.
+        _ => false,
+    }
+}
+
+/// Whether the database may be of another mind later, by the class of its SQLSTATE.
+fn is_passing(error: &dyn DatabaseError) -> bool {
+    error.code().is_some_and(|code| {
+        ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class))
+            // Serialisation failure, deadlock, completion unknown; and a standby that has been
+            // connected to by mistake during a failover.
+            || ["40001", "40P01", "40003", "25006"].contains(&code.as_ref())
+    })
+}

@@ -1,0 +1,202 @@
+//! The log of one execution, or of all that run in some shards, and those that sleep.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use sqlx::Row;
+use uuid::Uuid;
+
+use crate::executions::head;
+use crate::{Error, ExecutionHead, Store, in_time};
+
+/// How many executions a takeover reads at a time.
+const PAGE: i64 = 64;
+
+/// An execution as it is in the database.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Loaded {
+    /// Its row.
+    pub head: ExecutionHead,
+    /// Its turns in order. They are the truth; the row was read just before them.
+    pub turns: Vec<Bytes>,
+}
+
+/// One turn of a log.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TurnRow {
+    /// The number of its first event.
+    pub first_event: i64,
+    /// How many events it holds.
+    pub event_count: i32,
+    /// The events, encoded.
+    pub body: Bytes,
+}
+
+impl Store {
+    /// One execution with all its turns. Served by both primary keys.
+    pub async fn load(&self, shard: i16, execution_id: Uuid) -> Result<Option<Loaded>, Error> {
+        let row = in_time(
+            sqlx::query(include_str!("../sql/load_execution.sql"))
+                .bind(shard)
+                .bind(execution_id)
+                .fetch_optional(&self.pool),
+        )
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let mut loaded = self.with_turns(vec![head(&row)?]).await?;
+        Ok(loaded.pop())
+    }
+
+    /// Every execution of these shards that runs and does not sleep, in the order of shard and
+    /// id, read a page at a time: what a new owner takes into memory. One that starts or wakes
+    /// meanwhile may be missing. Served by `executions_active`.
+    pub fn stream_active(
+        &self,
+        shards: &[i16],
+    ) -> impl Stream<Item = Result<Loaded, Error>> + Send + use<> {
+        let store = self.clone();
+        let shards = shards.to_vec();
+        stream::try_unfold(Some((-1_i16, Uuid::nil())), move |after| {
+            let (store, shards) = (store.clone(), shards.clone());
+            async move {
+                let Some(after) = after else { return Ok(None) };
+                let page = store.active_page(&shards, after).await?;
+                let next = page.last().map(|last| (last.head.shard, last.head.id));
+                Ok::<_, Error>(next.map(|next| (page, Some(next))))
+            }
+        })
+        .map_ok(|page| stream::iter(page).map(Ok))
+        .try_flatten()
+    }
+
+    async fn active_page(
+        &self,
+        shards: &[i16],
+        (shard, id): (i16, Uuid),
+    ) -> Result<Vec<Loaded>, Error> {
+        let rows = in_time(
+            sqlx::query(include_str!("../sql/active_executions.sql"))
+                .bind(shards)
+                .bind(shard)
+                .bind(id)
+                .bind(PAGE)
+                .fetch_all(&self.pool),
+        )
+        .await?;
+        self.with_turns(rows.iter().map(head).collect::<Result<_, _>>()?).await
+    }
+
+    async fn with_turns(&self, heads: Vec<ExecutionHead>) -> Result<Vec<Loaded>, Error> {
+        let rows = in_time(
+            sqlx::query(include_str!("../sql/turns_of.sql"))
+                .bind(heads.iter().map(|head| head.shard).collect::<Vec<_>>())
+                .bind(heads.iter().map(|head| head.id).collect::<Vec<_>>())
+                .fetch_all(&self.pool),
+        )
+        .await?;
+        let mut turns: HashMap<Uuid, Vec<Bytes>> = HashMap::with_capacity(heads.len());
+        for row in rows {
+            let body: Vec<u8> = row.try_get("body")?;
+            turns.entry(row.try_get("execution_id")?).or_default().push(body.into());
+        }
+        Ok(heads
+            .into_iter()
+            .map(|head| Loaded { turns: turns.remove(&head.id).unwrap_or_default(), head })
+            .collect())
+    }
+
+    /// Turns of one execution that hold events from `from_event` on, at most `limit` of them.
+    /// Served by the key of `turns`.
+    pub async fn turns(
+        &self,
+        shard: i16,
+        execution_id: Uuid,
+        from_event: i64,
+        limit: i64,
+    ) -> Result<Vec<TurnRow>, Error> {
+        let rows = in_time(
+            sqlx::query(include_str!("../sql/turns_from.sql"))
+                .bind(shard)
+                .bind(execution_id)
+                .bind(from_event)
+                .bind(limit)
+                .fetch_all(&self.pool),
+        )
+        .await?;
+        let turn = |row: &sqlx::postgres::PgRow| {
+            Ok(TurnRow {
+                first_event: row.try_get("first_event")?,
+                event_count: row.try_get("event_count")?,
+                body: row.try_get::<Vec<u8>, _>("body")?.into(),
+            })
+        };
+        Ok(rows.iter().map(turn).collect::<Result<_, sqlx::Error>>()?)
+    }
+
+    /// Sleeping executions of these shards that are to wake at `before` or earlier, the most
+    /// overdue first, at most `limit`. They stay asleep until a turn that wakes them is
+    /// appended. Served by `executions_asleep`.
+    pub async fn due_wakes(
+        &self,
+        shards: &[i16],
+        before: DateTime<Utc>,
+        limit: i64,
+    ) -> Result<Vec<(i16, Uuid, DateTime<Utc>)>, Error> {
+        let rows = in_time(
+            sqlx::query(
+                "SELECT shard, id, wake_at FROM executions
+                 WHERE shard = ANY($1) AND status = 'RUNNING' AND wake_at <= $2
+                 ORDER BY wake_at, id
+                 LIMIT $3",
+            )
+            .bind(shards)
+            .bind(before)
+            .bind(limit)
+            .fetch_all(&self.pool),
+        )
+        .await?;
+        let due = |row: &sqlx::postgres::PgRow| {
+            Ok((row.try_get("shard")?, row.try_get("id")?, row.try_get("wake_at")?))
+        };
+        Ok(rows.iter().map(due).collect::<Result<_, sqlx::Error>>()?)
+    }
+
+    /// Puts a running execution to sleep until `wake_at`, if the shard is still in this epoch;
+    /// whether it did. Locks the shard's row, then the execution's, in one transaction, so that
+    /// a late owner cannot put to sleep what the new one runs.
+    pub async fn passivate(
+        &self,
+        shard: i16,
+        execution_id: Uuid,
+        wake_at: DateTime<Utc>,
+        epoch: i64,
+    ) -> Result<bool, Error> {
+        let done = in_time(
+            sqlx::query(include_str!("../sql/passivate.sql"))
+                .bind(shard)
+                .bind(execution_id)
+                .bind(wake_at)
+                .bind(epoch)
+                .execute(&self.pool),
+        )
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Takes a sleeping execution back into the active ones without a turn, if the shard is
+    /// still in this epoch; whether it did. Locks as [`Store::passivate`] does.
+    pub async fn wake(&self, shard: i16, execution_id: Uuid, epoch: i64) -> Result<bool, Error> {
+        let done = in_time(
+            sqlx::query(include_str!("../sql/passivate.sql"))
+                .bind(shard)
+                .bind(execution_id)
+                .bind(None::<DateTime<Utc>>)
+                .bind(epoch)
+                .execute(&self.pool),
+        )
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+}

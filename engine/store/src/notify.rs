@@ -1,0 +1,100 @@
+//! Hints that something waits in the database. A hint may be lost, so nobody relies on one: all
+//! who listen also look from time to time.
+
+use sqlx::postgres::{PgListener, PgPoolOptions};
+
+use crate::{CONNECT_TIMEOUT, Error, Store, in_time};
+
+/// The channel all nodes listen on.
+const CHANNEL: &str = "statewright";
+
+/// What stands for the function registry among shard numbers.
+const FUNCTIONS: &str = "functions";
+
+/// What somebody says has changed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Hint {
+    /// There is something in the inbox of these shards.
+    Shards(Vec<i16>),
+    /// A function was registered or removed.
+    Functions,
+    /// Hints may have been missed, because the connection was lost: look everywhere.
+    Lagged,
+}
+
+/// A connection that hears hints.
+#[derive(Debug)]
+pub struct Hints {
+    listener: PgListener,
+}
+
+impl Hints {
+    /// The next hint. Reconnects by itself; an error means that the database is still away, and
+    /// that the caller should wait a little before asking again.
+    pub async fn recv(&mut self) -> Result<Hint, Error> {
+        match self.listener.try_recv().await? {
+            Some(notification) => Ok(hint_of(notification.payload())),
+            None => Ok(Hint::Lagged),
+        }
+    }
+}
+
+impl Store {
+    /// Listens on a connection of its own.
+    pub async fn listen(&self) -> Result<Hints, Error> {
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(CONNECT_TIMEOUT)
+            .max_lifetime(None)
+            .idle_timeout(None)
+            .connect_lazy_with(self.options.clone());
+        let mut listener = PgListener::connect_with(&pool).await?;
+        listener.listen(CHANNEL).await?;
+        Ok(Hints { listener })
+    }
+
+    /// Tells all nodes that there is something in the inbox of these shards. A transaction of
+    /// its own: notifying commits are serialised, and no other write may be among them. Collect
+    /// for a few milliseconds before calling it.
+    pub async fn hint(&self, shards: &[i16]) -> Result<(), Error> {
+        let shards: Vec<String> = shards.iter().map(ToString::to_string).collect();
+        self.notify(&shards.join(",")).await
+    }
+
+    /// Tells all nodes that the function registry has changed.
+    pub async fn hint_functions(&self) -> Result<(), Error> {
+        self.notify(FUNCTIONS).await
+    }
+
+    async fn notify(&self, payload: &str) -> Result<(), Error> {
+        in_time(
+            sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(payload).execute(&self.pool),
+        )
+        .await?;
+        Ok(())
+    }
+}
+
+/// A text that this release does not understand may mean anything.
+fn hint_of(payload: &str) -> Hint {
+    if payload == FUNCTIONS {
+        return Hint::Functions;
+    }
+    payload
+        .split(',')
+        .map(|shard| shard.parse::<i16>().ok())
+        .collect::<Option<_>>()
+        .map_or(Hint::Lagged, Hint::Shards)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Hint, hint_of};
+
+    #[test]
+    fn a_hint_names_shards_or_says_look_everywhere() {
+        assert_eq!(hint_of("3,255"), Hint::Shards(vec![3, 255]));
+        assert_eq!(hint_of("functions"), Hint::Functions);
+        assert_eq!(hint_of("something newer"), Hint::Lagged);
+    }
+}

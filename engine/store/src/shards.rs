@@ -1,0 +1,167 @@
+//! Who works on which 256th of the executions.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::postgres::PgRow;
+use sqlx::{Postgres, Row, Transaction};
+use uuid::Uuid;
+
+use crate::{Error, Store, in_time};
+
+/// How many shards there are. Part of the stored format: it never changes.
+pub const SHARDS: i16 = 256;
+
+/// The shard of an execution, 0 to 255: 64-bit FNV-1a over account, state machine and name, each
+/// followed by a zero byte, its eight bytes folded into one by exclusive or. Part of the stored
+/// format: it never changes.
+pub fn shard_of(account: &str, state_machine: &str, name: &str) -> i16 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for part in [account, state_machine, name] {
+        for byte in part.bytes().chain([0]) {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+    hash.to_le_bytes().into_iter().fold(0, |folded, byte| folded ^ byte).into()
+}
+
+/// What a node learns from a beat.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Beat {
+    /// The shards it owns until its lease runs out, and their epochs; by shard.
+    pub owned: Vec<(i16, i64)>,
+    /// Those among them that are beyond its fair share: hand them over, then release them.
+    pub surplus: Vec<i16>,
+    /// How many nodes are alive, this one included.
+    pub live_nodes: i64,
+}
+
+impl Store {
+    /// Says that the node is alive, in one transaction: renews its own leases for `lease`
+    /// (also those that ran out, as long as nobody claimed them), then claims free and expired
+    /// shards up to its fair share, 256 by the number of live nodes, rounded up. A claim raises
+    /// the epoch; a renewal does not.
+    ///
+    /// Locks the node's row, then the shards' rows; others' rows only where free
+    /// (`SKIP LOCKED`), so that nodes do not wait for each other's claims.
+    pub async fn beat(&self, node: Uuid, lease: Duration, address: &str) -> Result<Beat, Error> {
+        in_time(async {
+            let mut transaction = self.pool.begin().await?;
+            let beat = self.beat_within(&mut transaction, node, lease, address).await?;
+            transaction.commit().await?;
+            Ok(beat)
+        })
+        .await
+    }
+
+    async fn beat_within(
+        &self,
+        transaction: &mut Transaction<'_, Postgres>,
+        node: Uuid,
+        lease: Duration,
+        address: &str,
+    ) -> Result<Beat, sqlx::Error> {
+        let live_nodes: i64 = sqlx::query(include_str!("../sql/beat.sql"))
+            .bind(self.now)
+            .bind(node)
+            .bind(address)
+            .bind(lease.as_secs_f64())
+            .fetch_one(&mut **transaction)
+            .await?
+            .try_get("live_nodes")?;
+        let mut owned = leases(
+            &sqlx::query(include_str!("../sql/renew_shards.sql"))
+                .bind(self.now)
+                .bind(node)
+                .bind(lease.as_secs_f64())
+                .fetch_all(&mut **transaction)
+                .await?,
+        )?;
+        let fair = fair_share(live_nodes);
+        if owned.len() < fair {
+            owned.extend(leases(
+                &sqlx::query(include_str!("../sql/claim_shards.sql"))
+                    .bind(self.now)
+                    .bind(node)
+                    .bind(lease.as_secs_f64())
+                    .bind(i64::try_from(fair - owned.len()).expect("at most 256"))
+                    .fetch_all(&mut **transaction)
+                    .await?,
+            )?);
+        }
+        owned.sort_unstable();
+        let surplus = owned.iter().skip(fair).map(|(shard, _)| *shard).collect();
+        Ok(Beat { owned, surplus, live_nodes })
+    }
+
+    /// Gives shards back at once, so that others need not wait for the lease to run out; those
+    /// that are not the node's stay as they are. Call it after the last commit for them.
+    pub async fn release(&self, node: Uuid, shards: &[i16]) -> Result<(), Error> {
+        in_time(
+            sqlx::query(
+                "UPDATE shards SET owner = NULL, expires_at = NULL
+                 WHERE owner = $1 AND shard = ANY($2)",
+            )
+            .bind(node)
+            .bind(shards)
+            .execute(&self.pool),
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Takes the node off the list of live ones, so that the others' fair share grows at once.
+    pub async fn leave(&self, node: Uuid) -> Result<(), Error> {
+        in_time(sqlx::query("DELETE FROM nodes WHERE id = $1").bind(node).execute(&self.pool))
+            .await?;
+        Ok(())
+    }
+
+    /// The time by the clock that leases are measured with.
+    pub async fn now(&self) -> Result<DateTime<Utc>, Error> {
+        let row =
+            in_time(sqlx::query("SELECT coalesce($1, now())").bind(self.now).fetch_one(&self.pool))
+                .await?;
+        Ok(row.try_get(0)?)
+    }
+}
+
+fn leases(rows: &[PgRow]) -> Result<Vec<(i16, i64)>, sqlx::Error> {
+    rows.iter().map(|row| Ok((row.try_get("shard")?, row.try_get("epoch")?))).collect()
+}
+
+/// 256 by the number of live nodes, rounded up, so that all nodes together can own all.
+fn fair_share(live_nodes: i64) -> usize {
+    let nodes = usize::try_from(live_nodes.max(1)).unwrap_or(1);
+    usize::from(SHARDS.unsigned_abs()).div_ceil(nodes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{fair_share, shard_of};
+
+    #[test]
+    fn a_shard_never_changes() {
+        assert_eq!(shard_of("000000000000", "orders", "order-1"), SHARD_OF_ORDER_1);
+        assert_ne!(shard_of("a", "b", "cd"), shard_of("a", "bc", "d"));
+    }
+
+    const SHARD_OF_ORDER_1: i16 = 0;
+
+    #[test]
+    fn names_spread_over_all_shards() {
+        let mut counts = [0; 256];
+        for n in 0..25_600 {
+            let shard = shard_of("000000000000", "orders", &format!("order-{n}"));
+            counts[usize::try_from(shard).unwrap()] += 1;
+        }
+        assert!(counts.iter().all(|count| (50..200).contains(count)), "{counts:?}");
+    }
+
+    #[test]
+    fn fair_shares_cover_all_shards() {
+        for nodes in 1_u8..=255 {
+            assert!(fair_share(i64::from(nodes)) * usize::from(nodes) >= 256);
+        }
+    }
+}
