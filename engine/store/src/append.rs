@@ -126,12 +126,12 @@ pub(crate) async fn write(
         && batch.turns.iter().all(|t| t.start.is_none() && t.end.is_none() && !t.wakes);
     if plain {
         let statement = sqlx::query(include_str!("../sql/append_turns.sql"));
-        bind_turns(statement, node, &batch.turns).execute(connection).await?;
+        bind_turns(statement, node, batch.turns.iter()).execute(connection).await?;
         return Ok(Vec::new());
     }
     let starts: HashSet<Uuid> = started_here(batch).map(|(turn, _)| turn.execution_id).collect();
     let statement = sqlx::query(include_str!("../sql/append.sql"));
-    let statement = bind_turns(statement, node, &batch.turns)
+    let statement = bind_turns(statement, node, batch.turns.iter())
         .bind(batch.turns.iter().map(|t| starts.contains(&t.execution_id)).collect::<Vec<_>>());
     let statement = bind_starts(statement, batch);
     let statement = bind_ends(statement, batch, &starts);
@@ -223,17 +223,16 @@ fn started_here(batch: &Batch) -> impl Iterator<Item = (&NewTurn, &NewExecution)
 fn bind_turns<'q, 't>(
     statement: Statement<'q>,
     node: Uuid,
-    turns: impl IntoIterator<Item = &'t NewTurn> + Clone,
+    turns: impl Iterator<Item = &'t NewTurn> + Clone,
 ) -> Statement<'q> {
-    let turns = || turns.clone().into_iter();
     statement
         .bind(node)
-        .bind(turns().map(|turn| turn.shard).collect::<Vec<_>>())
-        .bind(turns().map(|turn| turn.execution_id).collect::<Vec<_>>())
-        .bind(turns().map(|turn| turn.first_event).collect::<Vec<_>>())
-        .bind(turns().map(|turn| turn.event_count).collect::<Vec<_>>())
-        .bind(turns().map(|turn| turn.epoch).collect::<Vec<_>>())
-        .bind(turns().map(|turn| turn.body.as_ref()).collect::<Vec<_>>())
+        .bind(turns.clone().map(|turn| turn.shard).collect::<Vec<_>>())
+        .bind(turns.clone().map(|turn| turn.execution_id).collect::<Vec<_>>())
+        .bind(turns.clone().map(|turn| turn.first_event).collect::<Vec<_>>())
+        .bind(turns.clone().map(|turn| turn.event_count).collect::<Vec<_>>())
+        .bind(turns.clone().map(|turn| turn.epoch).collect::<Vec<_>>())
+        .bind(turns.map(|turn| turn.body.as_ref()).collect::<Vec<_>>())
 }
 
 /// The rows of executions that start; one that also ends in this batch is inserted as ended.

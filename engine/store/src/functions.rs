@@ -13,7 +13,7 @@ use crate::{Error, Store, in_time};
 /// How a function is spoken to.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Protocol {
-    /// The input is POSTed as JSON; the JSON answer is the result.
+    /// The input is sent by POST as JSON; the JSON answer is the result.
     Http,
     /// The Lambda Invoke API.
     Lambda,

@@ -23,6 +23,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, PgPool};
 
 mod append;
+mod cluster;
 
 mod error;
 mod executions;
@@ -38,6 +39,7 @@ mod tags;
 mod versions;
 
 pub use append::{Answer, AppendError, Appended, Batch, Ending, NewExecution, NewTurn};
+pub use cluster::{Cluster, ClusterError, ClusterOptions};
 pub use error::{Error, ErrorKind};
 pub use executions::{ExecutionFilter, ExecutionHead, ExecutionRow, ListedAfter};
 pub use functions::{Delivery, Function, Protocol};

@@ -148,9 +148,9 @@ pub struct NewStateMachine {
 #[derive(Clone, Debug)]
 pub enum Created {
     /// It is new.
-    Created(StateMachine, Option<Version>),
+    Created(Box<StateMachine>, Option<Version>),
     /// One of this name is there; nothing was changed. The caller compares.
-    Existing(StateMachine),
+    Existing(Box<StateMachine>),
 }
 
 /// What to change of a state machine; `None` leaves a field as it is.
@@ -178,7 +178,7 @@ pub struct Update {
 #[derive(Clone, Debug)]
 pub enum Updated {
     /// The new revision is current.
-    Updated(StateMachine, Option<Version>),
+    Updated(Box<StateMachine>, Option<Version>),
     /// There is no state machine of this name.
     NotFound,
     /// It is being deleted; nothing was changed.
@@ -224,12 +224,13 @@ impl Store {
             Ok(Some(version))
         })
         .await?;
-        let found = self.state_machine(&new.account, &new.name).await?;
-        match (created, found) {
-            (Some(version), _) => Ok(Created::Created(new.as_created(), version)),
-            (None, Some(existing)) => Ok(Created::Existing(existing)),
+        if let Some(version) = created {
+            return Ok(Created::Created(Box::new(new.as_created()), version));
+        }
+        match self.state_machine(&new.account, &new.name).await? {
+            Some(existing) => Ok(Created::Existing(Box::new(existing))),
             // It was removed between our attempt and our look; the caller tries again.
-            (None, None) => Err(Error::too_slow()),
+            None => Err(Error::too_slow()),
         }
     }
 
@@ -395,7 +396,7 @@ async fn update_within(
         update.updated_at,
     )
     .await?;
-    Ok(Updated::Updated(machine, version))
+    Ok(Updated::Updated(Box::new(machine), version))
 }
 
 async fn publish(
