@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# The AWS CLI, unmodified: the walk of a first-time user, with JMESPath queries and exit codes.
+set -euo pipefail
+
+check() { # what is told, what is expected
+    if [ "$1" != "$2" ]; then
+        printf 'expected %s\nfound    %s\n' "$2" "$1" >&2
+        exit 1
+    fi
+}
+
+definition='{"StartAt": "Hello", "States": {"Hello": {"Type": "Pass", "Result": "world", "ResultPath": "$.hello", "End": true}}}'
+role=arn:aws:iam::123456789012:role/anything
+
+machine=$(aws stepfunctions create-state-machine --name from-the-shell --definition "$definition" \
+    --role-arn "$role" --query stateMachineArn --output text)
+check "$machine" arn:aws:states:us-east-1:123456789012:stateMachine:from-the-shell
+check "$(aws stepfunctions describe-state-machine --state-machine-arn "$machine" --query status --output text)" ACTIVE
+
+execution=$(aws stepfunctions start-execution --state-machine-arn "$machine" --name one --input '{"n": 1}' \
+    --query executionArn --output text)
+for _ in $(seq 100); do
+    status=$(aws stepfunctions describe-execution --execution-arn "$execution" --query status --output text)
+    [ "$status" = RUNNING ] || break
+done
+check "$status" SUCCEEDED
+check "$(aws stepfunctions describe-execution --execution-arn "$execution" --query output --output text)" \
+    '{"n":1,"hello":"world"}'
+
+# The CLI pages by itself.
+check "$(aws stepfunctions get-execution-history --execution-arn "$execution" --page-size 1 \
+    --query 'events[].type' --output text | tr '\t\n' '  ' | sed 's/ *$//')" \
+    "ExecutionStarted PassStateEntered PassStateExited ExecutionSucceeded"
+check "$(aws stepfunctions list-executions --state-machine-arn "$machine" --query 'length(executions)' --output text)" 1
+check "$(aws stepfunctions list-state-machines --query 'stateMachines[].name' --output text)" from-the-shell
+
+aws stepfunctions tag-resource --resource-arn "$machine" --tags key=team,value=red
+check "$(aws stepfunctions list-tags-for-resource --resource-arn "$machine" --query 'tags[0].value' --output text)" red
+check "$(aws stepfunctions validate-state-machine-definition --definition '{"StartAt": "A", "States": {}}' \
+    --query result --output text)" FAIL
+
+# What is refused leaves with an exit code of its own and says so by AWS's name.
+if complaint=$(aws stepfunctions start-execution --state-machine-arn "$machine" --input '{broken' 2>&1); then
+    echo "broken input was accepted" >&2
+    exit 1
+fi
+case "$complaint" in
+*InvalidExecutionInput*) ;;
+*) echo "expected InvalidExecutionInput, found: $complaint" >&2 && exit 1 ;;
+esac
+
+aws stepfunctions delete-state-machine --state-machine-arn "$machine"
