@@ -1,1 +1,41 @@
-//! The interpreter: one stimulus in, one turn out. To be written.
+//! The interpreter: one stimulus in, one turn out.
+//!
+//! ```text
+//! start(program, identity, input, now)              ─► (Execution, Turn)
+//! step(program, execution, stimulus, now, random)   ─► Turn { events, commands }
+//! fold(events)                                      ─► Execution
+//! ```
+//!
+//! Pure: no clock, no randomness, no I/O, and no `Result`: what goes wrong in a user's
+//! execution is data. `step` changes the execution only by applying the events it returns, so
+//! folding a log gives the execution that was in memory. Commands may go out only after the
+//! turn that holds them is committed; after a crash [`open_commands`] derives them again.
+
+mod apply;
+mod command;
+mod context;
+mod data;
+mod event;
+mod execution;
+mod failing;
+pub mod history;
+mod limits;
+pub mod log;
+mod random;
+mod retry;
+mod states;
+mod step;
+mod stimulus;
+mod timestamp;
+
+pub use apply::{apply, fold};
+pub use command::{Command, Invocation, open_commands};
+pub use event::{Event, EventKind, FrameId, Identity, StateType, TaskKind};
+pub use execution::{
+    At, Branches, Ending, Execution, Frame, Iterations, OpenTask, Status,
+};
+pub use limits::Limits;
+pub use random::Random;
+pub use step::{Turn, start, step};
+pub use stimulus::{Failure, Stimulus};
+pub use timestamp::Timestamp;

@@ -1,0 +1,351 @@
+//! Event → execution: the only mutation. Nothing is decided here, so that a log written by any
+//! release folds to the same execution.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use asl::Payload;
+
+use crate::event::{Event, EventKind, FrameId};
+use crate::execution::{
+    At, Branches, Ending, Execution, Frame, Iterations, OpenTask, Status,
+};
+use crate::stimulus::Failure;
+use crate::timestamp::Timestamp;
+
+/// Rebuilds an execution from its log. `None` if the log does not begin with a start.
+pub fn fold<'a>(events: impl IntoIterator<Item = &'a Event>) -> Option<Execution> {
+    let mut events = events.into_iter();
+    let mut execution = begin(events.next()?)?;
+    for event in events {
+        apply(&mut execution, event);
+    }
+    Some(execution)
+}
+
+/// The execution that its first event makes.
+pub(crate) fn begin(event: &Event) -> Option<Execution> {
+    let EventKind::ExecutionStarted { identity, input, start, deadline } = &event.kind else {
+        return None;
+    };
+    let start: Arc<str> = start.as_str().into();
+    let root = new_frame(FrameId::ROOT, None, start, input.clone(), 0, event.at);
+    Some(Execution {
+        identity: Arc::new((**identity).clone()),
+        input: input.clone(),
+        started_at: event.at,
+        status: Status::Running,
+        ending: None,
+        deadline: *deadline,
+        frames: BTreeMap::from([(FrameId::ROOT, root)]),
+        ready: VecDeque::from([FrameId::ROOT]),
+        timers: BTreeSet::new(),
+        tasks: BTreeMap::new(),
+        next_frame: FrameId(1),
+        next_event: 1,
+        next_id: 2,
+    })
+}
+
+/// Makes the execution what it is after this event.
+pub fn apply(execution: &mut Execution, event: &Event) {
+    execution.next_event += 1;
+    if event.id != 0 {
+        execution.next_id = event.id + 1;
+    }
+    match &event.kind {
+        EventKind::ExecutionStarted { .. } => {}
+        EventKind::ExecutionSucceeded { output } => {
+            end(execution, Status::Succeeded, event.at, Some(output), Failure::default(), None);
+        }
+        EventKind::ExecutionFailed { failure, state } => {
+            end(execution, Status::Failed, event.at, None, failure.clone(), state.clone());
+        }
+        EventKind::ExecutionTimedOut => {
+            end(execution, Status::TimedOut, event.at, None, Failure::default(), None);
+        }
+        EventKind::ExecutionAborted { failure } => {
+            end(execution, Status::Aborted, event.at, None, failure.clone(), None);
+        }
+        EventKind::ParallelStarted { first, starts, input } => {
+            start_branches(execution, event, *first, starts, input);
+        }
+        EventKind::IterationStarted { index, child, input, .. } => {
+            start_iteration(execution, event, *index, *child, input);
+        }
+        EventKind::IterationSucceeded { .. } | EventKind::BranchSucceeded => {
+            deliver(execution, event.frame, true);
+        }
+        EventKind::IterationFailed { .. } | EventKind::BranchFailed => {
+            deliver(execution, event.frame, false);
+        }
+        EventKind::IterationAborted { .. } => remove(execution, event.frame),
+        EventKind::ParallelFailed | EventKind::MapFailed => {
+            drop_children(execution, event.frame);
+            change(execution, event, |_| At::Entered);
+        }
+        EventKind::RetryScheduled { retrier, until } => {
+            drop_children(execution, event.frame);
+            count_retry(execution, event.frame, *retrier);
+            change(execution, event, |_| At::Retrying(*until));
+        }
+        EventKind::StateAborted { .. } => change(execution, event, |_| At::Entered),
+        EventKind::StateEntered { .. }
+        | EventKind::StateExited { .. }
+        | EventKind::TaskScheduled { .. }
+        | EventKind::TaskStarted { .. }
+        | EventKind::TaskSucceeded { .. }
+        | EventKind::TaskFailed { .. }
+        | EventKind::TaskTimedOut { .. }
+        | EventKind::TaskQueued
+        | EventKind::TaskBegan { .. }
+        | EventKind::WaitScheduled { .. }
+        | EventKind::ParallelSucceeded
+        | EventKind::MapStarted { .. }
+        | EventKind::MapSucceeded => change_state(execution, event),
+    }
+}
+
+/// Events that concern one frame only.
+fn change_state(execution: &mut Execution, event: &Event) {
+    change(execution, event, |frame| match &event.kind {
+        EventKind::StateEntered { state, input, .. } => {
+            frame.state = state.as_str().into();
+            frame.input = input.clone();
+            frame.entered = event.id;
+            frame.entered_at = event.at;
+            frame.retries.clear();
+            frame.retry_count = 0;
+            At::Entered
+        }
+        EventKind::StateExited { output, next, .. } => match next {
+            Some(next) => {
+                frame.input = output.clone();
+                At::Ready(next.as_str().into())
+            }
+            None => At::Done(output.clone()),
+        },
+        EventKind::TaskScheduled { kind, parameters, timeout_seconds, .. } => At::Task(OpenTask {
+            id: event.id,
+            kind: kind.clone(),
+            parameters: parameters.clone(),
+            timeout_seconds: *timeout_seconds,
+            deadline: None,
+        }),
+        EventKind::TaskStarted { deadline, .. } | EventKind::TaskBegan { deadline } => {
+            with_deadline(&frame.at, *deadline)
+        }
+        EventKind::TaskQueued => with_deadline(&frame.at, None),
+        EventKind::WaitScheduled { until } => At::Waiting(*until),
+        EventKind::MapStarted { items, length, concurrency, start } => At::Iterations(Iterations {
+            items: items.clone(),
+            results: vec![None; *length as usize],
+            open: 0,
+            next: 0,
+            concurrency: *concurrency,
+            start: start.as_str().into(),
+        }),
+        _ => At::Entered,
+    });
+}
+
+fn with_deadline(at: &At, deadline: Option<Timestamp>) -> At {
+    match at {
+        At::Task(task) => At::Task(OpenTask { deadline, ..task.clone() }),
+        other => other.clone(),
+    }
+}
+
+/// Changes one frame and keeps the indexes over frames (ready, timers, tasks) true.
+fn change(execution: &mut Execution, event: &Event, f: impl FnOnce(&mut Frame) -> At) {
+    let Some(frame) = execution.frames.get_mut(&event.frame) else { return };
+    // A success that closes its branches does not lengthen the chain: AWS lets the
+    // `…StateExited` that follows point past it.
+    let closes = matches!(event.kind, EventKind::ParallelSucceeded | EventKind::MapSucceeded);
+    let aborts = matches!(event.kind, EventKind::StateAborted { .. });
+    if event.id != 0 && !closes && !aborts {
+        frame.last = event.id;
+    }
+    unindex(&mut execution.ready, &mut execution.timers, &mut execution.tasks, frame);
+    frame.at = f(frame);
+    index(&mut execution.ready, &mut execution.timers, &mut execution.tasks, frame);
+}
+
+fn unindex(
+    ready: &mut VecDeque<FrameId>,
+    timers: &mut BTreeSet<(Timestamp, FrameId)>,
+    tasks: &mut BTreeMap<u64, FrameId>,
+    frame: &Frame,
+) {
+    if let Some(due) = frame.due() {
+        timers.remove(&(due, frame.id));
+    }
+    if let At::Task(task) = &frame.at {
+        tasks.remove(&task.id);
+    }
+    if frame.is_ready() {
+        if ready.front() == Some(&frame.id) {
+            ready.pop_front();
+        } else {
+            ready.retain(|id| *id != frame.id);
+        }
+    }
+}
+
+fn index(
+    ready: &mut VecDeque<FrameId>,
+    timers: &mut BTreeSet<(Timestamp, FrameId)>,
+    tasks: &mut BTreeMap<u64, FrameId>,
+    frame: &Frame,
+) {
+    if let Some(due) = frame.due() {
+        timers.insert((due, frame.id));
+    }
+    if let At::Task(task) = &frame.at {
+        tasks.insert(task.id, frame.id);
+    }
+    if frame.is_ready() {
+        ready.push_back(frame.id);
+    }
+}
+
+fn new_frame(
+    id: FrameId,
+    parent: Option<(FrameId, u32)>,
+    start: Arc<str>,
+    input: Payload,
+    last: u64,
+    at: Timestamp,
+) -> Frame {
+    Frame {
+        id,
+        parent,
+        state: start.clone(),
+        input,
+        entered: 0,
+        entered_at: at,
+        last,
+        retries: Vec::new(),
+        retry_count: 0,
+        at: At::Ready(start),
+    }
+}
+
+fn insert(execution: &mut Execution, frame: Frame) {
+    execution.next_frame = execution.next_frame.max(FrameId(frame.id.0 + 1));
+    index(&mut execution.ready, &mut execution.timers, &mut execution.tasks, &frame);
+    execution.frames.insert(frame.id, frame);
+}
+
+fn start_branches(
+    execution: &mut Execution,
+    event: &Event,
+    first: FrameId,
+    starts: &[String],
+    input: &Payload,
+) {
+    let open = u32::try_from(starts.len()).unwrap_or(u32::MAX);
+    change(execution, event, |_| {
+        At::Branches(Branches { results: vec![None; starts.len()], open })
+    });
+    for (index, start) in (0u32..).zip(starts) {
+        let id = FrameId(first.0 + index);
+        let parent = Some((event.frame, index));
+        let start = start.as_str().into();
+        insert(execution, new_frame(id, parent, start, input.clone(), event.id, event.at));
+    }
+}
+
+fn start_iteration(
+    execution: &mut Execution,
+    event: &Event,
+    index_of_item: u32,
+    child: FrameId,
+    input: &Payload,
+) {
+    let Some(frame) = execution.frames.get_mut(&event.frame) else { return };
+    unindex(&mut execution.ready, &mut execution.timers, &mut execution.tasks, frame);
+    let mut start = None;
+    if let At::Iterations(iterations) = &mut frame.at {
+        iterations.open += 1;
+        iterations.next = index_of_item + 1;
+        start = Some(iterations.start.clone());
+    }
+    index(&mut execution.ready, &mut execution.timers, &mut execution.tasks, frame);
+    let Some(start) = start else { return };
+    let parent = Some((event.frame, index_of_item));
+    insert(execution, new_frame(child, parent, start, input.clone(), event.id, event.at));
+}
+
+/// A branch or an iteration ended: its parent goes on where the child's chain of events ended,
+/// and keeps the result if there is one.
+fn deliver(execution: &mut Execution, child: FrameId, succeeded: bool) {
+    let Some(frame) = execution.frames.get(&child) else { return };
+    let (last, parent) = (frame.last, frame.parent);
+    let output = match &frame.at {
+        At::Done(output) if succeeded => Some(output.clone()),
+        _ => None,
+    };
+    remove(execution, child);
+    let Some((parent, place)) = parent else { return };
+    let Some(frame) = execution.frames.get_mut(&parent) else { return };
+    unindex(&mut execution.ready, &mut execution.timers, &mut execution.tasks, frame);
+    frame.last = last;
+    let (results, open) = match &mut frame.at {
+        At::Branches(branches) => (&mut branches.results, &mut branches.open),
+        At::Iterations(iterations) => (&mut iterations.results, &mut iterations.open),
+        _ => return,
+    };
+    *open = open.saturating_sub(1);
+    if let Some(result) = results.get_mut(place as usize) {
+        *result = output;
+    }
+    index(&mut execution.ready, &mut execution.timers, &mut execution.tasks, frame);
+}
+
+fn count_retry(execution: &mut Execution, frame: FrameId, retrier: u32) {
+    let Some(frame) = execution.frames.get_mut(&frame) else { return };
+    let retrier = retrier as usize;
+    if frame.retries.len() <= retrier {
+        frame.retries.resize(retrier + 1, 0);
+    }
+    frame.retries[retrier] += 1;
+    frame.retry_count += 1;
+}
+
+/// Removes a frame and everything below it.
+fn remove(execution: &mut Execution, id: FrameId) {
+    drop_children(execution, id);
+    if let Some(frame) = execution.frames.remove(&id) {
+        unindex(&mut execution.ready, &mut execution.timers, &mut execution.tasks, &frame);
+    }
+}
+
+fn drop_children(execution: &mut Execution, id: FrameId) {
+    // A child is always younger than its parent, so its number is greater.
+    let children: Vec<FrameId> = execution
+        .frames
+        .range(FrameId(id.0 + 1)..)
+        .filter(|(_, frame)| frame.parent.is_some_and(|(parent, _)| parent == id))
+        .map(|(child, _)| *child)
+        .collect();
+    for child in children {
+        remove(execution, child);
+    }
+}
+
+fn end(
+    execution: &mut Execution,
+    status: Status,
+    at: Timestamp,
+    output: Option<&Payload>,
+    failure: Failure,
+    state: Option<String>,
+) {
+    execution.status = status;
+    execution.ending = Some(Ending { at, output: output.cloned(), failure, state });
+    execution.frames.clear();
+    execution.ready.clear();
+    execution.timers.clear();
+    execution.tasks.clear();
+}

@@ -1,0 +1,285 @@
+//! What did happen: the log's vocabulary, versioned for ever.
+//!
+//! These are AWS's history events plus a few internal ones, which AWS's view leaves out and
+//! which have no id. Everything that was decided is *in* the event (evaluated parameters, the
+//! chosen delay, deadlines), so folding a log never decides anything again. Fields are only
+//! ever added, with a default; a variant is never renamed.
+
+use asl::Payload;
+use serde::{Deserialize, Serialize};
+
+use crate::stimulus::Failure;
+use crate::timestamp::Timestamp;
+
+/// One thing that happened to an execution.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event<P = Payload> {
+    /// AWS's event id: 1, 2, 3, … for the events a user sees; 0 for internal ones.
+    pub id: u64,
+    /// AWS's `previousEventId`.
+    pub previous: u64,
+    pub at: Timestamp,
+    /// Where it happened.
+    pub frame: FrameId,
+    pub kind: EventKind<P>,
+}
+
+/// Names a frame within its execution; 0 is the root.
+#[derive(
+    Clone, Copy, Debug, Default, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct FrameId(pub u32);
+
+impl FrameId {
+    pub const ROOT: Self = Self(0);
+}
+
+/// The eight state types, as history events name them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub enum StateType {
+    Pass,
+    Task,
+    Choice,
+    Wait,
+    Succeed,
+    Fail,
+    Parallel,
+    Map,
+}
+
+impl StateType {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "Pass",
+            Self::Task => "Task",
+            Self::Choice => "Choice",
+            Self::Wait => "Wait",
+            Self::Succeed => "Succeed",
+            Self::Fail => "Fail",
+            Self::Parallel => "Parallel",
+            Self::Map => "Map",
+        }
+    }
+}
+
+/// What kind of work a task is: decides its events and who performs it. Written in the log as
+/// the resource the definition names.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(into = "String", from = "String")]
+pub enum TaskKind {
+    /// A Lambda function by ARN; events are `LambdaFunction…`.
+    Lambda { arn: String },
+    /// An integration (`arn:aws:states:::TYPE:RESOURCE`); events are `Task…` with this
+    /// `resourceType` and `resource`.
+    Integration { arn: String, resource_type: String, resource: String },
+    /// The effective input, posted to a URL; events are `Task…`.
+    Url { url: String },
+}
+
+impl TaskKind {
+    /// The resource as the definition names it.
+    pub fn resource(&self) -> &str {
+        match self {
+            Self::Lambda { arn } | Self::Integration { arn, .. } => arn,
+            Self::Url { url } => url,
+        }
+    }
+}
+
+impl From<TaskKind> for String {
+    fn from(kind: TaskKind) -> Self {
+        match kind {
+            TaskKind::Lambda { arn } | TaskKind::Integration { arn, .. } => arn,
+            TaskKind::Url { url } => url,
+        }
+    }
+}
+
+impl From<String> for TaskKind {
+    /// The kind of this resource; the same reading as the one that compiled it.
+    fn from(resource: String) -> Self {
+        if resource.starts_with("http://") || resource.starts_with("https://") {
+            return Self::Url { url: resource };
+        }
+        let integration = resource.split_once(":states:::").and_then(|(_, name)| {
+            let (kind, api) = name.rsplit_once(':')?;
+            Some((kind.to_owned(), api.to_owned()))
+        });
+        match integration {
+            Some((resource_type, resource_name)) => {
+                Self::Integration { arn: resource, resource_type, resource: resource_name }
+            }
+            None => Self::Lambda { arn: resource },
+        }
+    }
+}
+
+/// Who this execution is; part of its first event.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Identity {
+    pub arn: String,
+    pub name: String,
+    /// As the start named it, with version or alias if it had one.
+    pub state_machine_arn: String,
+    pub state_machine_name: String,
+    pub role_arn: String,
+    pub region: String,
+    /// ARN of the version that runs, if a version or an alias was started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version_arn: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias_arn: Option<String>,
+}
+
+/// What happened. `P` is how payloads are held: themselves in memory, numbers in a row's
+/// table of payloads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum EventKind<P = Payload> {
+    ExecutionStarted {
+        identity: Box<Identity>,
+        input: P,
+        start: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline: Option<Timestamp>,
+    },
+    ExecutionSucceeded {
+        output: P,
+    },
+    ExecutionFailed {
+        failure: Failure,
+        /// The innermost state that failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        state: Option<String>,
+    },
+    ExecutionTimedOut,
+    ExecutionAborted {
+        failure: Failure,
+    },
+    StateEntered {
+        state: String,
+        of: StateType,
+        input: P,
+    },
+    StateExited {
+        state: String,
+        of: StateType,
+        output: P,
+        /// The state that follows; absent at the end of a branch.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<String>,
+    },
+    /// A state was under way in a branch that ended because something failed.
+    StateAborted {
+        of: StateType,
+    },
+    TaskScheduled {
+        kind: TaskKind,
+        parameters: P,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        timeout_seconds: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        heartbeat_seconds: Option<u64>,
+    },
+    TaskStarted {
+        kind: TaskKind,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline: Option<Timestamp>,
+    },
+    TaskSucceeded {
+        kind: TaskKind,
+        result: P,
+    },
+    TaskFailed {
+        kind: TaskKind,
+        failure: Failure,
+    },
+    TaskTimedOut {
+        kind: TaskKind,
+    },
+    ParallelStarted {
+        /// Number of the first branch's frame; the others follow.
+        first: FrameId,
+        /// First state of each branch.
+        starts: Vec<String>,
+        input: P,
+    },
+    ParallelSucceeded,
+    ParallelFailed,
+    MapStarted {
+        items: P,
+        length: u32,
+        concurrency: u32,
+        start: String,
+    },
+    MapSucceeded,
+    MapFailed,
+    IterationStarted {
+        /// Name of the Map state.
+        map: String,
+        index: u32,
+        child: FrameId,
+        input: P,
+    },
+    IterationSucceeded {
+        /// Name of the Map state.
+        map: String,
+        index: u32,
+    },
+    IterationFailed {
+        /// Name of the Map state.
+        map: String,
+        index: u32,
+    },
+    IterationAborted {
+        /// Name of the Map state.
+        map: String,
+        index: u32,
+    },
+    /// Internal: a Wait state waits until then.
+    WaitScheduled {
+        until: Timestamp,
+    },
+    /// Internal: the state will be tried again then.
+    RetryScheduled {
+        retrier: u32,
+        until: Timestamp,
+    },
+    /// Internal: the task's call waits for a free place; no timeout runs.
+    TaskQueued,
+    /// Internal: a queued task's call has begun.
+    TaskBegan {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline: Option<Timestamp>,
+    },
+    /// Internal: a branch of a Parallel ended well.
+    BranchSucceeded,
+    /// Internal: a branch of a Parallel failed.
+    BranchFailed,
+}
+
+impl<P> EventKind<P> {
+    /// Whether AWS's history shows it, and so counts it.
+    pub fn is_visible(&self) -> bool {
+        !matches!(
+            self,
+            Self::WaitScheduled { .. }
+                | Self::RetryScheduled { .. }
+                | Self::TaskQueued
+                | Self::TaskBegan { .. }
+                | Self::BranchSucceeded
+                | Self::BranchFailed
+        )
+    }
+
+    /// Whether nothing can happen after it.
+    pub fn is_terminal(&self) -> bool {
+        matches!(
+            self,
+            Self::ExecutionSucceeded { .. }
+                | Self::ExecutionFailed { .. }
+                | Self::ExecutionTimedOut
+                | Self::ExecutionAborted { .. }
+        )
+    }
+}

@@ -1,0 +1,214 @@
+//! What is in memory while an execution runs. Only `apply` changes it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use asl::Payload;
+
+use crate::event::{FrameId, Identity, TaskKind};
+use crate::stimulus::Failure;
+use crate::timestamp::Timestamp;
+
+/// One run of a state machine.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Execution {
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) input: Payload,
+    pub(crate) started_at: Timestamp,
+    pub(crate) status: Status,
+    pub(crate) ending: Option<Ending>,
+    /// When the whole execution times out.
+    pub(crate) deadline: Option<Timestamp>,
+    pub(crate) frames: BTreeMap<FrameId, Frame>,
+    /// Frames that can go on at once, in the order in which they came to be ready.
+    pub(crate) ready: VecDeque<FrameId>,
+    /// When which frame wants to be woken; the earliest first.
+    pub(crate) timers: BTreeSet<(Timestamp, FrameId)>,
+    pub(crate) tasks: BTreeMap<u64, FrameId>,
+    pub(crate) next_frame: FrameId,
+    /// Place in the log of the next event, internal events included; counts from 0.
+    pub(crate) next_event: u64,
+    /// AWS's id of the next visible event; counts from 1.
+    pub(crate) next_id: u64,
+}
+
+/// Where an execution is in life.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Status {
+    Running,
+    Succeeded,
+    Failed,
+    TimedOut,
+    Aborted,
+}
+
+/// How an execution ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ending {
+    pub at: Timestamp,
+    pub output: Option<Payload>,
+    pub failure: Failure,
+    /// The innermost state that failed, if one did.
+    pub state: Option<String>,
+}
+
+/// One place where control stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frame {
+    pub id: FrameId,
+    /// The Parallel's or Map's frame, and which branch or iteration this is.
+    pub parent: Option<(FrameId, u32)>,
+    pub state: Arc<str>,
+    /// The state's raw input.
+    pub input: Payload,
+    /// Id of the state's `…StateEntered` event, and its time.
+    pub entered: u64,
+    pub entered_at: Timestamp,
+    /// Id of the last visible event in this frame's chain: the next one's `previousEventId`.
+    pub last: u64,
+    /// How often each retrier has been used in this visit of the state.
+    pub retries: Vec<u32>,
+    /// How often the state has been retried in this visit, by whichever retrier.
+    pub retry_count: u32,
+    pub at: At,
+}
+
+/// What a frame is about to do, or waits for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum At {
+    /// About to enter this state.
+    Ready(Arc<str>),
+    /// Inside a state; never seen between turns.
+    Entered,
+    Task(OpenTask),
+    /// In a Wait state.
+    Waiting(Timestamp),
+    /// Until the state is tried again.
+    Retrying(Timestamp),
+    Branches(Branches),
+    Iterations(Iterations),
+    /// At the end of a branch, with its output; never seen between turns.
+    Done(Payload),
+}
+
+/// A task whose outcome is awaited.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OpenTask {
+    /// Id of the task's `…Scheduled` event.
+    pub id: u64,
+    pub kind: TaskKind,
+    pub parameters: Payload,
+    pub timeout_seconds: Option<u64>,
+    pub deadline: Option<Timestamp>,
+}
+
+/// The branches of a Parallel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Branches {
+    pub results: Vec<Option<Payload>>,
+    pub open: u32,
+}
+
+/// The iterations of a Map.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Iterations {
+    pub items: Payload,
+    pub results: Vec<Option<Payload>>,
+    pub open: u32,
+    /// Index of the next item to start.
+    pub next: u32,
+    pub concurrency: u32,
+    pub start: Arc<str>,
+}
+
+impl Iterations {
+    /// Whether another iteration may start now.
+    pub(crate) fn can_start(&self) -> bool {
+        (self.next as usize) < self.results.len() && self.open < self.concurrency
+    }
+}
+
+impl Execution {
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    pub fn input(&self) -> &Payload {
+        &self.input
+    }
+
+    pub fn started_at(&self) -> Timestamp {
+        self.started_at
+    }
+
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// How it ended, if it has.
+    pub fn ending(&self) -> Option<&Ending> {
+        self.ending.as_ref()
+    }
+
+    /// Place in the log of the next event.
+    pub fn next_event(&self) -> u64 {
+        self.next_event
+    }
+
+    /// When it wants to be woken by [`crate::Stimulus::Timer`], if ever.
+    pub fn next_timer(&self) -> Option<Timestamp> {
+        if self.status != Status::Running {
+            return None;
+        }
+        let earliest = self.timers.first().map(|(due, _)| *due);
+        match (earliest, self.deadline) {
+            (Some(timer), Some(deadline)) => Some(timer.min(deadline)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// Whether the last turn was cut: it wants [`crate::Stimulus::Continue`].
+    pub fn wants_to_continue(&self) -> bool {
+        self.status == Status::Running && !self.ready.is_empty()
+    }
+
+    /// Whether it waits for time to pass and for nothing else: no task is open, nothing is
+    /// ready. Such an execution may leave memory.
+    pub fn only_waits(&self) -> bool {
+        self.status == Status::Running && self.ready.is_empty() && self.tasks.is_empty()
+    }
+
+    /// The frames, oldest first.
+    pub fn frames(&self) -> impl Iterator<Item = &Frame> {
+        self.frames.values()
+    }
+
+    pub(crate) fn frame(&self, id: FrameId) -> Option<&Frame> {
+        self.frames.get(&id)
+    }
+}
+
+impl Frame {
+    /// When this frame wants to be woken.
+    pub(crate) fn due(&self) -> Option<Timestamp> {
+        match &self.at {
+            At::Waiting(until) | At::Retrying(until) => Some(*until),
+            At::Task(task) => task.deadline,
+            At::Ready(_) | At::Entered | At::Branches(_) | At::Iterations(_) | At::Done(_) => None,
+        }
+    }
+
+    /// Whether this frame can go on without waiting for anything.
+    pub(crate) fn is_ready(&self) -> bool {
+        match &self.at {
+            At::Ready(_) => true,
+            At::Iterations(iterations) => iterations.can_start(),
+            At::Entered
+            | At::Task(_)
+            | At::Waiting(_)
+            | At::Retrying(_)
+            | At::Branches(_)
+            | At::Done(_) => false,
+        }
+    }
+}

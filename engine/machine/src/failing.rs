@@ -1,0 +1,171 @@
+//! What happens when a state fails: Retry, then Catch, then the state around it, and so on
+//! outwards until somebody deals with it or the execution has failed.
+
+use asl::{Program, StateKind};
+use asl::program::{Catcher, Next, Retrier};
+use serde_json::{Value, json};
+
+use crate::command::Command;
+use crate::data::Data;
+use crate::event::{EventKind, FrameId};
+use crate::execution::{At, Execution};
+use crate::retry;
+use crate::states::type_of;
+use crate::step::Step;
+use crate::stimulus::Failure;
+
+impl Step<'_> {
+    /// The state a frame is in has failed.
+    pub(crate) fn fail(&mut self, id: FrameId, failure: Failure) {
+        let innermost = self.frame(id).map(|frame| frame.state.to_string());
+        let (mut id, mut failure) = (id, failure);
+        loop {
+            if self.retries(id, &failure) {
+                return;
+            }
+            self.close(id);
+            match self.catches(id, &failure) {
+                Caught::Yes => return,
+                Caught::No => {}
+                Caught::Failed(another) => failure = another,
+            }
+            match self.give_up(id) {
+                Some(parent) => id = parent,
+                None => {
+                    self.finish(EventKind::ExecutionFailed { failure, state: innermost });
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Whether a retrier takes the failure on; then the next attempt is scheduled.
+    fn retries(&mut self, id: FrameId, failure: &Failure) -> bool {
+        let (retriers, _) = policies(self.program, self.execution, id);
+        let Some(frame) = self.execution.frame(id) else { return false };
+        let Some(again) = retry::decide(retriers, &frame.retries, failure.name(), self.random)
+        else {
+            return false;
+        };
+        self.abort_children(id);
+        let until = self.now.plus_ms(again.delay_ms);
+        self.record(id, EventKind::RetryScheduled { retrier: again.retrier, until });
+        true
+    }
+
+    /// A Parallel or Map that fails stops what is under way in it.
+    fn close(&mut self, id: FrameId) {
+        let program = self.program;
+        match self.state_of(id).map(|state| &program.state(state).kind) {
+            Some(StateKind::Parallel(_)) => {
+                self.abort_children(id);
+                self.record(id, EventKind::ParallelFailed);
+            }
+            Some(StateKind::Map(_)) => {
+                self.abort_children(id);
+                self.record(id, EventKind::MapFailed);
+            }
+            _ => {}
+        }
+    }
+
+    /// Goes where the first matching catcher says, with the error as data.
+    fn catches(&mut self, id: FrameId, failure: &Failure) -> Caught {
+        let (_, catchers) = policies(self.program, self.execution, id);
+        let Some(catcher) = catchers
+            .iter()
+            .find(|catcher| asl::error_name::matches(&catcher.error_equals, failure.name()))
+        else {
+            return Caught::No;
+        };
+        let output = Data::of(self, id)
+            .and_then(|data| data.merged(error_output(failure), &catcher.result_path))
+            .map_err(|error| self.runtime_failure(id, &error));
+        match output.and_then(|output| self.leave(id, output, Next::State(catcher.next))) {
+            Ok(()) => Caught::Yes,
+            Err(another) => Caught::Failed(another),
+        }
+    }
+
+    /// Nobody here deals with it: ends the branch, and says whose branch it was.
+    fn give_up(&mut self, id: FrameId) -> Option<FrameId> {
+        let (parent, index) = self.execution.frame(id)?.parent?;
+        let program = self.program;
+        if let Some(StateKind::Task(_)) = self.state_of(id).map(|s| &program.state(s).kind) {
+            self.record(id, EventKind::StateAborted { of: crate::StateType::Task });
+        }
+        match self.map_around(parent) {
+            Some(map) => self.record(id, EventKind::IterationFailed { map, index }),
+            None => self.record(id, EventKind::BranchFailed),
+        };
+        Some(parent)
+    }
+
+    /// Stops everything under way below this frame: nobody waits for it any more.
+    fn abort_children(&mut self, id: FrameId) {
+        let children: Vec<FrameId> = self
+            .execution
+            .frames()
+            .filter(|frame| frame.parent.is_some_and(|(parent, _)| parent == id))
+            .map(|frame| frame.id)
+            .collect();
+        for child in children {
+            self.abort(child);
+        }
+    }
+
+    fn abort(&mut self, id: FrameId) {
+        self.abort_children(id);
+        let Some(frame) = self.execution.frame(id) else { return };
+        let iteration =
+            frame.parent.and_then(|(parent, index)| Some((self.map_around(parent)?, index)));
+        let entered = !matches!(frame.at, At::Ready(_));
+        if let At::Task(task) = &frame.at {
+            let task = task.id;
+            self.command(Command::Abandon { task });
+        }
+        if entered && let Some(state) = self.state_of(id) {
+            let of = type_of(&self.program.state(state).kind);
+            self.record(id, EventKind::StateAborted { of });
+        }
+        if let Some((map, index)) = iteration {
+            self.record(id, EventKind::IterationAborted { map, index });
+        }
+    }
+
+    /// The name of the Map state whose iterations run in this frame, if any do.
+    fn map_around(&self, id: FrameId) -> Option<String> {
+        let frame = self.execution.frame(id)?;
+        matches!(frame.at, At::Iterations(_)).then(|| frame.state.to_string())
+    }
+
+}
+
+/// The Retry and Catch of the state a frame is in.
+fn policies<'p>(
+    program: &'p Program,
+    execution: &Execution,
+    id: FrameId,
+) -> (&'p [Retrier], &'p [Catcher]) {
+    let state = execution.frame(id).and_then(|frame| program.find(&frame.state));
+    match state.map(|state| &program.state(state).kind) {
+        Some(StateKind::Task(task)) => (&task.retry, &task.catch),
+        Some(StateKind::Parallel(parallel)) => (&parallel.retry, &parallel.catch),
+        Some(StateKind::Map(map)) => (&map.retry, &map.catch),
+        _ => (&[], &[]),
+    }
+}
+
+/// What the catchers made of a failure.
+enum Caught {
+    Yes,
+    No,
+    /// A catcher took it, and failed itself: its `ResultPath` does not fit the input.
+    Failed(Failure),
+}
+
+/// The error as the data a catcher passes on. AWS's own timeouts carry an empty cause.
+fn error_output(failure: &Failure) -> Value {
+    let cause = failure.cause.clone().or_else(|| failure.error.as_ref().map(|_| String::new()));
+    json!({ "Error": failure.error, "Cause": cause })
+}

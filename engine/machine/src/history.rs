@@ -1,0 +1,255 @@
+//! The AWS view of the log: the events a user sees, in the shape of `GetExecutionHistory`
+//! (botocore `stepfunctions/2016-11-23`, and recordings of AWS).
+
+use asl::Payload;
+use serde_json::{Map, Value, json};
+
+use crate::event::{Event, EventKind, TaskKind};
+use crate::stimulus::Failure;
+use crate::timestamp::Timestamp;
+
+/// One event of a history.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoryEvent {
+    pub id: u64,
+    pub previous: u64,
+    pub at: Timestamp,
+    /// AWS's event type, such as `TaskStateEntered`.
+    pub name: String,
+    /// The member that holds the details, and the details, if this type has any.
+    pub details: Option<(&'static str, Value)>,
+}
+
+impl HistoryEvent {
+    /// The event as AWS's API writes it: timestamps are seconds since 1970.
+    pub fn to_aws(&self) -> Value {
+        let mut event = Map::new();
+        event.insert("timestamp".to_owned(), json!(self.at.epoch_seconds()));
+        event.insert("type".to_owned(), json!(self.name));
+        event.insert("id".to_owned(), json!(self.id));
+        event.insert("previousEventId".to_owned(), json!(self.previous));
+        if let Some((member, details)) = &self.details {
+            event.insert((*member).to_owned(), details.clone());
+        }
+        Value::Object(event)
+    }
+}
+
+/// How much of an event to show.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// Region of the execution; part of `TaskScheduled`.
+    pub region: &'a str,
+    /// `includeExecutionData`: whether inputs, outputs and parameters are shown.
+    pub with_data: bool,
+}
+
+impl View<'_> {
+    /// The event as a user sees it; `None` for internal events.
+    pub fn show(&self, event: &Event) -> Option<HistoryEvent> {
+        let (name, details) = self.named(&event.kind)?;
+        Some(HistoryEvent { id: event.id, previous: event.previous, at: event.at, name, details })
+    }
+
+    fn named(&self, kind: &EventKind) -> Option<(String, Option<(&'static str, Value)>)> {
+        use EventKind as K;
+        let plain = |name: &str| Some((name.to_owned(), None));
+        match kind {
+            K::ExecutionStarted { .. }
+            | K::ExecutionSucceeded { .. }
+            | K::ExecutionFailed { .. }
+            | K::ExecutionTimedOut
+            | K::ExecutionAborted { .. } => self.of_execution(kind),
+            K::StateEntered { state, of, input } => Some((
+                format!("{}StateEntered", of.name()),
+                Some(("stateEnteredEventDetails", self.input(json!({ "name": state }), input))),
+            )),
+            K::StateExited { state, of, output, .. } => Some((
+                format!("{}StateExited", of.name()),
+                Some(("stateExitedEventDetails", self.output(json!({ "name": state }), output))),
+            )),
+            K::StateAborted { of } => Some((format!("{}StateAborted", of.name()), None)),
+            K::TaskScheduled { .. }
+            | K::TaskStarted { .. }
+            | K::TaskSucceeded { .. }
+            | K::TaskFailed { .. }
+            | K::TaskTimedOut { .. } => self.of_task(kind),
+            K::ParallelStarted { .. } => plain("ParallelStateStarted"),
+            K::ParallelSucceeded => plain("ParallelStateSucceeded"),
+            K::ParallelFailed => plain("ParallelStateFailed"),
+            K::MapStarted { length, .. } => Some((
+                "MapStateStarted".to_owned(),
+                Some(("mapStateStartedEventDetails", json!({ "length": length }))),
+            )),
+            K::MapSucceeded => plain("MapStateSucceeded"),
+            K::MapFailed => plain("MapStateFailed"),
+            K::IterationStarted { map, index, .. } => {
+                iteration("MapIterationStarted", "mapIterationStartedEventDetails", map, *index)
+            }
+            K::IterationSucceeded { map, index } => {
+                iteration("MapIterationSucceeded", "mapIterationSucceededEventDetails", map, *index)
+            }
+            K::IterationFailed { map, index } => {
+                iteration("MapIterationFailed", "mapIterationFailedEventDetails", map, *index)
+            }
+            K::IterationAborted { map, index } => {
+                iteration("MapIterationAborted", "mapIterationAbortedEventDetails", map, *index)
+            }
+            K::WaitScheduled { .. }
+            | K::RetryScheduled { .. }
+            | K::TaskQueued
+            | K::TaskBegan { .. }
+            | K::BranchSucceeded
+            | K::BranchFailed => None,
+        }
+    }
+
+    fn of_execution(&self, kind: &EventKind) -> Option<(String, Option<(&'static str, Value)>)> {
+        let (name, member, details) = match kind {
+            EventKind::ExecutionStarted { identity, input, .. } => {
+                let mut details = self.input(json!({}), input);
+                details["roleArn"] = json!(identity.role_arn);
+                if let Some(arn) = &identity.alias_arn {
+                    details["stateMachineAliasArn"] = json!(arn);
+                }
+                if let Some(arn) = &identity.version_arn {
+                    details["stateMachineVersionArn"] = json!(arn);
+                }
+                ("ExecutionStarted", "executionStartedEventDetails", details)
+            }
+            EventKind::ExecutionSucceeded { output } => (
+                "ExecutionSucceeded",
+                "executionSucceededEventDetails",
+                self.output(json!({}), output),
+            ),
+            EventKind::ExecutionFailed { failure: of, .. } => {
+                ("ExecutionFailed", "executionFailedEventDetails", failure(json!({}), of))
+            }
+            EventKind::ExecutionTimedOut => {
+                ("ExecutionTimedOut", "executionTimedOutEventDetails", json!({}))
+            }
+            EventKind::ExecutionAborted { failure: of } => {
+                ("ExecutionAborted", "executionAbortedEventDetails", failure(json!({}), of))
+            }
+            _ => return None,
+        };
+        Some((name.to_owned(), Some((member, details))))
+    }
+
+    fn of_task(&self, event: &EventKind) -> Option<(String, Option<(&'static str, Value)>)> {
+        use EventKind as K;
+        let (K::TaskScheduled { kind, .. }
+        | K::TaskStarted { kind, .. }
+        | K::TaskSucceeded { kind, .. }
+        | K::TaskFailed { kind, .. }
+        | K::TaskTimedOut { kind }) = event
+        else {
+            return None;
+        };
+        let (prefix, task) = match kind {
+            TaskKind::Lambda { .. } => ("LambdaFunction", json!({})),
+            TaskKind::Integration { resource_type, resource, .. } => {
+                ("Task", json!({ "resourceType": resource_type, "resource": resource }))
+            }
+            TaskKind::Url { .. } => {
+                ("Task", json!({ "resourceType": "http", "resource": "invoke" }))
+            }
+        };
+        let is_lambda = matches!(kind, TaskKind::Lambda { .. });
+        let (what, lambda_member, task_member, details) = match event {
+            K::TaskScheduled { parameters, timeout_seconds, heartbeat_seconds, .. } => (
+                "Scheduled",
+                "lambdaFunctionScheduledEventDetails",
+                "taskScheduledEventDetails",
+                self.scheduled(task, kind, parameters, *timeout_seconds, *heartbeat_seconds),
+            ),
+            K::TaskStarted { .. } if is_lambda => {
+                return Some(("LambdaFunctionStarted".to_owned(), None));
+            }
+            K::TaskStarted { .. } => ("Started", "", "taskStartedEventDetails", task),
+            K::TaskSucceeded { result, .. } => (
+                "Succeeded",
+                "lambdaFunctionSucceededEventDetails",
+                "taskSucceededEventDetails",
+                self.output(task, result),
+            ),
+            K::TaskFailed { failure: of, .. } => (
+                "Failed",
+                "lambdaFunctionFailedEventDetails",
+                "taskFailedEventDetails",
+                failure(task, of),
+            ),
+            _ => (
+                "TimedOut",
+                "lambdaFunctionTimedOutEventDetails",
+                "taskTimedOutEventDetails",
+                failure(task, &Failure { error: Some("States.Timeout".to_owned()), cause: None }),
+            ),
+        };
+        let member = if is_lambda { lambda_member } else { task_member };
+        Some((format!("{prefix}{what}"), Some((member, details))))
+    }
+
+    fn scheduled(
+        &self,
+        task: Value,
+        kind: &TaskKind,
+        parameters: &Payload,
+        timeout_seconds: Option<u64>,
+        heartbeat_seconds: Option<u64>,
+    ) -> Value {
+        let is_lambda = matches!(kind, TaskKind::Lambda { .. });
+        let mut details = if is_lambda {
+            self.input(json!({ "resource": kind.resource() }), parameters)
+        } else {
+            let mut details = task;
+            details["region"] = json!(self.region);
+            if self.with_data {
+                details["parameters"] = json!(parameters.raw());
+            }
+            details
+        };
+        if let Some(seconds) = timeout_seconds {
+            details["timeoutInSeconds"] = json!(seconds);
+        }
+        if let Some(seconds) = heartbeat_seconds.filter(|_| !is_lambda) {
+            details["heartbeatInSeconds"] = json!(seconds);
+        }
+        details
+    }
+
+    fn input(&self, mut details: Value, input: &Payload) -> Value {
+        if self.with_data {
+            details["input"] = json!(input.raw());
+            details["inputDetails"] = json!({ "truncated": false });
+        }
+        details
+    }
+
+    fn output(&self, mut details: Value, output: &Payload) -> Value {
+        if self.with_data {
+            details["output"] = json!(output.raw());
+            details["outputDetails"] = json!({ "truncated": false });
+        }
+        details
+    }
+}
+
+fn failure(mut details: Value, failure: &Failure) -> Value {
+    if let Some(error) = &failure.error {
+        details["error"] = json!(error);
+    }
+    if let Some(cause) = &failure.cause {
+        details["cause"] = json!(cause);
+    }
+    details
+}
+
+fn iteration(
+    name: &str,
+    member: &'static str,
+    map: &str,
+    index: u32,
+) -> Option<(String, Option<(&'static str, Value)>)> {
+    Some((name.to_owned(), Some((member, json!({ "name": map, "index": index })))))
+}

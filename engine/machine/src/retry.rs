@@ -1,0 +1,39 @@
+//! Whether a failed state is tried again, and after how long.
+
+use asl::program::{Jitter, Retrier};
+
+use crate::random::Random;
+
+/// The next attempt.
+pub(crate) struct Again {
+    /// Index of the retrier that asks for it.
+    pub(crate) retrier: u32,
+    pub(crate) delay_ms: i64,
+}
+
+/// Asks the first retrier that matches the error. Each retrier counts for itself; one that is
+/// used up does not pass the error on to the next.
+pub(crate) fn decide(
+    retriers: &[Retrier],
+    used: &[u32],
+    error: &str,
+    random: &mut Random,
+) -> Option<Again> {
+    let (index, retrier) = retriers
+        .iter()
+        .enumerate()
+        .find(|(_, retrier)| asl::error_name::matches(&retrier.error_equals, error))?;
+    let attempts = used.get(index).copied().unwrap_or(0);
+    if u64::from(attempts) >= retrier.max_attempts {
+        return None;
+    }
+    let delay_ms = asl::retry::delay_ms(retrier, attempts);
+    let delay_ms = match retrier.jitter {
+        Jitter::None => delay_ms,
+        Jitter::Full => random.up_to(delay_ms),
+    };
+    Some(Again {
+        retrier: u32::try_from(index).ok()?,
+        delay_ms: i64::try_from(delay_ms).unwrap_or(i64::MAX),
+    })
+}

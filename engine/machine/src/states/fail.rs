@@ -1,0 +1,53 @@
+//! Fail: ends its branch with an error of the author's choosing.
+
+use asl::EvaluationError;
+use asl::program::{Fail, Text};
+use serde_json::Value;
+
+use crate::data::Data;
+use crate::event::FrameId;
+use crate::step::Step;
+use crate::stimulus::Failure;
+
+pub(crate) fn enter(step: &mut Step<'_>, id: FrameId, fail: &Fail) -> Result<(), Failure> {
+    let failure = Data::of(step, id)
+        .and_then(|data| {
+            Ok(Failure {
+                error: text(&data, fail.error.as_ref(), "ErrorPath")?,
+                cause: text(&data, fail.cause.as_ref(), "CausePath")?,
+            })
+        })
+        .map_err(|error| step.runtime_failure(id, &error))?;
+    Err(failure)
+}
+
+fn text(
+    data: &Data<'_>,
+    text: Option<&Text>,
+    field: &str,
+) -> Result<Option<String>, EvaluationError> {
+    let path = match text {
+        None => return Ok(None),
+        Some(Text::Fixed(text)) => return Ok(Some(text.to_string())),
+        Some(Text::Path(path)) => path,
+    };
+    let Some(value) = data.find(path) else {
+        return Err(EvaluationError {
+            cause: format!(
+                "The JSONPath '{}' specified for the field '{field}' could not be found in the \
+                 input '{}'",
+                path.text(),
+                data.input().raw()
+            ),
+        });
+    };
+    match value.as_ref() {
+        Value::String(text) => Ok(Some(text.clone())),
+        other => Err(EvaluationError {
+            cause: format!(
+                "The {field} field refers to value {other} which is not a string: {}",
+                path.text()
+            ),
+        }),
+    }
+}

@@ -1,0 +1,131 @@
+//! Map: runs its processor once for each item and gathers the outputs in the items' order.
+
+use asl::program::{Map, MaxConcurrency};
+use asl::{EvaluationError, Payload, StateKind};
+use serde_json::Value;
+
+use crate::data::Data;
+use crate::event::{EventKind, FrameId};
+use crate::execution::At;
+use crate::step::Step;
+use crate::stimulus::Failure;
+
+/// Looks up the items; the iterations start one by one from the ready queue.
+pub(crate) fn begin(step: &mut Step<'_>, id: FrameId, map: &Map) -> Result<(), Failure> {
+    let most = step.limits.map_concurrency;
+    let (items, concurrency) = Data::of(step, id)
+        .and_then(|data| {
+            let effective = data.effective_input(&map.input_path, None)?;
+            let items = data.payload_at(&map.items_path, &effective)?;
+            Ok((items, concurrency(&data, map, &effective, most)?))
+        })
+        .map_err(|error| step.runtime_failure(id, &error))?;
+    let Value::Array(array) = items.value() else {
+        let cause = format!("Reference path \"{}\" must point to array.", map.items_path.text());
+        return Err(Failure::new("States.Runtime", cause));
+    };
+    let length = u32::try_from(array.len()).expect("a payload has far fewer than 2^32 items");
+    let program = step.program;
+    let start = program.state(map.processor).name.to_string();
+    step.record(id, EventKind::MapStarted { items, length, concurrency, start });
+    if length == 0 {
+        finish(step, id, map)?;
+    }
+    Ok(())
+}
+
+fn concurrency(
+    data: &Data<'_>,
+    map: &Map,
+    effective: &Payload,
+    most: u32,
+) -> Result<u32, EvaluationError> {
+    let wanted = match &map.max_concurrency {
+        MaxConcurrency::Fixed(wanted) => *wanted,
+        MaxConcurrency::Path(path) => {
+            let value = data.evaluate(path, effective)?;
+            match (value.as_u64(), value.as_i64()) {
+                (Some(wanted), _) => wanted,
+                (None, Some(_)) => {
+                    return Err(EvaluationError {
+                        cause: "MaxConcurrency cannot be negative.".to_owned(),
+                    });
+                }
+                (None, None) => {
+                    return Err(EvaluationError {
+                        cause: format!(
+                            "The MaxConcurrencyPath field refers to value {value} which is not a \
+                             valid integer: {}",
+                            path.text()
+                        ),
+                    });
+                }
+            }
+        }
+    };
+    let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
+    Ok(if wanted == 0 { most } else { wanted.min(most) })
+}
+
+/// Starts the next iteration.
+pub(crate) fn start_next(step: &mut Step<'_>, id: FrameId) {
+    let Some(state) = step.state_of(id) else { return };
+    let program = step.program;
+    if let StateKind::Map(map) = &program.state(state).kind
+        && let Err(failure) = try_start_next(step, id, map)
+    {
+        step.fail(id, failure);
+    }
+}
+
+fn try_start_next(step: &mut Step<'_>, id: FrameId, map: &Map) -> Result<(), Failure> {
+    let Some(At::Iterations(iterations)) = step.frame(id).map(|frame| &frame.at) else {
+        return Ok(());
+    };
+    let index = iterations.next;
+    let items = iterations.items.clone();
+    let item = &items.value()[index as usize];
+    let input = match &map.item_selector {
+        None => Payload::from_value(item.clone()),
+        Some(selector) => Data::of_item(step, id, index, item)
+            .and_then(|data| {
+                let effective = data.effective_input(&map.input_path, None)?;
+                data.selected(Some(selector), effective)
+            })
+            .map_err(|error| step.runtime_failure(id, &error))?,
+    };
+    let child = step.execution.next_frame;
+    let map = step.frame(id).map(|frame| frame.state.to_string()).unwrap_or_default();
+    step.record(id, EventKind::IterationStarted { map, index, child, input });
+    Ok(())
+}
+
+/// An iteration ended well: if it was the last, the state is done.
+pub(crate) fn iteration_ended(step: &mut Step<'_>, id: FrameId) {
+    let Some(At::Iterations(iterations)) = step.frame(id).map(|frame| &frame.at) else { return };
+    if iterations.open > 0 || (iterations.next as usize) < iterations.results.len() {
+        return;
+    }
+    let Some(state) = step.state_of(id) else { return };
+    let program = step.program;
+    if let StateKind::Map(map) = &program.state(state).kind
+        && let Err(failure) = finish(step, id, map)
+    {
+        step.fail(id, failure);
+    }
+}
+
+fn finish(step: &mut Step<'_>, id: FrameId, map: &Map) -> Result<(), Failure> {
+    let Some(At::Iterations(iterations)) = step.frame(id).map(|frame| &frame.at) else {
+        return Ok(());
+    };
+    let result = Payload::array(iterations.results.iter().flatten());
+    step.record(id, EventKind::MapSucceeded);
+    let output = Data::of(step, id)
+        .and_then(|data| {
+            let result = data.selected(map.result_selector.as_ref(), result)?;
+            data.output(result, &map.result_path, &map.output_path)
+        })
+        .map_err(|error| step.runtime_failure(id, &error))?;
+    step.leave(id, output, map.next)
+}

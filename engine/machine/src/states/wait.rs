@@ -1,0 +1,115 @@
+//! Wait: hands its input on, later.
+
+use asl::program::{Until, Wait};
+use asl::{EvaluationError, Path, StateKind};
+use chrono::DateTime;
+use serde_json::Value;
+
+use crate::data::Data;
+use crate::event::{EventKind, FrameId};
+use crate::step::Step;
+use crate::stimulus::Failure;
+use crate::timestamp::Timestamp;
+
+/// AWS refuses to wait for longer than 2^31 - 1 seconds.
+const LONGEST_SECONDS: i64 = 2_147_483_647;
+
+pub(crate) fn enter(step: &mut Step<'_>, id: FrameId, wait: &Wait) -> Result<(), Failure> {
+    let now = step.now;
+    let until = Data::of(step, id)
+        .and_then(|data| due(&data, wait, now))
+        .map_err(|error| step.runtime_failure(id, &error))?;
+    if until <= now {
+        return leave(step, id, wait);
+    }
+    step.record(id, EventKind::WaitScheduled { until });
+    Ok(())
+}
+
+/// The time has come.
+pub(crate) fn over(step: &mut Step<'_>, id: FrameId) {
+    let Some(state) = step.state_of(id) else { return };
+    let program = step.program;
+    if let StateKind::Wait(wait) = &program.state(state).kind
+        && let Err(failure) = leave(step, id, wait)
+    {
+        step.fail(id, failure);
+    }
+}
+
+fn leave(step: &mut Step<'_>, id: FrameId, wait: &Wait) -> Result<(), Failure> {
+    let output = Data::of(step, id)
+        .and_then(|data| data.pass_through(&wait.input_path, &wait.output_path))
+        .map_err(|error| step.runtime_failure(id, &error))?;
+    step.leave(id, output, wait.next)
+}
+
+/// When this Wait is over. The texts are AWS's.
+fn due(data: &Data<'_>, wait: &Wait, now: Timestamp) -> Result<Timestamp, EvaluationError> {
+    let effective = data.effective_input(&wait.input_path, None)?;
+    let until = match &wait.until {
+        Until::Seconds(seconds) => now.plus_seconds(*seconds),
+        Until::SecondsPath(path) => {
+            let value = data.find_in(path, &effective);
+            now.plus_seconds(seconds(path, value.as_deref())?)
+        }
+        Until::Timestamp(until) => Timestamp(*until),
+        Until::TimestampPath(path) => {
+            let value = data.find_in(path, &effective);
+            timestamp(path, value.as_deref())?
+        }
+    };
+    if until.0.saturating_sub(now.0) > LONGEST_SECONDS * 1000 {
+        return Err(EvaluationError { cause: "Wait state delay is too long.".to_owned() });
+    }
+    Ok(until)
+}
+
+fn seconds(path: &Path, value: Option<&Value>) -> Result<u64, EvaluationError> {
+    let path = path.text();
+    let Some(value @ Value::Number(number)) = value else {
+        return Err(EvaluationError {
+            cause: format!("The SecondsPath parameter does not reference an input value: {path}"),
+        });
+    };
+    match (number.as_u64(), number.as_i64()) {
+        (Some(seconds), _) => Ok(seconds),
+        (None, Some(_)) => Err(EvaluationError {
+            cause: format!(
+                "The SecondsPath parameter references a negative value: {path} == {value}"
+            ),
+        }),
+        (None, None) => Err(EvaluationError {
+            cause: format!(
+                "The SecondsPath parameter cannot be parsed as a long value: {path} == {value}"
+            ),
+        }),
+    }
+}
+
+fn timestamp(path: &Path, value: Option<&Value>) -> Result<Timestamp, EvaluationError> {
+    let path = path.text();
+    let text = match value {
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+        None => {
+            return Err(EvaluationError {
+                cause: format!(
+                    "The TimestampPath parameter does not reference an input value: {path}"
+                ),
+            });
+        }
+    };
+    // AWS parses an extended ISO date-time with offset: `T` between, `Z` or an offset behind.
+    let moment = DateTime::parse_from_rfc3339(&text).ok().filter(|_| text.contains('T'));
+    match moment {
+        // Whole seconds: AWS drops the fraction.
+        Some(moment) => Ok(Timestamp(moment.timestamp() * 1000)),
+        None => Err(EvaluationError {
+            cause: format!(
+                "The TimestampPath parameter does not reference a valid ISO-8601 extended offset \
+                 date-time format string: {path} == {text}"
+            ),
+        }),
+    }
+}

@@ -1,0 +1,226 @@
+//! One step: a stimulus arrives, the execution runs as far as it can, and what happened is
+//! one turn.
+
+use asl::{Payload, Program, StateId};
+
+use crate::apply::{apply, begin};
+use crate::command::Command;
+use crate::event::{Event, EventKind, FrameId, Identity};
+use crate::execution::{At, Execution, Frame, Status};
+use crate::limits::Limits;
+use crate::random::Random;
+use crate::states;
+use crate::stimulus::{Failure, Stimulus};
+use crate::timestamp::Timestamp;
+
+/// What one step decided: the unit of commit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Turn {
+    /// Place in the log of the first event.
+    pub first_event: u64,
+    /// Empty if the stimulus was stale.
+    pub events: Vec<Event>,
+    /// To be carried out once the events are committed.
+    pub commands: Vec<Command>,
+}
+
+/// Begins an execution and runs it as far as it goes.
+pub fn start(
+    program: &Program,
+    identity: Identity,
+    input: Payload,
+    now: Timestamp,
+    random: &mut Random,
+    limits: &Limits,
+) -> (Execution, Turn) {
+    let first = Event {
+        id: 1,
+        previous: 0,
+        at: now,
+        frame: FrameId::ROOT,
+        kind: EventKind::ExecutionStarted {
+            identity: Box::new(identity),
+            input,
+            start: program.state(program.start()).name.to_string(),
+            deadline: program.timeout_seconds().map(|seconds| now.plus_seconds(seconds)),
+        },
+    };
+    let mut execution = begin(&first).expect("an ExecutionStarted begins an execution");
+    let mut step = Step::new(program, &mut execution, now, random, limits);
+    step.events.push(first);
+    step.run();
+    let turn = Turn { first_event: 0, events: step.events, commands: step.commands };
+    (execution, turn)
+}
+
+/// Lets a stimulus happen to an execution. Late, repeated and foreign stimuli yield a turn
+/// without events.
+pub fn step(
+    program: &Program,
+    execution: &mut Execution,
+    stimulus: Stimulus,
+    now: Timestamp,
+    random: &mut Random,
+    limits: &Limits,
+) -> Turn {
+    let first_event = execution.next_event;
+    let mut step = Step::new(program, execution, now, random, limits);
+    if step.is_running() {
+        step.happen(stimulus);
+        step.run();
+    }
+    Turn { first_event, events: step.events, commands: step.commands }
+}
+
+/// A step in progress. Everything it does goes through [`Step::record`].
+pub(crate) struct Step<'a> {
+    pub(crate) program: &'a Program,
+    pub(crate) execution: &'a mut Execution,
+    pub(crate) now: Timestamp,
+    pub(crate) random: &'a mut Random,
+    pub(crate) limits: &'a Limits,
+    events: Vec<Event>,
+    commands: Vec<Command>,
+    /// The history has no room for another event.
+    is_full: bool,
+}
+
+impl<'a> Step<'a> {
+    fn new(
+        program: &'a Program,
+        execution: &'a mut Execution,
+        now: Timestamp,
+        random: &'a mut Random,
+        limits: &'a Limits,
+    ) -> Self {
+        let (events, commands) = (Vec::new(), Vec::new());
+        Self { program, execution, now, random, limits, events, commands, is_full: false }
+    }
+
+    fn is_running(&self) -> bool {
+        self.execution.status == Status::Running
+    }
+
+    fn happen(&mut self, stimulus: Stimulus) {
+        match stimulus {
+            Stimulus::Timer => self.time_passes(),
+            Stimulus::Continue => {}
+            Stimulus::TaskSucceeded { task, result } => {
+                states::task::succeeded(self, task, result);
+            }
+            Stimulus::TaskFailed { task, failure } => states::task::failed(self, task, failure),
+            Stimulus::TaskQueued { task } => states::task::queued(self, task),
+            Stimulus::TaskBegan { task } => states::task::began(self, task),
+            Stimulus::Stop { error, cause } => {
+                self.finish(EventKind::ExecutionAborted { failure: Failure { error, cause } });
+            }
+        }
+    }
+
+    /// Runs what is ready until nothing is, or the turn is long enough to be committed.
+    fn run(&mut self) {
+        while self.is_running() && !self.is_full && self.events.len() < self.limits.turn_events {
+            let Some(&id) = self.execution.ready.front() else { break };
+            match self.frame(id).map(|frame| frame.at.clone()) {
+                Some(At::Ready(state)) => self.enter(id, &state),
+                Some(At::Iterations(_)) => states::map::start_next(self, id),
+                _ => unreachable!("only frames that can go on are in the ready queue"),
+            }
+        }
+        if self.is_full && self.is_running() {
+            let most = self.limits.history_events.unwrap_or(u64::MAX);
+            let cause = format!(
+                "The execution reached the maximum number of history events ({most})."
+            );
+            let failure = Failure::new("States.Runtime", cause);
+            self.finish(EventKind::ExecutionFailed { failure, state: None });
+        }
+    }
+
+    /// Everything that is due by now happens, the earliest first.
+    fn time_passes(&mut self) {
+        if self.execution.deadline.is_some_and(|deadline| deadline <= self.now) {
+            self.finish(EventKind::ExecutionTimedOut);
+            return;
+        }
+        while self.is_running() && !self.is_full {
+            let Some(&(due, id)) = self.execution.timers.first() else { return };
+            if due > self.now {
+                return;
+            }
+            match self.frame(id).map(|frame| &frame.at) {
+                Some(At::Waiting(_)) => states::wait::over(self, id),
+                Some(At::Retrying(_)) => self.try_again(id),
+                Some(At::Task(_)) => states::task::timed_out(self, id),
+                _ => unreachable!("only frames that wait for time have timers"),
+            }
+        }
+    }
+
+    /// Enters a state.
+    fn enter(&mut self, id: FrameId, state: &str) {
+        let Some(found) = self.program.find(state) else {
+            // The definition is pinned, so this log was not written for this program.
+            let cause = format!("the definition has no state `{state}`");
+            let failure = Failure::new("States.Runtime", cause);
+            self.finish(EventKind::ExecutionFailed { failure, state: Some(state.to_owned()) });
+            return;
+        };
+        let Some(input) = self.frame(id).map(|frame| frame.input.clone()) else { return };
+        let of = states::type_of(&self.program.state(found).kind);
+        self.record(id, EventKind::StateEntered { state: state.to_owned(), of, input });
+        states::enter(self, id, found);
+    }
+
+    fn try_again(&mut self, id: FrameId) {
+        if let Some(state) = self.state_of(id) {
+            states::try_again(self, id, state);
+        }
+    }
+
+    /// Says that something happened, and makes it so.
+    pub(crate) fn record(&mut self, frame: FrameId, kind: EventKind) -> u64 {
+        let visible = kind.is_visible();
+        let terminal = kind.is_terminal();
+        // The last place of a full history is kept for the event that says so.
+        if let Some(most) = self.limits.history_events
+            && visible
+            && !terminal
+            && self.execution.next_id >= most
+        {
+            self.is_full = true;
+        }
+        if self.is_full && !terminal {
+            return 0;
+        }
+        let previous = match &kind {
+            EventKind::ExecutionTimedOut | EventKind::ExecutionAborted { .. } => 0,
+            _ => self.frame(frame).map_or(0, |frame| frame.last),
+        };
+        let (id, previous) = if visible { (self.execution.next_id, previous) } else { (0, 0) };
+        let event = Event { id, previous, at: self.now, frame, kind };
+        apply(self.execution, &event);
+        self.events.push(event);
+        id
+    }
+
+    /// Ends the execution; nobody waits for its open tasks any more.
+    pub(crate) fn finish(&mut self, kind: EventKind) {
+        let tasks: Vec<u64> = self.execution.tasks.keys().copied().collect();
+        self.commands.extend(tasks.into_iter().map(|task| Command::Abandon { task }));
+        self.record(FrameId::ROOT, kind);
+    }
+
+    pub(crate) fn command(&mut self, command: Command) {
+        self.commands.push(command);
+    }
+
+    pub(crate) fn frame(&self, id: FrameId) -> Option<&Frame> {
+        self.execution.frame(id)
+    }
+
+    /// The state a frame is in.
+    pub(crate) fn state_of(&self, id: FrameId) -> Option<StateId> {
+        self.program.find(&self.frame(id)?.state)
+    }
+}

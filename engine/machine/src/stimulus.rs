@@ -1,0 +1,44 @@
+//! What can happen to an execution and asks for a step.
+
+use asl::Payload;
+use serde::{Deserialize, Serialize};
+
+/// Something that happens to an execution. One that is late, repeated or about a task that is
+/// over yields an empty turn.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stimulus {
+    /// Time has passed: whatever is due by now happens.
+    Timer,
+    /// The last turn was cut for its length: go on.
+    Continue,
+    /// A task ended well. `task` is the id of its `…Scheduled` event.
+    TaskSucceeded { task: u64, result: Payload },
+    /// A task failed.
+    TaskFailed { task: u64, failure: Failure },
+    /// A task's call has to wait for its turn: its timeout does not run meanwhile.
+    TaskQueued { task: u64 },
+    /// A queued task's call has begun: its timeout runs from now.
+    TaskBegan { task: u64 },
+    /// A user ends the execution.
+    Stop { error: Option<String>, cause: Option<String> },
+}
+
+/// An ASL error and its cause. AWS knows failures that carry neither.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+}
+
+impl Failure {
+    pub fn new(error: impl Into<String>, cause: impl Into<String>) -> Self {
+        Self { error: Some(error.into()), cause: Some(cause.into()) }
+    }
+
+    /// The error's name, empty if it has none.
+    pub fn name(&self) -> &str {
+        self.error.as_deref().unwrap_or_default()
+    }
+}
