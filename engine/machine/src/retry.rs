@@ -27,7 +27,12 @@ pub(crate) fn decide(
     if u64::from(attempts) >= retrier.max_attempts {
         return None;
     }
-    let delay_ms = asl::retry::delay_ms(retrier, attempts);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a delay is between zero and 99,999,999 seconds"
+    )]
+    let delay_ms = (asl::retry::delay_seconds(retrier, u64::from(attempts)) * 1000.0) as u64;
     let delay_ms = match retrier.jitter {
         Jitter::None => delay_ms,
         Jitter::Full => random.up_to(delay_ms),
