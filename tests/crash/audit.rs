@@ -5,23 +5,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::load::call;
+use tests::wire::Client;
 
 /// Looks at a node's executions from outside.
-pub(super) struct Audit {
-    http: reqwest::Client,
-    node: String,
-}
+pub(super) struct Audit(Client);
 
 impl Audit {
     pub(super) fn new(node: &str) -> Self {
-        Self { http: reqwest::Client::new(), node: node.to_owned() }
-    }
-
-    async fn ask(&self, operation: &str, parameters: Value) -> Value {
-        call(&self.http, &self.node, operation, &parameters)
-            .await
-            .unwrap_or_else(|error| panic!("{operation} {parameters}: {error:?}"))
+        Self(Client::new(node))
     }
 
     /// Waits until no execution runs any more.
@@ -30,7 +21,8 @@ impl Audit {
         let all_ended = async {
             loop {
                 let running = self
-                    .ask(
+                    .0
+                    .must(
                         "ListExecutions",
                         json!({ "stateMachineArn": machine, "statusFilter": "RUNNING", "maxResults": 5 }),
                     )
@@ -43,13 +35,14 @@ impl Audit {
         };
         if tokio::time::timeout(patience, all_ended).await.is_err() {
             let running = self
-                .ask(
+                .0
+                .must(
                     "ListExecutions",
                     json!({ "stateMachineArn": machine, "statusFilter": "RUNNING", "maxResults": 1 }),
                 )
                 .await;
             let stuck = running["executions"][0]["executionArn"].clone();
-            let history = self.ask("GetExecutionHistory", json!({ "executionArn": stuck })).await;
+            let history = self.0.must("GetExecutionHistory", json!({ "executionArn": stuck })).await;
             panic!("an execution does not end: {history:#}");
         }
     }
@@ -57,7 +50,7 @@ impl Audit {
     /// Every acknowledged execution is there, succeeded, with its own input and one history.
     pub(super) async fn check(&self, acknowledged: &HashMap<String, Value>) {
         for (arn, input) in acknowledged {
-            let execution = self.ask("DescribeExecution", json!({ "executionArn": arn })).await;
+            let execution = self.0.must("DescribeExecution", json!({ "executionArn": arn })).await;
             assert_eq!(execution["status"], "SUCCEEDED", "{execution:#}");
             let kept: Value = parsed(&execution["input"]);
             assert_eq!(kept, *input, "{arn} has another input");
@@ -68,20 +61,7 @@ impl Audit {
     }
 
     async fn check_history(&self, arn: &str) {
-        let mut events: Vec<Value> = Vec::new();
-        let mut token = Value::Null;
-        loop {
-            let mut page = json!({ "executionArn": arn, "maxResults": 1000 });
-            if !token.is_null() {
-                page["nextToken"] = token;
-            }
-            let mut page = self.ask("GetExecutionHistory", page).await;
-            events.extend(page["events"].as_array().expect("events").iter().cloned());
-            token = page["nextToken"].take();
-            if token.is_null() {
-                break;
-            }
-        }
+        let events = self.0.history(arn).await;
         let mut ends = 0;
         let mut open: HashSet<u64> = HashSet::new();
         for (place, event) in events.iter().enumerate() {

@@ -5,10 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::{Json, Router, routing::post};
 use serde_json::{Value, json};
+use tests::wire::{Client, serve_function};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -47,24 +45,10 @@ pub(super) struct Load {
 impl Load {
     /// Registers the function and the machine, and starts the clients.
     pub(super) async fn start(nodes: [String; 2]) -> Self {
-        let (url, function) = serve_function().await;
-        let http = reqwest::Client::new();
-        let registered = http
-            .put(format!("{}/v1/functions/work", nodes[0]))
-            .json(&json!({ "url": url, "protocol": "http" }))
-            .send()
-            .await
-            .expect("the function is registered");
-        assert!(registered.status().is_success(), "{:?}", registered.text().await);
-        let created = call(
-            &http,
-            &nodes[0],
-            "CreateStateMachine",
-            &json!({ "name": "crash", "definition": MACHINE, "roleArn": "arn:aws:iam::123456789012:role/r" }),
-        )
-        .await
-        .expect("the machine is created");
-        let arn = created["stateMachineArn"].as_str().expect("an ARN").to_owned();
+        let (url, function) = serve_work().await;
+        let nodes = nodes.map(Client::new);
+        nodes[0].register("work", &url).await;
+        let arn = nodes[0].create("crash", MACHINE).await;
         let mut load = Self {
             stop: Arc::default(),
             acknowledged: Arc::default(),
@@ -80,12 +64,10 @@ impl Load {
         load
     }
 
-    fn client(&self, client: usize, nodes: [String; 2], arn: String) -> JoinHandle<()> {
+    fn client(&self, client: usize, nodes: [Client; 2], arn: String) -> JoinHandle<()> {
         let (stop, count, more) = (self.stop.clone(), self.count.clone(), self.more.clone());
         let acknowledged = self.acknowledged.clone();
         tokio::spawn(async move {
-            let http = reqwest::Client::builder().timeout(Duration::from_secs(15)).build();
-            let http = http.expect("a client");
             for number in 0.. {
                 let input = json!({ "client": client, "number": number, "items": [1, 2, 3] });
                 let name = format!("c{client}-{number}");
@@ -96,7 +78,7 @@ impl Load {
                     }
                     let node = &nodes[(client + attempt) % 2];
                     let start = json!({ "stateMachineArn": arn, "name": name, "input": input.to_string() });
-                    match call(&http, node, "StartExecution", &start).await {
+                    match node.call("StartExecution", &start).await {
                         Ok(started) => {
                             let arn = started["executionArn"].as_str().expect("an ARN").to_owned();
                             acknowledged.lock().expect("no client panics").insert(arn, input);
@@ -105,7 +87,7 @@ impl Load {
                             break;
                         }
                         // An earlier attempt was heard, though its answer was lost.
-                        Err(Refused::Error(code)) if code == "ExecutionAlreadyExists" => break,
+                        Err(refused) if refused.code() == "ExecutionAlreadyExists" => break,
                         Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
                     }
                 }
@@ -140,57 +122,16 @@ impl Load {
     }
 }
 
-/// Why a call was not answered with a result.
-#[derive(Debug)]
-pub(super) enum Refused {
-    Error(String),
-    NoAnswer,
-}
-
-/// One call over the AWS wire.
-pub(super) async fn call(
-    http: &reqwest::Client,
-    node: &str,
-    operation: &str,
-    parameters: &Value,
-) -> Result<Value, Refused> {
-    let answer = http
-        .post(node)
-        .header("x-amz-target", format!("AWSStepFunctions.{operation}"))
-        .header("content-type", "application/x-amz-json-1.0")
-        .body(parameters.to_string())
-        .send()
-        .await
-        .map_err(|_| Refused::NoAnswer)?;
-    let ok = answer.status().is_success();
-    let body: Value = answer.json().await.map_err(|_| Refused::NoAnswer)?;
-    if ok {
-        return Ok(body);
-    }
-    let code = body["__type"].as_str().unwrap_or_default();
-    Err(Refused::Error(code.rsplit('#').next().unwrap_or_default().to_owned()))
-}
-
 /// A function whose answer depends on nothing but its call, and which remembers every call:
 /// the same idempotency key must always carry the same input.
-async fn serve_function() -> (String, JoinHandle<()>) {
-    type Calls = Arc<Mutex<HashMap<String, Value>>>;
-    async fn work(
-        State(calls): State<Calls>,
-        headers: HeaderMap,
-        Json(input): Json<Value>,
-    ) -> Json<Value> {
+async fn serve_work() -> (String, JoinHandle<()>) {
+    let calls: Mutex<HashMap<String, Value>> = Mutex::default();
+    serve_function(move |headers, input| {
         let key = headers["idempotency-key"].to_str().expect("an ASCII key").to_owned();
         let mut calls = calls.lock().expect("no call panics");
         let first = calls.entry(key.clone()).or_insert_with(|| input.clone());
         assert_eq!(*first, input, "one idempotency key, two inputs");
-        Json(json!({ "key": key }))
-    }
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("http://{}/work", listener.local_addr().expect("bound"));
-    let router = Router::new().route("/work", post(work)).with_state(Calls::default());
-    let served = tokio::spawn(async move {
-        axum::serve(listener, router).await.expect("the function serves");
-    });
-    (url, served)
+        (200, json!({ "key": key }))
+    })
+    .await
 }
