@@ -7,9 +7,7 @@ use std::sync::Arc;
 use asl::Payload;
 
 use crate::event::{Event, EventKind, FrameId};
-use crate::execution::{
-    At, Branches, Ending, Execution, Frame, Iterations, OpenTask, Status,
-};
+use crate::execution::{At, Branches, Ending, Execution, Frame, Iterations, OpenTask, Status};
 use crate::stimulus::Failure;
 use crate::timestamp::Timestamp;
 

@@ -25,9 +25,9 @@ pub(crate) struct Data<'a> {
 impl<'a> Data<'a> {
     /// The data of the state a frame is in.
     pub(crate) fn of(step: &'a Step<'_>, id: FrameId) -> Result<Self, EvaluationError> {
-        let frame = step.frame(id).ok_or_else(|| EvaluationError {
-            cause: "the state is not under way".to_owned(),
-        })?;
+        let frame = step
+            .frame(id)
+            .ok_or_else(|| EvaluationError { cause: "the state is not under way".to_owned() })?;
         let state = step.state_of(id).map(|state| &step.program.state(state).kind);
         let retries = match state {
             Some(StateKind::Task(_) | StateKind::Parallel(_) | StateKind::Map(_)) => {

@@ -1,8 +1,8 @@
 //! What happens when a state fails: Retry, then Catch, then the state around it, and so on
 //! outwards until somebody deals with it or the execution has failed.
 
-use asl::{Program, StateKind};
 use asl::program::{Catcher, Next, Retrier};
+use asl::{Program, StateKind};
 use serde_json::{Value, json};
 
 use crate::command::Command;
@@ -138,7 +138,6 @@ impl Step<'_> {
         let frame = self.execution.frame(id)?;
         matches!(frame.at, At::Iterations(_)).then(|| frame.state.to_string())
     }
-
 }
 
 /// The Retry and Catch of the state a frame is in.

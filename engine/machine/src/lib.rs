@@ -31,9 +31,7 @@ mod timestamp;
 pub use apply::{apply, fold};
 pub use command::{Command, Invocation, open_commands};
 pub use event::{Event, EventKind, FrameId, Identity, StateType, TaskKind};
-pub use execution::{
-    At, Branches, Ending, Execution, Frame, Iterations, OpenTask, Status,
-};
+pub use execution::{At, Branches, Ending, Execution, Frame, Iterations, OpenTask, Status};
 pub use limits::Limits;
 pub use random::Random;
 pub use step::{Turn, start, step};

@@ -108,18 +108,20 @@ impl Step<'_> {
                 let output = output.clone();
                 self.finish(EventKind::ExecutionSucceeded { output });
             }
-            Some((parent, index)) => match self.frame(parent).map(|frame| (&frame.at, &frame.state)) {
-                Some((At::Branches(_), _)) => {
-                    self.record(id, EventKind::BranchSucceeded);
-                    parallel::branch_ended(self, parent);
+            Some((parent, index)) => {
+                match self.frame(parent).map(|frame| (&frame.at, &frame.state)) {
+                    Some((At::Branches(_), _)) => {
+                        self.record(id, EventKind::BranchSucceeded);
+                        parallel::branch_ended(self, parent);
+                    }
+                    Some((At::Iterations(_), map)) => {
+                        let map = map.to_string();
+                        self.record(id, EventKind::IterationSucceeded { map, index });
+                        map::iteration_ended(self, parent);
+                    }
+                    _ => unreachable!("a branch ends while its Parallel or Map is under way"),
                 }
-                Some((At::Iterations(_), map)) => {
-                    let map = map.to_string();
-                    self.record(id, EventKind::IterationSucceeded { map, index });
-                    map::iteration_ended(self, parent);
-                }
-                _ => unreachable!("a branch ends while its Parallel or Map is under way"),
-            },
+            }
         }
     }
 

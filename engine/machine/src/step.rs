@@ -129,9 +129,8 @@ impl<'a> Step<'a> {
         }
         if self.is_full && self.is_running() {
             let most = self.limits.history_events.unwrap_or(u64::MAX);
-            let cause = format!(
-                "The execution reached the maximum number of history events ({most})."
-            );
+            let cause =
+                format!("The execution reached the maximum number of history events ({most}).");
             let failure = Failure::new("States.Runtime", cause);
             self.finish(EventKind::ExecutionFailed { failure, state: None });
         }

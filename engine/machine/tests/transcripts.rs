@@ -109,7 +109,8 @@ fn line(event: &Event) -> String {
         .filter_map(|member| details.get(member))
         .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
         .collect();
-    format!("  {}<-{} {} {}\n", shown.id, shown.previous, shown.name, said.join(" ")).replace(" \n", "\n")
+    format!("  {}<-{} {} {}\n", shown.id, shown.previous, shown.name, said.join(" "))
+        .replace(" \n", "\n")
 }
 
 #[test]
@@ -120,7 +121,17 @@ fn states_without_work_outside_are_one_turn() {
            "C": {"Type": "Succeed"}"#,
         r#"{"n": 0}"#,
         &[],
-        &expect![],
+        &expect![[r#"
+            0s Start
+              1<-0 ExecutionStarted {"n": 0}
+              2<-0 PassStateEntered A {"n": 0}
+              3<-2 PassStateExited A {"n":0,"a":{"x":1}}
+              4<-3 ChoiceStateEntered B {"n":0,"a":{"x":1}}
+              5<-4 ChoiceStateExited B {"n":0,"a":{"x":1}}
+              6<-5 SucceedStateEntered C {"n":0,"a":{"x":1}}
+              7<-6 SucceedStateExited C {"n":0,"a":{"x":1}}
+              8<-7 ExecutionSucceeded {"n":0,"a":{"x":1}}
+        "#]],
     );
 }
 
@@ -131,7 +142,18 @@ fn an_input_that_is_passed_on_keeps_its_white_space() {
               {"StartAt": "B", "States": {"B": {"Type": "Pass", "End": true}}}]}"#,
         "[ 1,  2 ]",
         &[],
-        &expect![],
+        &expect![[r#"
+            0s Start
+              1<-0 ExecutionStarted [ 1,  2 ]
+              2<-0 ParallelStateEntered A [ 1,  2 ]
+              3<-2 ParallelStateStarted
+              4<-3 PassStateEntered B [ 1,  2 ]
+              5<-4 PassStateExited B [ 1,  2 ]
+              - BranchSucceeded
+              6<-5 ParallelStateSucceeded
+              7<-5 ParallelStateExited A [[ 1,  2 ]]
+              8<-7 ExecutionSucceeded [[ 1,  2 ]]
+        "#]],
     );
 }
 
@@ -142,7 +164,28 @@ fn a_task_is_one_turn_and_a_late_answer_changes_nothing() {
            "B": {"Type": "Wait", "Seconds": 10, "End": true}"#,
         r#"{"n": 7}"#,
         &[(1, ok(3, r#"{"r": 8}"#)), (2, ok(3, "9")), (10, TIMER), (11, TIMER), (12, ok(3, "1"))],
-        &expect![],
+        &expect![[r#"
+            0s Start
+              1<-0 ExecutionStarted {"n": 7}
+              2<-0 TaskStateEntered A {"n": 7}
+              3<-2 LambdaFunctionScheduled {"v":7}
+              4<-3 LambdaFunctionStarted
+              > invoke 3 A#1 {"v":7}
+            1s TaskSucceeded
+              5<-4 LambdaFunctionSucceeded {"r": 8}
+              6<-5 TaskStateExited A {"n":7,"a":{"got":8}}
+              7<-6 WaitStateEntered B {"n":7,"a":{"got":8}}
+              - wait until 11s
+            2s TaskSucceeded
+              nothing
+            10s Timer
+              nothing
+            11s Timer
+              8<-7 WaitStateExited B {"n":7,"a":{"got":8}}
+              9<-8 ExecutionSucceeded {"n":7,"a":{"got":8}}
+            12s TaskSucceeded
+              nothing
+        "#]],
     );
 }
 
@@ -154,14 +197,35 @@ fn each_retrier_counts_for_itself_and_then_the_catcher_has_its_turn() {
                 "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.e", "Next": "B"}], "End": true},
            "B": {"Type": "Succeed"}"#,
         "{}",
-        &[
-            (1, failed(3, "X")),
-            (3, TIMER),
-            (4, failed(6, "Y")),
-            (5, TIMER),
-            (6, failed(9, "X")),
-        ],
-        &expect![],
+        &[(1, failed(3, "X")), (3, TIMER), (4, failed(6, "Y")), (5, TIMER), (6, failed(9, "X"))],
+        &expect![[r#"
+            0s Start
+              1<-0 ExecutionStarted {}
+              2<-0 TaskStateEntered A {}
+              3<-2 LambdaFunctionScheduled {}
+              4<-3 LambdaFunctionStarted
+              > invoke 3 A#1 {}
+            1s TaskFailed
+              5<-4 LambdaFunctionFailed X because
+              - retry by 0 at 3s
+            3s Timer
+              6<-5 LambdaFunctionScheduled {}
+              7<-6 LambdaFunctionStarted
+              > invoke 6 A#2 {}
+            4s TaskFailed
+              8<-7 LambdaFunctionFailed Y because
+              - retry by 1 at 5s
+            5s Timer
+              9<-8 LambdaFunctionScheduled {}
+              10<-9 LambdaFunctionStarted
+              > invoke 9 A#3 {}
+            6s TaskFailed
+              11<-10 LambdaFunctionFailed X because
+              12<-11 TaskStateExited A {"e":{"Error":"X","Cause":"because"}}
+              13<-12 SucceedStateEntered B {"e":{"Error":"X","Cause":"because"}}
+              14<-13 SucceedStateExited B {"e":{"Error":"X","Cause":"because"}}
+              15<-14 ExecutionSucceeded {"e":{"Error":"X","Cause":"because"}}
+        "#]],
     );
 }
 
@@ -172,7 +236,25 @@ fn a_timeout_is_an_error_with_an_empty_cause() {
            "B": {"Type": "Pass", "End": true}"#,
         "{}",
         &[(4, TIMER), (5, TIMER), (6, ok(3, "1"))],
-        &expect![],
+        &expect![[r#"
+            0s Start
+              1<-0 ExecutionStarted {}
+              2<-0 TaskStateEntered A {}
+              3<-2 LambdaFunctionScheduled {}
+              4<-3 LambdaFunctionStarted
+              > invoke 3 A#1 {}
+            4s Timer
+              nothing
+            5s Timer
+              5<-4 LambdaFunctionTimedOut States.Timeout
+              6<-5 TaskStateExited A {"Error":"States.Timeout","Cause":""}
+              7<-6 PassStateEntered B {"Error":"States.Timeout","Cause":""}
+              8<-7 PassStateExited B {"Error":"States.Timeout","Cause":""}
+              9<-8 ExecutionSucceeded {"Error":"States.Timeout","Cause":""}
+              > abandon 3
+            6s TaskSucceeded
+              nothing
+        "#]],
     );
 }
 
@@ -187,7 +269,24 @@ fn a_queued_call_has_no_timeout_until_it_begins() {
             (90, Stimulus::TaskBegan { task: 3 }),
             (95, TIMER),
         ],
-        &expect![],
+        &expect![[r#"
+            0s Start
+              1<-0 ExecutionStarted {}
+              2<-0 TaskStateEntered A {}
+              3<-2 LambdaFunctionScheduled {}
+              4<-3 LambdaFunctionStarted
+              > invoke 3 A#1 {}
+            0s TaskQueued
+              - TaskQueued
+            60s Timer
+              nothing
+            90s TaskBegan
+              - TaskBegan { deadline: Some(Timestamp(95000)) }
+            95s Timer
+              5<-4 LambdaFunctionTimedOut States.Timeout
+              6<-5 ExecutionFailed States.Timeout
+              > abandon 3
+        "#]],
     );
 }
 
@@ -201,8 +300,37 @@ fn a_failing_branch_stops_the_others() {
               "Catch": [{"ErrorEquals": ["Oops"], "Next": "E"}], "End": true},
            "E": {"Type": "Pass", "End": true}"#,
         "{}",
-        &[(1, failed(7, "Oops")), (2, ok(5, "1"))],
-        &expect![],
+        &[(1, failed(8, "Oops")), (2, ok(5, "1"))],
+        &expect![[r#"
+            0s Start
+              1<-0 ExecutionStarted {}
+              2<-0 ParallelStateEntered A {}
+              3<-2 ParallelStateStarted
+              4<-3 TaskStateEntered B {}
+              5<-4 LambdaFunctionScheduled {}
+              6<-5 LambdaFunctionStarted
+              7<-3 TaskStateEntered C {}
+              8<-7 LambdaFunctionScheduled {}
+              9<-8 LambdaFunctionStarted
+              10<-3 WaitStateEntered D {}
+              - wait until 9s
+              > invoke 5 B#1 {}
+              > invoke 8 C#1 {}
+            1s TaskFailed
+              11<-9 LambdaFunctionFailed Oops because
+              12<-11 TaskStateAborted
+              - BranchFailed
+              13<-6 TaskStateAborted
+              14<-10 WaitStateAborted
+              15<-11 ParallelStateFailed
+              16<-15 ParallelStateExited A {"Error":"Oops","Cause":"because"}
+              17<-16 PassStateEntered E {"Error":"Oops","Cause":"because"}
+              18<-17 PassStateExited E {"Error":"Oops","Cause":"because"}
+              19<-18 ExecutionSucceeded {"Error":"Oops","Cause":"because"}
+              > abandon 5
+            2s TaskSucceeded
+              nothing
+        "#]],
     );
 }
 
@@ -212,8 +340,38 @@ fn a_map_starts_as_many_iterations_as_it_may() {
         r#""A": {"Type": "Map", "MaxConcurrency": 2, "ItemSelector": {"i.$": "$$.Map.Item.Index", "v.$": "$$.Map.Item.Value"},
               "ItemProcessor": {"StartAt": "B", "States": {"B": {LAMBDA, "End": true}}}, "End": true}"#,
         "[10, 20, 30]",
-        &[(1, ok(9, "2")), (2, ok(7, "1")), (3, ok(13, "3"))],
-        &expect![],
+        &[(1, ok(10, "2")), (2, ok(7, "1")), (3, ok(14, "3"))],
+        &expect![[r#"
+            0s Start
+              1<-0 ExecutionStarted [10, 20, 30]
+              2<-0 MapStateEntered A [10, 20, 30]
+              3<-2 MapStateStarted 3
+              4<-3 MapIterationStarted A 0
+              5<-3 MapIterationStarted A 1
+              6<-4 TaskStateEntered B {"i":0,"v":10}
+              7<-6 LambdaFunctionScheduled {"i":0,"v":10}
+              8<-7 LambdaFunctionStarted
+              9<-5 TaskStateEntered B {"i":1,"v":20}
+              10<-9 LambdaFunctionScheduled {"i":1,"v":20}
+              11<-10 LambdaFunctionStarted
+              > invoke 7 B#1 {"i":0,"v":10}
+              > invoke 10 B#1 {"i":1,"v":20}
+            1s TaskSucceeded
+              12<-11 LambdaFunctionSucceeded 2
+              13<-12 TaskStateExited B 2
+              14<-13 MapIterationSucceeded A 1
+              15<-13 MapIterationStarted A 2
+              16<-15 TaskStateEntered B {"i":2,"v":30}
+              17<-16 LambdaFunctionScheduled {"i":2,"v":30}
+              18<-17 LambdaFunctionStarted
+              > invoke 17 B#1 {"i":2,"v":30}
+            2s TaskSucceeded
+              19<-8 LambdaFunctionSucceeded 1
+              20<-19 TaskStateExited B 1
+              21<-20 MapIterationSucceeded A 0
+            3s TaskSucceeded
+              nothing
+        "#]],
     );
 }
 
@@ -223,7 +381,15 @@ fn an_empty_map_succeeds_at_once() {
         r#""A": {"Type": "Map", "ItemProcessor": {"StartAt": "B", "States": {"B": {LAMBDA, "End": true}}}, "End": true}"#,
         "[]",
         &[],
-        &expect![],
+        &expect![[r#"
+            0s Start
+              1<-0 ExecutionStarted []
+              2<-0 MapStateEntered A []
+              3<-2 MapStateStarted 0
+              4<-3 MapStateSucceeded
+              5<-3 MapStateExited A []
+              6<-5 ExecutionSucceeded []
+        "#]],
     );
 }
 
@@ -235,7 +401,12 @@ fn a_missing_path_fails_the_execution_and_nothing_catches_it() {
            "B": {"Type": "Pass", "End": true}"#,
         r#"{"n": 1}"#,
         &[],
-        &expect![],
+        &expect![[r#"
+            0s Start
+              1<-0 ExecutionStarted {"n": 1}
+              2<-0 TaskStateEntered A {"n": 1}
+              3<-2 ExecutionFailed States.Runtime An error occurred while executing the state 'A' (entered at the event id #2). The JSONPath '$.none' specified for the field 'v.$' could not be found in the input '{"n":1}'
+        "#]],
     );
 }
 
@@ -249,7 +420,21 @@ fn a_stopped_execution_abandons_its_tasks() {
             (2, ok(3, "1")),
             (3, Stimulus::Stop { error: None, cause: None }),
         ],
-        &expect![],
+        &expect![[r#"
+            0s Start
+              1<-0 ExecutionStarted {}
+              2<-0 TaskStateEntered A {}
+              3<-2 LambdaFunctionScheduled {}
+              4<-3 LambdaFunctionStarted
+              > invoke 3 A#1 {}
+            1s Stop
+              5<-0 ExecutionAborted Enough
+              > abandon 3
+            2s TaskSucceeded
+              nothing
+            3s Stop
+              nothing
+        "#]],
     );
 }
 
@@ -263,7 +448,19 @@ fn a_history_that_is_full_ends_with_the_event_that_says_so() {
            "C": {"Type": "Succeed"}"#,
         "{}",
         &[],
-        &expect![],
+        &expect![[r#"
+            0s Start
+              1<-0 ExecutionStarted {}
+              2<-0 PassStateEntered A {}
+              3<-2 PassStateExited A {}
+              4<-3 ChoiceStateEntered B {}
+              5<-4 ChoiceStateExited B {}
+              6<-5 PassStateEntered A {}
+              7<-6 PassStateExited A {}
+              8<-7 ChoiceStateEntered B {}
+              9<-8 ChoiceStateExited B {}
+              10<-9 ExecutionFailed States.Runtime The execution reached the maximum number of history events (10).
+        "#]],
     );
 }
 
@@ -275,18 +472,46 @@ fn a_long_turn_is_cut_and_goes_on() {
         r#""A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "C"}, "C": {"Type": "Succeed"}"#,
         "{}",
         &[(0, Stimulus::Continue), (0, Stimulus::Continue), (0, Stimulus::Continue)],
-        &expect![],
+        &expect![[r#"
+            0s Start
+              1<-0 ExecutionStarted {}
+              2<-0 PassStateEntered A {}
+              3<-2 PassStateExited A {}
+            0s Continue
+              4<-3 PassStateEntered B {}
+              5<-4 PassStateExited B {}
+              6<-5 SucceedStateEntered C {}
+              7<-6 SucceedStateExited C {}
+              8<-7 ExecutionSucceeded {}
+            0s Continue
+              nothing
+            0s Continue
+              nothing
+        "#]],
     );
 }
 
 #[test]
 fn an_output_over_the_limit_fails_its_state() {
-    let limits = Limits { payload_bytes: 40, ..Limits::strict() };
+    let limits = Limits { payload_bytes: 250, ..Limits::strict() };
     check_within(
         &limits,
         r#""A": {LAMBDA, "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "B"}], "End": true}, "B": {"Type": "Pass", "Result": 1, "End": true}"#,
         "{}",
-        &[(1, ok(3, r#""0123456789012345678901234567890123456789""#))],
-        &expect![],
+        &[(1, ok(3, &format!("\"{}\"", "x".repeat(300))))],
+        &expect![[r#"
+            0s Start
+              1<-0 ExecutionStarted {}
+              2<-0 TaskStateEntered A {}
+              3<-2 LambdaFunctionScheduled {}
+              4<-3 LambdaFunctionStarted
+              > invoke 3 A#1 {}
+            1s TaskSucceeded
+              5<-4 LambdaFunctionFailed States.DataLimitExceeded The state/task 'arn:aws:lambda:us-east-1:123456789012:function:f' returned a result with a size exceeding the maximum number of bytes service limit.
+              6<-5 TaskStateExited A {"Error":"States.DataLimitExceeded","Cause":"The state/task 'arn:aws:lambda:us-east-1:123456789012:function:f' returned a result with a size exceeding the maximum number of bytes service limit."}
+              7<-6 PassStateEntered B {"Error":"States.DataLimitExceeded","Cause":"The state/task 'arn:aws:lambda:us-east-1:123456789012:function:f' returned a result with a size exceeding the maximum number of bytes service limit."}
+              8<-7 PassStateExited B 1
+              9<-8 ExecutionSucceeded 1
+        "#]],
     );
 }

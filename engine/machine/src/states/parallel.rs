@@ -10,15 +10,9 @@ use crate::step::Step;
 use crate::stimulus::Failure;
 
 /// Starts all branches, each with a copy of the effective input.
-pub(crate) fn begin(
-    step: &mut Step<'_>,
-    id: FrameId,
-    parallel: &Parallel,
-) -> Result<(), Failure> {
+pub(crate) fn begin(step: &mut Step<'_>, id: FrameId, parallel: &Parallel) -> Result<(), Failure> {
     let input = Data::of(step, id)
-        .and_then(|data| {
-            data.effective_input(&parallel.input_path, parallel.parameters.as_ref())
-        })
+        .and_then(|data| data.effective_input(&parallel.input_path, parallel.parameters.as_ref()))
         .map_err(|error| step.runtime_failure(id, &error))?;
     let first = step.execution.next_frame;
     let program = step.program;

@@ -19,8 +19,7 @@ pub(crate) fn perform(step: &mut Step<'_>, id: FrameId, task: &Task) -> Result<(
         .and_then(|data| {
             let effective = data.effective_input(&task.input_path, None)?;
             let parameters = data.selected(task.parameters.as_ref(), effective.clone())?;
-            let timeout =
-                seconds(&data, task.timeout.as_ref(), &effective, "TimeoutSecondsPath")?;
+            let timeout = seconds(&data, task.timeout.as_ref(), &effective, "TimeoutSecondsPath")?;
             let heartbeat =
                 seconds(&data, task.heartbeat.as_ref(), &effective, "HeartbeatSecondsPath")?;
             Ok((parameters, timeout, heartbeat))

@@ -1,8 +1,8 @@
 //! Wait: hands its input on, later.
 
+use asl::choice_rule::parse_timestamp;
 use asl::program::{Until, Wait};
 use asl::{EvaluationError, Path, StateKind};
-use chrono::DateTime;
 use serde_json::Value;
 
 use crate::data::Data;
@@ -100,9 +100,7 @@ fn timestamp(path: &Path, value: Option<&Value>) -> Result<Timestamp, Evaluation
             });
         }
     };
-    // AWS parses an extended ISO date-time with offset: `T` between, `Z` or an offset behind.
-    let moment = DateTime::parse_from_rfc3339(&text).ok().filter(|_| text.contains('T'));
-    match moment {
+    match parse_timestamp(&text) {
         // Whole seconds: AWS drops the fraction.
         Some(moment) => Ok(Timestamp(moment.timestamp() * 1000)),
         None => Err(EvaluationError {
