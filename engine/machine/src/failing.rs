@@ -29,13 +29,11 @@ impl Step<'_> {
                 Caught::No => {}
                 Caught::Failed(another) => failure = another,
             }
-            match self.give_up(id) {
-                Some(parent) => id = parent,
-                None => {
-                    self.finish(EventKind::ExecutionFailed { failure, state: innermost });
-                    return;
-                }
-            }
+            let Some(parent) = self.give_up(id) else {
+                self.finish(EventKind::ExecutionFailed { failure, state: innermost });
+                return;
+            };
+            id = parent;
         }
     }
 

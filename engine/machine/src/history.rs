@@ -44,6 +44,9 @@ pub struct View<'a> {
     pub with_data: bool,
 }
 
+/// An event's type, and the member that holds its details.
+type Named = (String, Option<(&'static str, Value)>);
+
 impl View<'_> {
     /// The event as a user sees it; `None` for internal events.
     pub fn show(&self, event: &Event) -> Option<HistoryEvent> {
@@ -51,7 +54,7 @@ impl View<'_> {
         Some(HistoryEvent { id: event.id, previous: event.previous, at: event.at, name, details })
     }
 
-    fn named(&self, kind: &EventKind) -> Option<(String, Option<(&'static str, Value)>)> {
+    fn named(&self, kind: &EventKind) -> Option<Named> {
         use EventKind as K;
         let plain = |name: &str| Some((name.to_owned(), None));
         match kind {
@@ -83,18 +86,27 @@ impl View<'_> {
             )),
             K::MapSucceeded => plain("MapStateSucceeded"),
             K::MapFailed => plain("MapStateFailed"),
-            K::IterationStarted { map, index, .. } => {
-                iteration("MapIterationStarted", "mapIterationStartedEventDetails", map, *index)
-            }
-            K::IterationSucceeded { map, index } => {
-                iteration("MapIterationSucceeded", "mapIterationSucceededEventDetails", map, *index)
-            }
+            K::IterationStarted { map, index, .. } => Some(iteration(
+                "MapIterationStarted",
+                "mapIterationStartedEventDetails",
+                map,
+                *index,
+            )),
+            K::IterationSucceeded { map, index } => Some(iteration(
+                "MapIterationSucceeded",
+                "mapIterationSucceededEventDetails",
+                map,
+                *index,
+            )),
             K::IterationFailed { map, index } => {
-                iteration("MapIterationFailed", "mapIterationFailedEventDetails", map, *index)
+                Some(iteration("MapIterationFailed", "mapIterationFailedEventDetails", map, *index))
             }
-            K::IterationAborted { map, index } => {
-                iteration("MapIterationAborted", "mapIterationAbortedEventDetails", map, *index)
-            }
+            K::IterationAborted { map, index } => Some(iteration(
+                "MapIterationAborted",
+                "mapIterationAbortedEventDetails",
+                map,
+                *index,
+            )),
             K::WaitScheduled { .. }
             | K::RetryScheduled { .. }
             | K::TaskQueued
@@ -104,7 +116,7 @@ impl View<'_> {
         }
     }
 
-    fn of_execution(&self, kind: &EventKind) -> Option<(String, Option<(&'static str, Value)>)> {
+    fn of_execution(&self, kind: &EventKind) -> Option<Named> {
         let (name, member, details) = match kind {
             EventKind::ExecutionStarted { identity, input, .. } => {
                 let mut details = self.input(json!({}), input);
@@ -136,7 +148,7 @@ impl View<'_> {
         Some((name.to_owned(), Some((member, details))))
     }
 
-    fn of_task(&self, event: &EventKind) -> Option<(String, Option<(&'static str, Value)>)> {
+    fn of_task(&self, event: &EventKind) -> Option<Named> {
         use EventKind as K;
         let (K::TaskScheduled { kind, .. }
         | K::TaskStarted { kind, .. }
@@ -245,11 +257,6 @@ fn failure(mut details: Value, failure: &Failure) -> Value {
     details
 }
 
-fn iteration(
-    name: &str,
-    member: &'static str,
-    map: &str,
-    index: u32,
-) -> Option<(String, Option<(&'static str, Value)>)> {
-    Some((name.to_owned(), Some((member, json!({ "name": map, "index": index })))))
+fn iteration(name: &str, member: &'static str, map: &str, index: u32) -> Named {
+    (name.to_owned(), Some((member, json!({ "name": map, "index": index }))))
 }

@@ -10,7 +10,7 @@ impl Random {
     }
 
     /// Any 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -21,8 +21,8 @@ impl Random {
     /// Uniform in `0..=most`; the bias of the modulo is far below what a delay shows.
     pub fn up_to(&mut self, most: u64) -> u64 {
         match most.checked_add(1) {
-            Some(range) => self.next() % range,
-            None => self.next(),
+            Some(range) => self.bits() % range,
+            None => self.bits(),
         }
     }
 }

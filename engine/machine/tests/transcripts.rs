@@ -1,5 +1,9 @@
 //! Transcripts: stimuli in, turns printed as text. `UPDATE_EXPECT=1` writes what is printed.
 
+#![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
+#![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
+#![expect(clippy::format_push_string, reason = "a transcript is built line by line")]
+
 use asl::Payload;
 use expect_test::{Expect, expect};
 use machine::history::View;
