@@ -9,35 +9,35 @@ use std::process::Command;
 use tests::database::Database;
 use tests::server::{Server, ServerOptions, workspace};
 
-#[test]
-fn boto3_leads_a_state_machine_through_its_life() {
-    run("state_machines.py");
+#[tokio::test]
+async fn boto3_leads_a_state_machine_through_its_life() {
+    run("state_machines.py").await;
 }
 
-#[test]
-fn boto3_starts_follows_lists_and_stops_executions() {
-    run("executions.py");
+#[tokio::test]
+async fn boto3_starts_follows_lists_and_stops_executions() {
+    run("executions.py").await;
 }
 
-#[test]
-fn tasks_call_functions_that_boto3s_user_registered() {
-    run("functions.py");
+#[tokio::test]
+async fn tasks_call_functions_that_boto3s_user_registered() {
+    run("functions.py").await;
 }
 
-#[test]
-fn the_aws_cli_takes_a_first_walk() {
-    run("cli.sh");
+#[tokio::test]
+async fn the_aws_cli_takes_a_first_walk() {
+    run("cli.sh").await;
 }
 
 /// Runs a script with a fresh server and fails with its output.
-fn run(script: &str) {
+async fn run(script: &str) {
     let folder = workspace().join("tests/clients");
     let prepared = Command::new(folder.join("prepare")).output().unwrap();
     assert!(prepared.status.success(), "{}", String::from_utf8_lossy(&prepared.stderr));
     let programs = workspace().join("target/clients-venv/bin");
 
-    let database = Database::private().unwrap();
-    let server = Server::start(database.url(), &ServerOptions::default()).unwrap();
+    let database = Database::private().await;
+    let server = Server::start(&database.url, &ServerOptions::default()).unwrap();
     let mut command = match Path::new(script).extension().and_then(|ending| ending.to_str()) {
         Some("py") => Command::new(programs.join("python")),
         _ => Command::new("bash"),

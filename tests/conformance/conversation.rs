@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
+use tests::aws::REGION;
 use tokio::task::JoinHandle;
 
 use super::case::{Await, Case, Function, Step};
 use super::functions::Functions;
 use super::matching::{Matcher, Names};
-use super::scope::{ACCOUNT, Part, REGION, SECOND_ACCOUNT, Scope, as_text, parts};
+use super::scope::{ACCOUNT, Part, SECOND_ACCOUNT, Scope, as_text, parts};
 use super::waiting::wait;
 use super::wire::Wire;
 

@@ -13,10 +13,11 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde_json::{Value, json};
+use tests::aws::REGION;
 use uuid::Uuid;
 
 use super::case::{Behaviour, Spacing};
-use super::scope::{ACCOUNT, REGION};
+use super::scope::ACCOUNT;
 use super::spaced::to_spaced_text;
 
 /// What the functions do, by name.

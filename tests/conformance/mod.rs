@@ -110,7 +110,7 @@ impl Report {
 async fn play_all(cases: &[Arc<Case>]) -> Result<BTreeMap<String, Result<(), String>>> {
     let functions = Functions::default();
     let lambda = functions.serve().await?;
-    let database = Database::private()?;
+    let database = Database::private().await;
     let options = ServerOptions {
         env: vec![
             ("AWS_ENDPOINT_URL_LAMBDA".to_owned(), format!("http://{lambda}")),
@@ -118,8 +118,8 @@ async fn play_all(cases: &[Arc<Case>]) -> Result<BTreeMap<String, Result<(), Str
         ],
         ..ServerOptions::default()
     };
-    let server = Server::start(database.url(), &options)?;
-    let wire = Wire::new(server.url());
+    let server = Server::start(&database.url, &options)?;
+    let wire = Wire::new(&server.url());
 
     let room = Arc::new(Semaphore::new(AT_ONCE));
     let mut playing = JoinSet::new();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Days, Utc};
 use serde_json::{Map, Value};
+use tests::aws::REGION;
 use uuid::Uuid;
 
 use super::spaced::to_spaced_text;
@@ -12,9 +13,6 @@ use super::spaced::to_spaced_text;
 pub(super) const ACCOUNT: &str = "123456789012";
 /// The second account of the cases that need one.
 pub(super) const SECOND_ACCOUNT: &str = "210987654321";
-/// The region of the recordings.
-pub(super) const REGION: &str = "us-east-1";
-
 /// The values that references of one run of a case stand for.
 pub(super) struct Scope {
     started: DateTime<Utc>,

@@ -1,18 +1,16 @@
 //! Calls of the server as an SDK makes them: AWS JSON 1.0, and what a call saves.
 
 use serde_json::{Map, Value, json};
+use tests::aws::{Aws, DEFAULT_KEY};
 
-use super::scope::{REGION, SECOND_ACCOUNT};
+use super::scope::SECOND_ACCOUNT;
 
 /// Pages that one listing may have before the server is taken to repeat itself.
 const MOST_PAGES: usize = 1_000;
 
 /// The server under test.
 #[derive(Clone)]
-pub(super) struct Wire {
-    client: reqwest::Client,
-    url: String,
-}
+pub(super) struct Wire(Aws);
 
 /// What a call saved.
 pub(super) struct Answer {
@@ -22,8 +20,8 @@ pub(super) struct Answer {
 }
 
 impl Wire {
-    pub(super) fn new(url: String) -> Self {
-        Self { client: tests::client::client(), url }
+    pub(super) fn new(url: &str) -> Self {
+        Self(Aws::new(url))
     }
 
     /// Makes one call. `Err` is for a server that does not answer in the protocol's terms.
@@ -33,27 +31,9 @@ impl Wire {
         params: &Value,
         secondary: bool,
     ) -> Result<Answer, String> {
-        // An access key of twelve digits says which account calls; any other is the default one's.
-        let key = if secondary { SECOND_ACCOUNT } else { "AKIDEXAMPLE" };
-        let credential = format!("{key}/20260101/{REGION}/states/aws4_request");
-        let authorization = format!(
-            "AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host;x-amz-date, Signature=00"
-        );
-        let request = self
-            .client
-            .post(format!("{}/", self.url))
-            .header("content-type", "application/x-amz-json-1.0")
-            .header("x-amz-target", format!("AWSStepFunctions.{operation}"))
-            .header("x-amz-date", "20260101T000000Z")
-            .header("authorization", authorization)
-            .body(params.to_string());
-        let failed = |error: reqwest::Error| format!("{operation}: {error}");
-        let response = request.send().await.map_err(failed)?;
-        let status = response.status().as_u16();
-        let text = response.text().await.map_err(failed)?;
-        let Ok(Value::Object(body)) = serde_json::from_str(&text) else {
-            return Err(format!("{operation}: status {status} with a body that is no object"));
-        };
+        let key = if secondary { SECOND_ACCOUNT } else { DEFAULT_KEY };
+        let answered = self.0.call(operation, params, key).await;
+        let (status, body) = answered.map_err(|error| format!("{error:#}"))?;
         Ok(answer(operation, status, body))
     }
 
