@@ -5,17 +5,34 @@ use std::fmt::{self, Display};
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct InvalidArn {
     text: String,
-    /// Whether it begins as an ARN does.
-    prefix: bool,
-    wanted: &'static str,
+    reason: Reason,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Reason {
+    /// It does not begin as an ARN does.
+    Prefix,
+    /// It names another kind of thing: this one.
+    Kind(String),
+    /// A part is missing or holds what it may not.
+    Parts,
+}
+
+impl InvalidArn {
+    fn new(text: &str, reason: Reason) -> Self {
+        Self { text: text.to_owned(), reason }
+    }
 }
 
 impl Display for InvalidArn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.prefix {
-            write!(f, "Invalid Arn: 'Resource type not valid in this context: {}'", self.wanted)
-        } else {
-            write!(f, "Invalid Arn: 'Invalid ARN prefix: {}'", self.text)
+        let text = &self.text;
+        match &self.reason {
+            Reason::Prefix => write!(f, "Invalid Arn: 'Invalid ARN prefix: {text}'"),
+            Reason::Kind(kind) => {
+                write!(f, "Invalid Arn: 'Resource type not valid in this context: {kind}'")
+            }
+            Reason::Parts => write!(f, "Invalid Arn: '{text}'"),
         }
     }
 }
@@ -27,23 +44,23 @@ struct Parts<'a> {
     partition: &'a str,
     region: &'a str,
     account: &'a str,
-    kind: &'a str,
     rest: &'a str,
 }
 
-fn split<'a>(text: &'a str, wanted: &'static str) -> Result<Parts<'a>, InvalidArn> {
-    let invalid = |prefix| InvalidArn { text: text.to_owned(), prefix, wanted };
-    let mut parts = text.splitn(7, ':');
-    if parts.next() != Some("arn") {
-        return Err(invalid(false));
+/// Takes `arn:PARTITION:states:REGION:ACCOUNT:KIND:…` apart.
+fn split<'a>(text: &'a str, wanted: &str) -> Result<Parts<'a>, InvalidArn> {
+    let parts: Vec<&str> = text.splitn(7, ':').collect();
+    let ["arn", partition, service, region, account, kind, rest] = parts[..] else {
+        let reason = if text.starts_with("arn:") { Reason::Parts } else { Reason::Prefix };
+        return Err(InvalidArn::new(text, reason));
+    };
+    if [partition, region, account].contains(&"") || service != "states" {
+        return Err(InvalidArn::new(text, Reason::Parts));
     }
-    let mut next = || parts.next().filter(|part| !part.is_empty()).ok_or(invalid(true));
-    let (partition, service, region, account) = (next()?, next()?, next()?, next()?);
-    let (kind, rest) = (next()?, next()?);
-    if service != "states" || kind.is_empty() || rest.is_empty() {
-        return Err(invalid(true));
+    if kind != wanted {
+        return Err(InvalidArn::new(text, Reason::Kind(kind.to_owned())));
     }
-    Ok(Parts { partition, region, account, kind, rest })
+    Ok(Parts { partition, region, account, rest })
 }
 
 /// Whether AWS accepts this as the name of a state machine, an execution or an activity.
@@ -79,9 +96,8 @@ pub enum Qualifier {
 impl StateMachineArn {
     /// Reads the ARN of a state machine, a version or an alias.
     pub fn parse(text: &str) -> Result<Self, InvalidArn> {
-        const KIND: &str = "stateMachine";
-        let parts = split(text, KIND)?;
-        let invalid = || InvalidArn { text: text.to_owned(), prefix: true, wanted: KIND };
+        let parts = split(text, "stateMachine")?;
+        let invalid = || InvalidArn::new(text, Reason::Parts);
         let (machine, qualifier) = match parts.rest.split_once(':') {
             Some((machine, qualifier)) => {
                 (machine, Some(Qualifier::parse(qualifier).ok_or_else(invalid)?))
@@ -89,7 +105,7 @@ impl StateMachineArn {
             None => (parts.rest, None),
         };
         let (name, label) = with_label(machine);
-        if parts.kind != KIND || !valid_name(name) || label.is_some_and(str::is_empty) {
+        if !valid_name(name) || label.is_some_and(str::is_empty) {
             return Err(invalid());
         }
         Ok(Self {
@@ -153,12 +169,11 @@ pub struct ExecutionArn {
 impl ExecutionArn {
     /// Reads the ARN of an execution.
     pub fn parse(text: &str) -> Result<Self, InvalidArn> {
-        const KIND: &str = "execution";
-        let parts = split(text, KIND)?;
-        let invalid = || InvalidArn { text: text.to_owned(), prefix: true, wanted: KIND };
+        let parts = split(text, "execution")?;
+        let invalid = || InvalidArn::new(text, Reason::Parts);
         let (machine, name) = parts.rest.split_once(':').ok_or_else(invalid)?;
         let (state_machine, label) = with_label(machine);
-        let valid = parts.kind == KIND && valid_name(state_machine) && valid_name(name);
+        let valid = valid_name(state_machine) && valid_name(name);
         if !valid || label.is_some_and(str::is_empty) {
             return Err(invalid());
         }
@@ -208,10 +223,9 @@ pub struct ActivityArn {
 impl ActivityArn {
     /// Reads the ARN of an activity.
     pub fn parse(text: &str) -> Result<Self, InvalidArn> {
-        const KIND: &str = "activity";
-        let parts = split(text, KIND)?;
-        if parts.kind != KIND || !valid_name(parts.rest) {
-            return Err(InvalidArn { text: text.to_owned(), prefix: true, wanted: KIND });
+        let parts = split(text, "activity")?;
+        if !valid_name(parts.rest) {
+            return Err(InvalidArn::new(text, Reason::Parts));
         }
         Ok(Self {
             partition: parts.partition.to_owned(),
@@ -282,6 +296,80 @@ impl Display for LambdaFunctionArn {
         match qualifier {
             Some(qualifier) => write!(f, ":{qualifier}"),
             None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ActivityArn, ExecutionArn, Qualifier, StateMachineArn, valid_name};
+
+    #[test]
+    fn arns_are_written_as_they_are_read() {
+        for text in [
+            "arn:aws:states:us-east-1:123456789012:stateMachine:m",
+            "arn:aws:states:us-east-1:123456789012:stateMachine:m:7",
+            "arn:aws:states:us-east-1:123456789012:stateMachine:m:live",
+            "arn:aws-cn:states:cn-north-1:123456789012:stateMachine:m/label",
+        ] {
+            assert_eq!(StateMachineArn::parse(text).unwrap().to_string(), text);
+        }
+        for text in [
+            "arn:aws:states:us-east-1:123456789012:execution:m:e",
+            "arn:aws:states:us-east-1:123456789012:execution:m/label:e",
+        ] {
+            assert_eq!(ExecutionArn::parse(text).unwrap().to_string(), text);
+        }
+        let text = "arn:aws:states:us-east-1:123456789012:activity:a";
+        assert_eq!(ActivityArn::parse(text).unwrap().to_string(), text);
+    }
+
+    #[test]
+    fn a_qualifier_is_a_version_or_an_alias() {
+        assert_eq!(Qualifier::parse("12"), Some(Qualifier::Version(12)));
+        assert_eq!(Qualifier::parse("12a"), Some(Qualifier::Alias("12a".to_owned())));
+        for wrong in ["", "a b", "99999999999999999999"] {
+            assert_eq!(Qualifier::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_execution_knows_its_machine() {
+        let arn =
+            ExecutionArn::parse("arn:aws:states:us-east-1:123456789012:execution:m:e").unwrap();
+        let machine = "arn:aws:states:us-east-1:123456789012:stateMachine:m";
+        assert_eq!(arn.state_machine().to_string(), machine);
+    }
+
+    #[test]
+    fn what_is_no_arn_is_refused_in_aws_words() {
+        let refused = |text| StateMachineArn::parse(text).unwrap_err().to_string();
+        assert_eq!(
+            refused("not_a_valid_arn"),
+            "Invalid Arn: 'Invalid ARN prefix: not_a_valid_arn'"
+        );
+        assert_eq!(
+            refused("arn:aws:states:us-east-1:123456789012:execution:m:e"),
+            "Invalid Arn: 'Resource type not valid in this context: execution'"
+        );
+        for text in [
+            "arn:",
+            "arn:aws:states",
+            "arn:aws:states:us-east-1:123456789012:stateMachine:",
+            "arn:aws:states:us-east-1:123456789012:stateMachine:a b",
+            "arn:aws:states:us-east-1:123456789012:stateMachine:m/",
+            "arn:aws:s3:us-east-1:123456789012:stateMachine:m",
+        ] {
+            assert_eq!(refused(text), format!("Invalid Arn: '{text}'"));
+        }
+    }
+
+    #[test]
+    fn names_are_short_and_plain() {
+        assert!(valid_name("Order-7_é.x+y"));
+        let long = "n".repeat(81);
+        for name in ["", " ", "a b", "a/b", "a:b", "a\u{7}", "a*", "a\\", "a`", &long] {
+            assert!(!valid_name(name), "{name:?}");
         }
     }
 }

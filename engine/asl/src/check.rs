@@ -4,11 +4,13 @@ use std::collections::HashSet;
 
 use crate::definition::{Definition, Scope, State};
 use crate::diagnostic::{Code, Report};
+use crate::position;
 
 /// Reports what is wrong with the machine as a whole.
-pub(crate) fn check(definition: &Definition, report: &Report) {
+pub(crate) fn check(definition: &Definition, text: &str, report: &Report) {
     every_state_is_reachable(definition, report);
     names_are_unique(definition, report);
+    names_stand_once(definition, text, report);
     something_ends(definition, report);
 }
 
@@ -36,6 +38,15 @@ fn names_are_unique(definition: &Definition, report: &Report) {
                 report.add(Code::DuplicateStateName, &place(scope, state), message);
             }
         }
+    }
+}
+
+/// A name that stands twice in one `States` is lost by then: only the text still has both.
+fn names_stand_once(definition: &Definition, text: &str, report: &Report) {
+    let objects = definition.scopes.iter().map(|scope| format!("{}/States", scope.place)).collect();
+    for (location, name) in position::repeated(text, objects) {
+        let message = format!("Duplicate State name: {name}");
+        report.add(Code::DuplicateStateName, &location, message);
     }
 }
 

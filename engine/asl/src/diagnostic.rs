@@ -1,7 +1,7 @@
 //! One thing wrong with a definition, with its place.
 
 use std::cell::RefCell;
-use std::fmt::{self, Display};
+use std::fmt::{self, Display, Write};
 
 /// No more diagnostics than this are kept; whoever has made a thousand mistakes reads no further.
 pub const MAX_DIAGNOSTICS: usize = 1_000;
@@ -151,24 +151,47 @@ impl Display for Place<'_> {
 pub(crate) struct Report(RefCell<Vec<Diagnostic>>);
 
 impl Report {
-    pub(crate) fn add(&self, code: Code, place: &dyn Display, message: impl Into<String>) {
-        self.push(code, message.into(), Some(place));
+    pub(crate) fn add(&self, code: Code, place: &dyn Display, message: impl Display) {
+        self.push(code, &message, Some(place));
     }
 
     /// A mistake of the machine as a whole, for which AWS names no place.
-    pub(crate) fn add_nowhere(&self, code: Code, message: impl Into<String>) {
-        self.push(code, message.into(), None);
+    pub(crate) fn add_nowhere(&self, code: Code, message: impl Display) {
+        self.push(code, &message, None);
     }
 
     pub(crate) fn into_diagnostics(self) -> Vec<Diagnostic> {
         self.0.into_inner()
     }
 
-    fn push(&self, code: Code, message: String, place: Option<&dyn Display>) {
+    fn push(&self, code: Code, message: &dyn Display, place: Option<&dyn Display>) {
         let mut diagnostics = self.0.borrow_mut();
         if diagnostics.len() < MAX_DIAGNOSTICS {
-            let location = place.map(ToString::to_string);
+            let location = place.map(bounded);
+            let message = bounded(message);
             diagnostics.push(Diagnostic { severity: code.severity(), code, message, location });
         }
+    }
+}
+
+/// The text of this, cut where it gets too long to be read: names and values are the author's,
+/// and each may fill the whole definition.
+pub(crate) fn bounded(text: &dyn Display) -> String {
+    let mut written = Bounded(String::new());
+    if write!(written, "{text}").is_err() {
+        written.0.push('…');
+    }
+    written.0
+}
+
+struct Bounded(String);
+
+impl Write for Bounded {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        const MAX_BYTES: usize = 1_024;
+        let room = MAX_BYTES - self.0.len();
+        let cut = part.floor_char_boundary(room);
+        self.0.push_str(&part[..cut]);
+        if cut < part.len() { Err(fmt::Error) } else { Ok(()) }
     }
 }

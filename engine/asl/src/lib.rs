@@ -14,6 +14,7 @@ pub mod choice_rule;
 mod compile;
 mod definition;
 pub mod diagnostic;
+mod distributed_map;
 pub mod error_name;
 pub mod expression;
 mod object;
@@ -26,6 +27,8 @@ mod resource;
 pub mod retry;
 mod states;
 pub mod template;
+#[cfg(test)]
+mod tests;
 mod warnings;
 
 pub use diagnostic::{Code, Diagnostic, Severity};
@@ -73,7 +76,7 @@ fn read(text: &str, kind: MachineKind) -> (Option<Definition>, Vec<Diagnostic>) 
     let report = Report::default();
     let definition = parse::parse(text, kind, &report);
     if let Some(definition) = &definition {
-        check::check(definition, &report);
+        check::check(definition, text, &report);
     }
     (definition, in_order_of_text(report.into_diagnostics(), text))
 }

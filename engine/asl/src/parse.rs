@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::MachineKind;
 use crate::definition::{Definition, Scope, State};
-use crate::diagnostic::{Code, Place, Report};
+use crate::diagnostic::{Code, Place, Report, bounded};
 use crate::object::{Field, Language, Object};
 use crate::position;
 use crate::program::{Next, StateId};
@@ -123,7 +123,7 @@ impl Parser {
         let start = transitions.follow(object, "StartAt");
         let place = match object.place() {
             Place::Root => String::new(),
-            place => place.to_string(),
+            place => bounded(place),
         };
         self.definition.scopes.push(Scope { place, start, states: first..first + count });
         if let Some(states) = states {

@@ -1,8 +1,9 @@
 //! Where in a definition's text a diagnostic points: location → line and column.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 
+use crate::diagnostic::bounded;
 use crate::parse::MAX_DEPTH;
 
 /// How deeply arrays and objects are nested in this text, which need not be JSON.
@@ -44,9 +45,18 @@ fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
 pub(crate) fn offsets(text: &str, locations: &[&str]) -> Vec<Option<usize>> {
     let wanted: HashMap<&str, Option<usize>> =
         locations.iter().map(|location| (key(location), None)).collect();
-    let mut scanner = Scanner { text, at: 0, place: String::new(), wanted };
+    let longest = wanted.keys().map(|location| location.len()).max().unwrap_or(0);
+    let mut scanner = Scanner { wanted, longest, ..Scanner::new(text) };
     scanner.value(0);
     locations.iter().map(|location| scanner.wanted[key(location)]).collect()
+}
+
+/// The fields, location and name, that stand twice in one of the objects at these locations. A
+/// JSON parser keeps the last of them and says nothing.
+pub(crate) fn repeated(text: &str, objects: HashSet<String>) -> Vec<(String, String)> {
+    let mut scanner = Scanner { objects, ..Scanner::new(text) };
+    scanner.value(0);
+    scanner.repeated
 }
 
 /// AWS writes `/` for the whole text.
@@ -60,13 +70,30 @@ struct Scanner<'a> {
     at: usize,
     place: String,
     wanted: HashMap<&'a str, Option<usize>>,
+    /// Bytes of the longest wanted location.
+    longest: usize,
+    objects: HashSet<String>,
+    repeated: Vec<(String, String)>,
 }
 
-impl Scanner<'_> {
+impl<'a> Scanner<'a> {
+    fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            at: 0,
+            place: String::new(),
+            wanted: HashMap::new(),
+            longest: 0,
+            objects: HashSet::new(),
+            repeated: Vec::new(),
+        }
+    }
+
     /// Reads a value. `None` where the text ends or is not JSON, or is nested too deeply.
     fn value(&mut self, depth: usize) -> Option<()> {
         self.blanks();
-        if let Some(found) = self.wanted.get_mut(self.place.as_str()) {
+        let near = self.place.len() <= self.longest;
+        if near && let Some(found) = self.wanted.get_mut(self.place.as_str()) {
             // A field that is written twice counts as the last of them.
             *found = Some(self.at);
         }
@@ -84,6 +111,7 @@ impl Scanner<'_> {
     fn object(&mut self, depth: usize) -> Option<()> {
         self.at += 1;
         let parent = self.place.len();
+        let mut names = self.objects.contains(&self.place).then(HashSet::new);
         loop {
             self.blanks();
             match self.peek()? {
@@ -97,6 +125,10 @@ impl Scanner<'_> {
                     }
                     self.at += 1;
                     let _ = write!(self.place, "/{name}");
+                    if names.as_ref().is_some_and(|names| names.contains(&name)) {
+                        self.repeated.push((bounded(&self.place), bounded(&name)));
+                    }
+                    names.as_mut().map(|names| names.insert(name));
                     self.value(depth + 1)?;
                     self.place.truncate(parent);
                 }

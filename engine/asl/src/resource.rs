@@ -156,3 +156,57 @@ fn is_word(text: &str) -> bool {
 fn unserved(arn: &str, service: &str, api: &str) -> Resource {
     Resource::Unserved { arn: arn.into(), service: service.into(), api: api.into() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+    use crate::program::Resource;
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let found = match parse(text) {
+            None => "refused".to_owned(),
+            Some(Resource::LambdaFunction { name, qualifier, .. }) => {
+                format!("function {name} {}", qualifier.as_deref().unwrap_or("-"))
+            }
+            Some(Resource::LambdaInvoke { .. }) => "invoke".to_owned(),
+            Some(Resource::Url(url)) => format!("url {url}"),
+            Some(Resource::Unserved { service, api, .. }) => format!("unserved {service} {api}"),
+        };
+        assert_eq!(found, expected, "{text}");
+    }
+
+    #[test]
+    fn functions_have_a_name_and_perhaps_a_qualifier() {
+        check("arn:aws:lambda:us-east-1:123456789012:function:f", "function f -");
+        check("arn:aws-cn:lambda:cn-north-1:123456789012:function:f:$LATEST", "function f $LATEST");
+        check("arn:aws:lambda:us-east-1:123456789012:function:f:1:2", "refused");
+        check("arn:aws:lambda:us-east-1:123456789012:function:", "refused");
+        check("arn:aws:lambda:us-east-1:123456789012:layer:f", "refused");
+    }
+
+    #[test]
+    fn integrations_are_those_of_aws() {
+        check("arn:aws:states:::lambda:invoke", "invoke");
+        check(
+            "arn:aws:states:::lambda:invoke.waitForTaskToken",
+            "unserved lambda invoke.waitForTaskToken",
+        );
+        check(
+            "arn:aws:states:::states:startExecution.sync:2",
+            "unserved states startExecution.sync:2",
+        );
+        check("arn:aws:states:::aws-sdk:s3:getObject", "unserved aws-sdk:s3 getObject");
+        check("arn:aws:states:us-east-1:123456789012:activity:a", "unserved activity a");
+        check("arn:aws:states:::dynamodb:query", "refused");
+        check("arn:aws:states:::sns:publish.later", "refused");
+        check("arn:aws:states:::nowhere:go", "refused");
+    }
+
+    #[test]
+    fn urls_are_ours() {
+        check("http://localhost:9000/f", "url http://localhost:9000/f");
+        check("ftp://localhost/f", "refused");
+        check("f", "refused");
+    }
+}

@@ -123,3 +123,79 @@ fn error_equals(entry: &Object<'_>, last: bool) -> Option<Box<[Box<str>]>> {
     }
     Some(names)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::delay_seconds;
+    use crate::program::{Jitter, Retrier};
+    use crate::tests::check_state;
+
+    #[track_caller]
+    fn check(fields: &str, expected: &str) {
+        let task = r#""Type": "Task", "End": true, "Resource": "arn:aws:states:::lambda:invoke""#;
+        check_state(&format!("{task}, {fields}"), expected);
+    }
+
+    #[test]
+    fn a_retrier_keeps_to_its_ranges() {
+        check(
+            r#""Retry": [{"ErrorEquals": ["E"], "IntervalSeconds": 1, "MaxAttempts": 0, "BackoffRate": 1,
+                "MaxDelaySeconds": 31622400, "JitterStrategy": "FULL", "Comment": "c"}]"#,
+            "",
+        );
+        check(
+            r#""Retry": [{"ErrorEquals": [], "IntervalSeconds": 0, "MaxAttempts": -1, "BackoffRate": 0.5,
+                "MaxDelaySeconds": 31622401, "JitterStrategy": "HALF"}]"#,
+            "SCHEMA_VALIDATION_FAILED: Value cannot be empty at /States/S/Retry[0]/ErrorEquals
+             SCHEMA_VALIDATION_FAILED: Expected a whole number from 1 to 99999999, but got 0 at /States/S/Retry[0]/IntervalSeconds
+             SCHEMA_VALIDATION_FAILED: Expected a whole number from 0 to 99999999, but got -1 at /States/S/Retry[0]/MaxAttempts
+             SCHEMA_VALIDATION_FAILED: Expected a number of 1 or more, but got 0.5 at /States/S/Retry[0]/BackoffRate
+             SCHEMA_VALIDATION_FAILED: Expected a whole number from 1 to 31622400, but got 31622401 at /States/S/Retry[0]/MaxDelaySeconds
+             SCHEMA_VALIDATION_FAILED: Value should be one of the following: [FULL, NONE] at /States/S/Retry[0]/JitterStrategy",
+        );
+    }
+
+    #[test]
+    fn all_stands_alone_and_last() {
+        check(
+            r#""Retry": [{"ErrorEquals": ["States.ALL"]}, {"ErrorEquals": ["E"]}]"#,
+            "SCHEMA_VALIDATION_FAILED: 'States.ALL' is only allowed in the last entry at /States/S/Retry[0]/ErrorEquals",
+        );
+        check(
+            r#""Catch": [{"ErrorEquals": ["E", "States.ALL"], "Next": "F"}]"#,
+            "SCHEMA_VALIDATION_FAILED: 'States.ALL' must be the only error name here at /States/S/Catch[0]/ErrorEquals",
+        );
+    }
+
+    #[test]
+    fn a_catcher_goes_somewhere_in_its_scope() {
+        check(
+            r#""Catch": [{"ErrorEquals": ["E"], "Next": "Gone", "ResultPath": null},
+                {"ErrorEquals": ["States.ALL"], "ResultPath": 5}]"#,
+            "MISSING_TRANSITION_TARGET: Missing 'Next' target: Gone at /States/S/Catch[0]/Next
+             SCHEMA_VALIDATION_FAILED: These fields are required: [Next] at /States/S/Catch[1]
+             SCHEMA_VALIDATION_FAILED: Expected a string, but got 5 at /States/S/Catch[1]/ResultPath",
+        );
+    }
+
+    fn retrier(backoff_rate: f64, max_delay_seconds: Option<u64>) -> Retrier {
+        Retrier {
+            error_equals: Box::default(),
+            interval_seconds: 3,
+            max_attempts: 3,
+            backoff_rate,
+            max_delay_seconds,
+            jitter: Jitter::None,
+        }
+    }
+
+    #[test]
+    fn delays_grow_up_to_their_limit() {
+        let delays = |retrier: Retrier| {
+            [0, 1, 2, u64::MAX].map(|done| format!("{}", delay_seconds(&retrier, done))).join(" ")
+        };
+        assert_eq!(delays(retrier(2.0, Some(10))), "3 6 10 10");
+        assert_eq!(delays(retrier(1.5, None)), "3 4.5 6.75 99999999");
+        assert_eq!(delays(retrier(1.0, Some(2))), "2 2 2 2");
+    }
+}

@@ -23,19 +23,22 @@ fn corpus() -> Vec<Definition> {
     let index = fs::read_to_string(folder.join("index.json")).unwrap_or_else(|mistake| {
         panic!("the definitions at `{}` cannot be read: {mistake}", folder.display())
     });
-    let index: Value = serde_json::from_str(&index).unwrap();
-    let entries = index["definitions"].as_array().unwrap();
+    let index: Value = serde_json::from_str(&index).expect("the index is JSON");
+    let entries = index["definitions"].as_array().expect("`definitions` is an array");
     entries
         .iter()
-        .map(|entry| Definition {
-            file: entry["file"].as_str().unwrap().to_owned(),
-            text: fs::read_to_string(folder.join(entry["file"].as_str().unwrap())).unwrap(),
-            expect: entry["expect"].as_str().unwrap().to_owned(),
-            rule: entry["rule"].as_str().unwrap_or_default().to_owned(),
-            kind: match entry["type"].as_str() {
-                Some("EXPRESS") => MachineKind::Express,
-                _ => MachineKind::Standard,
-            },
+        .map(|entry| {
+            let word = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
+            Definition {
+                file: word("file"),
+                text: fs::read_to_string(folder.join(word("file"))).expect("every file is there"),
+                expect: word("expect"),
+                rule: word("rule"),
+                kind: match entry["type"].as_str() {
+                    Some("EXPRESS") => MachineKind::Express,
+                    _ => MachineKind::Standard,
+                },
+            }
         })
         .collect()
 }

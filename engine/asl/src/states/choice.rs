@@ -95,3 +95,79 @@ fn compare(rule: &Object<'_>, operator: &str) -> Option<Condition> {
     };
     Some(Condition::Compare(Comparison { variable: variable?, test: test? }))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::check_state as check;
+
+    #[track_caller]
+    fn check_rule(rule: &str, expected: &str) {
+        check(&format!(r#""Type": "Choice", "Choices": [{{{rule}}}]"#), expected);
+    }
+
+    #[test]
+    fn conditions_nest() {
+        check_rule(
+            r#""Next": "T", "Comment": "c", "And": [{"Variable": "$.a", "NumericEquals": 1},
+                {"Not": {"Or": [{"Variable": "$.b", "StringEqualsPath": "$.c"}]}}]"#,
+            "",
+        );
+    }
+
+    #[test]
+    fn a_rule_states_one_condition() {
+        check_rule(
+            r#""Next": "T", "Variable": "$.a""#,
+            "SCHEMA_VALIDATION_FAILED: One comparison is required, or one of [And, Or, Not] at /States/S/Choices[0]",
+        );
+        check_rule(
+            r#""Next": "T", "Variable": "$.a", "IsNull": true, "IsString": true"#,
+            "SCHEMA_VALIDATION_FAILED: Only one of these fields is allowed: [IsNull, IsString] at /States/S/Choices[0]",
+        );
+        check_rule(
+            r#""Next": "T", "IsNull": true"#,
+            "SCHEMA_VALIDATION_FAILED: These fields are required: [Variable] at /States/S/Choices[0]",
+        );
+    }
+
+    #[test]
+    fn only_the_outermost_condition_has_a_successor() {
+        check_rule(
+            r#""Next": "T", "Not": {"Variable": "$.a", "IsNull": true, "Next": "F"}"#,
+            "SCHEMA_VALIDATION_FAILED: Field 'Next' is not supported at /States/S/Choices[0]/Not",
+        );
+        check_rule(
+            r#""Variable": "$.a", "IsNull": true"#,
+            "SCHEMA_VALIDATION_FAILED: These fields are required: [Next] at /States/S/Choices[0]",
+        );
+    }
+
+    #[test]
+    fn lists_of_conditions_are_not_empty() {
+        check_rule(
+            r#""Next": "T", "And": []"#,
+            "SCHEMA_VALIDATION_FAILED: Value cannot be empty at /States/S/Choices[0]/And",
+        );
+        check(
+            r#""Type": "Choice", "Choices": []"#,
+            "SCHEMA_VALIDATION_FAILED: Value cannot be empty at /States/S/Choices",
+        );
+    }
+
+    #[test]
+    fn targets_of_rules_and_the_default_exist() {
+        check(
+            r#""Type": "Choice", "Choices": [{"Variable": "$.a", "IsNull": true, "Next": "X"}], "Default": "Y""#,
+            "MISSING_TRANSITION_TARGET: Missing 'Next' target: X at /States/S/Choices[0]/Next
+             MISSING_TRANSITION_TARGET: Missing 'Next' target: Y at /States/S/Default",
+        );
+    }
+
+    #[test]
+    fn a_choice_has_no_next() {
+        check(
+            r#""Type": "Choice", "Next": "T", "Choices": [{"Variable": "$.a", "IsNull": true, "Next": "T"}]"#,
+            "SCHEMA_VALIDATION_FAILED: Field 'Next' is not supported at /States/S",
+        );
+    }
+}

@@ -61,3 +61,52 @@ fn looked_up(state: &Object<'_>, name: &str) -> Option<Text> {
         format!("'{function}' does not give a text; use one of [{}]", TEXT_FUNCTIONS.join(", ")),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::check_state as check;
+
+    #[test]
+    fn error_and_cause_are_written_or_looked_up() {
+        check(r#""Type": "Fail", "Error": "E", "CausePath": "$.a""#, "");
+        check(
+            r#""Type": "Fail", "Error": "E", "ErrorPath": "$.e", "Cause": "c", "CausePath": "$.c""#,
+            "SCHEMA_VALIDATION_FAILED: Only one of these fields is allowed: [Error, ErrorPath] at /States/S
+             SCHEMA_VALIDATION_FAILED: Only one of these fields is allowed: [Cause, CausePath] at /States/S",
+        );
+    }
+
+    #[test]
+    fn a_path_must_name_one_place() {
+        check(
+            r#""Type": "Fail", "ErrorPath": "$.a[*]""#,
+            "SCHEMA_VALIDATION_FAILED: '$.a[*]' is not a Reference Path at /States/S/ErrorPath",
+        );
+    }
+
+    #[test]
+    fn an_intrinsic_function_must_give_a_text() {
+        check(
+            r#""Type": "Fail", "ErrorPath": "States.UUID()", "CausePath": "States.StringToJson($.a)""#,
+            "UNSUPPORTED_FEATURE: `ErrorPath`: intrinsic functions are not served yet; use a path at /States/S/ErrorPath
+             SCHEMA_VALIDATION_FAILED: 'States.StringToJson' does not give a text; use one of [States.Format, States.JsonToString, States.ArrayGetItem, States.Base64Encode, States.Base64Decode, States.Hash, States.UUID] at /States/S/CausePath",
+        );
+    }
+
+    #[test]
+    fn a_path_without_path_in_its_name_is_warned_of() {
+        check(
+            r#""Type": "Fail", "Cause": "$.a""#,
+            "NO_PATH: The value of 'Cause' looks like a path; use 'CausePath' at /States/S/Cause",
+        );
+    }
+
+    #[test]
+    fn fail_has_no_data_and_no_variables() {
+        check(
+            r#""Type": "Fail", "InputPath": "$", "End": true"#,
+            "SCHEMA_VALIDATION_FAILED: Field 'InputPath' is not supported at /States/S
+             SCHEMA_VALIDATION_FAILED: Field 'End' is not supported at /States/S",
+        );
+    }
+}

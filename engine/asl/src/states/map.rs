@@ -1,14 +1,12 @@
-//! Map: runs its processor once for each item. The distributed form is checked and not run yet.
+//! Map: runs its processor once for each item.
 
 use crate::MachineKind;
-use crate::diagnostic::Code;
+use crate::distributed_map;
 use crate::object::{Field, Object};
 use crate::parse::{Parser, Transitions};
 use crate::path::Path;
 use crate::program::{Map, MaxConcurrency, StateId};
 use crate::retry;
-
-mod distributed;
 
 const FIELDS: &[Field] = &[
     Field::both("ItemProcessor"),
@@ -41,14 +39,14 @@ pub(super) fn read(
         super::RESULT,
         super::ERRORS,
         FIELDS,
-        distributed::FIELDS,
+        distributed_map::FIELDS,
     ]);
     let input_path = state.filter("InputPath");
     let items_path = items_path(state);
     let item_selector = item_selector(state);
     let max_concurrency = max_concurrency(state);
     let processor = processor(state, parser);
-    let inline = distributed::check(state, parser);
+    let inline = distributed_map::check(state, parser);
     let result_selector = state.template("ResultSelector");
     let result_path = state.result_path();
     let output_path = state.filter("OutputPath");
@@ -128,34 +126,64 @@ fn config(processor: &Object<'_>, kind: MachineKind) -> Option<()> {
         if !config.has("ExecutionType") {
             config.wrong("These fields are required: [ExecutionType]".to_owned());
         }
-        return config.unsupported("Mode", distributed::REMEDY);
+        return config.unsupported("Mode", distributed_map::REMEDY);
     }
     Some(())
 }
 
-/// A `Label` becomes part of ARNs.
-fn label(state: &Object<'_>, parser: &mut Parser) {
-    let Some(label) = state.string("Label") else { return };
-    let place = state.at("Label");
-    let report = state.report();
-    if let Some(mistake) = label_mistake(label) {
-        report.add(Code::InvalidLabelName, &place, mistake);
-    } else if !parser.labels.insert(label.to_owned()) {
-        report.add(Code::DuplicateLabelName, &place, format!("Duplicate label name: {label}"));
-    }
-}
+#[cfg(test)]
+mod tests {
+    use crate::program::{MaxConcurrency, StateKind};
+    use crate::tests::{check_state as check, program_of};
 
-fn label_mistake(label: &str) -> Option<String> {
-    const MAX_CHARS: usize = 40;
-    const FORBIDDEN: &str = "?*<>{}[]:;,\\|^~$#%&`\"/";
-    if label.is_empty() {
-        return Some("A label cannot be empty".to_owned());
+    const PROCESSOR: &str =
+        r#""ItemProcessor": {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}"#;
+
+    #[test]
+    fn a_map_has_its_defaults() {
+        let program = program_of(&format!(r#""Type": "Map", "End": true, {PROCESSOR}"#));
+        let StateKind::Map(map) = &program.state(program.find("S").unwrap()).kind else {
+            panic!("a map");
+        };
+        assert!(matches!(map.max_concurrency, MaxConcurrency::Fixed(0)));
+        assert_eq!(map.items_path.text(), "$");
+        assert_eq!(Some(map.processor), program.find("A"));
     }
-    if label.chars().count() > MAX_CHARS {
-        return Some(format!("A label cannot be longer than {MAX_CHARS} characters"));
+
+    #[test]
+    fn the_older_names_are_read() {
+        check(
+            r#""Type": "Map", "End": true, "Parameters": {"a.$": "$$.Map.Item.Value"},
+               "Iterator": {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}"#,
+            "",
+        );
     }
-    label
-        .chars()
-        .find(|c| c.is_whitespace() || c.is_control() || FORBIDDEN.contains(*c))
-        .map(|c| format!("A label cannot contain {c:?}"))
+
+    #[test]
+    fn one_processor_one_selector_one_limit() {
+        check(
+            r#""Type": "Map", "End": true"#,
+            "SCHEMA_VALIDATION_FAILED: Exactly one of these fields is required: [ItemProcessor, Iterator] at /States/S",
+        );
+        check(
+            &format!(
+                r#""Type": "Map", "End": true, {PROCESSOR}, "ItemSelector": {{}}, "Parameters": {{}},
+                   "MaxConcurrency": 1, "MaxConcurrencyPath": "$.a""#
+            ),
+            "SCHEMA_VALIDATION_FAILED: Only one of these fields is allowed: [ItemSelector, Parameters] at /States/S
+             SCHEMA_VALIDATION_FAILED: Only one of these fields is allowed: [MaxConcurrency, MaxConcurrencyPath] at /States/S",
+        );
+    }
+
+    #[test]
+    fn items_come_from_one_place() {
+        check(
+            &format!(r#""Type": "Map", "End": true, {PROCESSOR}, "ItemsPath": "$.a[*]""#),
+            "SCHEMA_VALIDATION_FAILED: '$.a[*]' is not a Reference Path at /States/S/ItemsPath",
+        );
+        check(
+            &format!(r#""Type": "Map", "End": true, {PROCESSOR}, "ItemsPath": null"#),
+            "SCHEMA_VALIDATION_FAILED: Expected a string, but got null at /States/S/ItemsPath",
+        );
+    }
 }

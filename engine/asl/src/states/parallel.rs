@@ -41,3 +41,45 @@ pub(super) fn read(
         next: next?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::check_state as check;
+
+    #[test]
+    fn branches_are_machines_without_a_language() {
+        check(
+            r#""Type": "Parallel", "End": true, "Branches": [
+                {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}},
+                {"StartAt": "B", "QueryLanguage": "JSONPath", "States": {"B": {"Type": "Succeed"}}}]"#,
+            "SCHEMA_VALIDATION_FAILED: Field 'QueryLanguage' is not supported at /States/S/Branches[1]",
+        );
+    }
+
+    #[test]
+    fn there_is_a_branch_and_each_is_complete() {
+        check(
+            r#""Type": "Parallel", "End": true, "Branches": []"#,
+            "SCHEMA_VALIDATION_FAILED: Value cannot be empty at /States/S/Branches",
+        );
+        check(
+            r#""Type": "Parallel", "End": true"#,
+            "SCHEMA_VALIDATION_FAILED: These fields are required: [Branches] at /States/S",
+        );
+        check(
+            r#""Type": "Parallel", "End": true, "Branches": [{"StartAt": "A"}, 5]"#,
+            "SCHEMA_VALIDATION_FAILED: These fields are required: [States] at /States/S/Branches[0]
+             MISSING_TRANSITION_TARGET: Missing 'Next' target: A at /States/S/Branches[0]/StartAt
+             SCHEMA_VALIDATION_FAILED: Expected an object, but got 5 at /States/S/Branches[1]",
+        );
+    }
+
+    #[test]
+    fn a_parallel_has_no_timeout() {
+        check(
+            r#""Type": "Parallel", "End": true, "TimeoutSeconds": 5, "Branches": [
+                {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}]"#,
+            "SCHEMA_VALIDATION_FAILED: Field 'TimeoutSeconds' is not supported at /States/S",
+        );
+    }
+}

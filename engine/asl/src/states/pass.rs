@@ -32,3 +32,64 @@ pub(super) fn read(state: &Object<'_>, transitions: &Transitions<'_>) -> Option<
         next: next?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::check_state as check;
+
+    #[test]
+    fn a_pass_takes_its_fields() {
+        check(
+            r#""Type": "Pass", "InputPath": "$.a", "Parameters": {"b.$": "$.c"}, "Result": [1],
+               "ResultPath": "$.d", "OutputPath": null, "Next": "T""#,
+            "",
+        );
+    }
+
+    #[test]
+    fn a_pass_goes_on_or_ends() {
+        check(
+            r#""Type": "Pass""#,
+            "SCHEMA_VALIDATION_FAILED: Exactly one of these fields is required: [Next, End] at /States/S",
+        );
+        check(
+            r#""Type": "Pass", "Next": "T", "End": true"#,
+            "SCHEMA_VALIDATION_FAILED: Exactly one of these fields is required: [Next, End] at /States/S",
+        );
+        check(
+            r#""Type": "Pass", "End": false"#,
+            "SCHEMA_VALIDATION_FAILED: Expected true, but got false at /States/S/End",
+        );
+    }
+
+    #[test]
+    fn a_pass_does_not_fail() {
+        check(
+            r#""Type": "Pass", "End": true, "Retry": [], "Catch": [], "TimeoutSeconds": 5"#,
+            "SCHEMA_VALIDATION_FAILED: Field 'Retry' is not supported at /States/S
+             SCHEMA_VALIDATION_FAILED: Field 'Catch' is not supported at /States/S
+             SCHEMA_VALIDATION_FAILED: Field 'TimeoutSeconds' is not supported at /States/S",
+        );
+    }
+
+    #[test]
+    fn a_path_where_none_is_evaluated_is_warned_of() {
+        check(
+            r#""Type": "Pass", "End": true, "Result": {"a": ["$.b"]}"#,
+            "PASS_RESULT_IS_STATIC: The value of 'Result' is static: the path in it is not evaluated at /States/S/Result",
+        );
+        check(
+            r#""Type": "Pass", "End": true, "Parameters": {"a": {"b": "$.c"}, "price": "$5"}"#,
+            "NO_DOLLAR: The value of 'b' is taken as it is; to evaluate '$.c', name the field 'b.$' at /States/S/Parameters/a/b",
+        );
+    }
+
+    #[test]
+    fn variables_are_not_served() {
+        check(
+            r#""Type": "Pass", "End": true, "Assign": {"a": 1}, "InputPath": "$a.b""#,
+            "UNSUPPORTED_FEATURE: `Assign`: variables are not served yet; keep the value in the state's data at /States/S/Assign
+             UNSUPPORTED_FEATURE: `InputPath`: variables are not served yet; keep the value in the state's data at /States/S/InputPath",
+        );
+    }
+}

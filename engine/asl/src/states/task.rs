@@ -125,3 +125,89 @@ fn credentials(state: &Object<'_>) -> Option<()> {
     }
     template.map(|_| ())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::{check_express, check_state as check, machine_of};
+
+    const INVOKE: &str =
+        r#""Type": "Task", "End": true, "Resource": "arn:aws:states:::lambda:invoke""#;
+
+    #[test]
+    fn a_task_takes_its_fields() {
+        check(
+            r#""Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f",
+               "InputPath": "$", "Parameters": {"a.$": "$.b"}, "ResultSelector": {"c.$": "$.d"},
+               "ResultPath": "$.e", "OutputPath": "$.f", "TimeoutSecondsPath": "$.t",
+               "HeartbeatSeconds": 5, "Retry": [{"ErrorEquals": ["States.ALL"]}],
+               "Catch": [{"ErrorEquals": ["E"], "Next": "F"}],
+               "Credentials": {"RoleArn": "arn:aws:iam::123456789012:role/r"}, "Next": "T""#,
+            "",
+        );
+    }
+
+    #[test]
+    fn what_aws_does_not_know_is_refused_in_its_words() {
+        check(
+            r#""Type": "Task", "End": true, "Resource": "arn:aws:states:::dynamodb:query""#,
+            "SCHEMA_VALIDATION_FAILED: The resource provided arn:aws:states:::dynamodb:query is not recognized. The value is not a valid resource ARN, or the resource is not available in this region. at /States/S/Resource",
+        );
+        check(
+            r#""Type": "Task", "End": true"#,
+            "SCHEMA_VALIDATION_FAILED: These fields are required: [Resource] at /States/S",
+        );
+    }
+
+    #[test]
+    fn times_exclude_one_another_and_a_heartbeat_is_shorter_than_the_timeout() {
+        check(
+            &format!(r#"{INVOKE}, "TimeoutSeconds": 5, "TimeoutSecondsPath": "$.a""#),
+            "SCHEMA_VALIDATION_FAILED: Only one of these fields is allowed: [TimeoutSeconds, TimeoutSecondsPath] at /States/S",
+        );
+        check(
+            &format!(r#"{INVOKE}, "TimeoutSeconds": 5, "HeartbeatSeconds": 5"#),
+            "SCHEMA_VALIDATION_FAILED: Expected less than the TimeoutSeconds of 5, but got 5 at /States/S/HeartbeatSeconds",
+        );
+        check(
+            &format!(r#"{INVOKE}, "TimeoutSeconds": 0"#),
+            "SCHEMA_VALIDATION_FAILED: Expected a whole number from 1 to 99999999, but got 0 at /States/S/TimeoutSeconds",
+        );
+    }
+
+    #[test]
+    fn credentials_name_a_role() {
+        check(
+            &format!(r#"{INVOKE}, "Credentials": {{}}"#),
+            "SCHEMA_VALIDATION_FAILED: The field 'RoleArn' is required but was missing at /States/S/Credentials",
+        );
+        check(&format!(r#"{INVOKE}, "Credentials": {{"RoleArn.$": "$.role"}}"#), "");
+    }
+
+    #[test]
+    fn express_machines_wait_for_nobody() {
+        for (resource, message) in [
+            (
+                "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+                "'.waitForTaskToken' service integration ",
+            ),
+            ("arn:aws:states:::batch:submitJob.sync", "'.sync' service integration"),
+            ("arn:aws:states:us-east-1:123456789012:activity:a", "Activity ARN"),
+        ] {
+            check_express(
+                &machine_of(&format!(r#""Type": "Task", "End": true, "Resource": "{resource}""#)),
+                &format!(
+                    "SCHEMA_VALIDATION_FAILED: Express state machine does not support {message} at /States/S/Resource"
+                ),
+            );
+        }
+        check_express(&machine_of(INVOKE), "");
+    }
+
+    #[test]
+    fn a_payload_field_must_hold_a_path() {
+        check(
+            &format!(r#"{INVOKE}, "Parameters": {{"parsed.$": "foo"}}"#),
+            "SCHEMA_VALIDATION_FAILED: The value for the field 'parsed.$' must be a valid JSONPath or a valid intrinsic function call at /States/S/Parameters",
+        );
+    }
+}

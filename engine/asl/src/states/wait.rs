@@ -46,3 +46,64 @@ fn timestamp(state: &Object<'_>) -> Option<i64> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::program::{StateKind, Until};
+    use crate::tests::{check_state as check, program_of};
+
+    #[test]
+    fn a_wait_has_exactly_one_form() {
+        for form in [
+            r#""Seconds": 0"#,
+            r#""SecondsPath": "$.a""#,
+            r#""Timestamp": "2030-01-01T00:00:00Z""#,
+            r#""TimestampPath": "$.a[0]""#,
+        ] {
+            check(&format!(r#""Type": "Wait", "Next": "T", {form}"#), "");
+        }
+        let message = "SCHEMA_VALIDATION_FAILED: Exactly one of these fields is required: [Seconds, SecondsPath, Timestamp, TimestampPath] at /States/S";
+        check(r#""Type": "Wait", "Next": "T""#, message);
+        check(r#""Type": "Wait", "Next": "T", "Seconds": 1, "SecondsPath": "$.a""#, message);
+    }
+
+    #[test]
+    fn seconds_are_whole_and_few_enough() {
+        for seconds in ["-1", "1.5", "100000000", "\"1\"", "null"] {
+            let found = if seconds == "\"1\"" { "a string" } else { seconds };
+            check(
+                &format!(r#""Type": "Wait", "Next": "T", "Seconds": {seconds}"#),
+                &format!(
+                    "SCHEMA_VALIDATION_FAILED: Expected a whole number from 0 to 99999999, but got {found} at /States/S/Seconds"
+                ),
+            );
+        }
+    }
+
+    #[test]
+    fn a_timestamp_is_upper_case_rfc_3339() {
+        for timestamp in [
+            "2030-01-01",
+            "2030-01-01t00:00:00z",
+            "2030-01-01T00:00:00",
+            "2030-13-01T00:00:00Z",
+            "2030-01-01 00:00:00Z",
+        ] {
+            check(
+                &format!(r#""Type": "Wait", "Next": "T", "Timestamp": "{timestamp}""#),
+                "SCHEMA_VALIDATION_FAILED: String does not match RFC3339 timestamp at /States/S/Timestamp",
+            );
+        }
+    }
+
+    #[test]
+    fn a_timestamp_drops_fractions_of_a_second() {
+        let program = program_of(
+            r#""Type": "Wait", "Next": "T", "Timestamp": "1970-01-01T01:00:01.999+01:00""#,
+        );
+        let StateKind::Wait(wait) = &program.state(program.find("S").unwrap()).kind else {
+            panic!("a wait");
+        };
+        assert!(matches!(wait.until, Until::Timestamp(1_000)), "{wait:?}");
+    }
+}

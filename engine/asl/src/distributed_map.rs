@@ -1,9 +1,11 @@
-//! The fields of a distributed Map: where items come from, how they are batched, where results go.
+//! The fields of a distributed Map: where items come from, how they are batched, where results
+//! go. They are checked, and no such Map is run yet.
 
+use crate::diagnostic::Code;
 use crate::object::{Field, Object};
 use crate::parse::Parser;
 
-pub(super) const FIELDS: &[Field] = &[
+pub(crate) const FIELDS: &[Field] = &[
     Field::both("ItemReader"),
     Field::both("ItemBatcher"),
     Field::both("ResultWriter"),
@@ -54,15 +56,15 @@ const MAX_ITEMS: u64 = 100_000_000;
 const MAX_BATCH_BYTES: u64 = 262_144;
 
 /// What to do instead.
-pub(super) const REMEDY: &str =
+pub(crate) const REMEDY: &str =
     "distributed Maps are not served yet; use an inline Map over an array in the input";
 
 /// Checks the fields of the distributed form. `None` if there is any.
-pub(super) fn check(state: &Object<'_>, parser: &mut Parser) -> Option<()> {
+pub(crate) fn check(state: &Object<'_>, parser: &mut Parser) -> Option<()> {
     reader(state);
     batcher(state);
     writer(state);
-    super::label(state, parser);
+    label(state, parser);
     tolerated_failures(state);
     let mut inline = Some(());
     for field in FIELDS {
@@ -131,4 +133,111 @@ fn tolerated_failures(state: &Object<'_>) {
     state.single_path("ToleratedFailurePercentagePath");
     state.whole("ToleratedFailureCount", 0, u64::MAX);
     state.single_path("ToleratedFailureCountPath");
+}
+
+/// A `Label` becomes part of ARNs.
+fn label(state: &Object<'_>, parser: &mut Parser) {
+    let Some(label) = state.string("Label") else { return };
+    let place = state.at("Label");
+    let report = state.report();
+    if let Some(mistake) = label_mistake(label) {
+        report.add(Code::InvalidLabelName, &place, mistake);
+    } else if !parser.labels.insert(label.to_owned()) {
+        report.add(Code::DuplicateLabelName, &place, format!("Duplicate label name: {label}"));
+    }
+}
+
+fn label_mistake(label: &str) -> Option<String> {
+    const MAX_CHARS: usize = 40;
+    const FORBIDDEN: &str = "?*<>{}[]:;,\\|^~$#%&`\"/";
+    if label.is_empty() {
+        return Some("A label cannot be empty".to_owned());
+    }
+    if label.chars().count() > MAX_CHARS {
+        return Some(format!("A label cannot be longer than {MAX_CHARS} characters"));
+    }
+    label
+        .chars()
+        .find(|c| c.is_whitespace() || c.is_control() || FORBIDDEN.contains(*c))
+        .map(|c| format!("A label cannot contain {c:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::{check_express, check_state as check, machine_of};
+
+    const DISTRIBUTED: &str = r#""Type": "Map", "End": true, "ItemProcessor": {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"},
+        "StartAt": "A", "States": {"A": {"Type": "Succeed"}}}"#;
+
+    const MODE: &str = "UNSUPPORTED_FEATURE: `Mode`: distributed Maps are not served yet; use an inline Map over an array in the input at /States/S/ItemProcessor/ProcessorConfig/Mode";
+
+    fn refused(field: &str) -> String {
+        format!(
+            "UNSUPPORTED_FEATURE: `{field}`: distributed Maps are not served yet; use an inline Map over an array in the input at /States/S/{field}"
+        )
+    }
+
+    #[test]
+    fn each_field_is_refused_once() {
+        check(DISTRIBUTED, MODE);
+        check(
+            &format!(r#"{DISTRIBUTED}, "Label": "l", "ToleratedFailurePercentage": 5.5"#),
+            &format!("{MODE}\n{}\n{}", refused("Label"), refused("ToleratedFailurePercentage")),
+        );
+    }
+
+    #[test]
+    fn mistakes_are_found_all_the_same() {
+        check(
+            &format!(
+                r#"{DISTRIBUTED}, "ItemReader": {{"Resource": "arn:aws:states:::s3:getObject",
+                    "ReaderConfig": {{"InputType": "XML", "MaxItems": 0}}}}"#
+            ),
+            &format!(
+                "{MODE}\n{}
+                 SCHEMA_VALIDATION_FAILED: Value should be one of the following: [CSV, JSON, JSONL, PARQUET, MANIFEST] at /States/S/ItemReader/ReaderConfig/InputType
+                 SCHEMA_VALIDATION_FAILED: Expected a whole number from 1 to 100000000, but got 0 at /States/S/ItemReader/ReaderConfig/MaxItems",
+                refused("ItemReader")
+            ),
+        );
+        check(
+            &format!(r#"{DISTRIBUTED}, "ItemBatcher": {{}}, "ResultWriter": {{}}"#),
+            &format!(
+                "{MODE}
+                 SCHEMA_VALIDATION_FAILED: MaxItemsPerBatch or MaxInputBytesPerBatch is required at /States/S/ItemBatcher
+                 {}
+                 SCHEMA_VALIDATION_FAILED: Value cannot be empty at /States/S/ResultWriter
+                 {}",
+                refused("ItemBatcher"), refused("ResultWriter")
+            ),
+        );
+    }
+
+    #[test]
+    fn a_label_is_short_and_plain() {
+        let long = "l".repeat(41);
+        for (label, mistake) in [
+            ("a b", "A label cannot contain ' '"),
+            ("a/b", "A label cannot contain '/'"),
+            ("", "A label cannot be empty"),
+            (&long, "A label cannot be longer than 40 characters"),
+        ] {
+            check(
+                &format!(r#"{DISTRIBUTED}, "Label": "{label}""#),
+                &format!(
+                    "{MODE}\nINVALID_LABEL_NAME: {mistake} at /States/S/Label\n{}",
+                    refused("Label")
+                ),
+            );
+        }
+    }
+
+    #[test]
+    fn express_machines_are_not_distributed() {
+        check_express(
+            &machine_of(DISTRIBUTED),
+            "SCHEMA_VALIDATION_FAILED: Express state machine does not support Map states in DISTRIBUTED mode at /States/S/ItemProcessor/ProcessorConfig/Mode",
+        );
+    }
 }

@@ -1,0 +1,237 @@
+//! Definitions and what is reported of them: the machine as a whole. What a state may say is
+//! tested beside the state.
+
+use std::fmt::Write as _;
+
+use crate::diagnostic::{MAX_DIAGNOSTICS, invalid_definition};
+use crate::{Code, Diagnostic, MachineKind, Program};
+
+/// The findings for this definition are these, a line each, indented as you like. Both the
+/// findings of [`crate::check`] and the features that only [`crate::compile`] refuses.
+#[track_caller]
+pub(crate) fn check(definition: &str, expected: &str) {
+    let (_, found) = crate::read(definition, MachineKind::Standard);
+    assert_eq!(rendered(&found), unindented(expected));
+}
+
+/// The same for an Express machine.
+#[track_caller]
+pub(crate) fn check_express(definition: &str, expected: &str) {
+    assert_eq!(rendered(&crate::check(definition, MachineKind::Express)), unindented(expected));
+}
+
+/// The same for a machine of one state, `S`, given by its fields, beside the states `T`, a
+/// target, and `F`, which fails.
+#[track_caller]
+pub(crate) fn check_state(fields: &str, expected: &str) {
+    check(&machine_of(fields), expected);
+}
+
+pub(crate) fn machine_of(fields: &str) -> String {
+    format!(
+        r#"{{"StartAt": "R", "States": {{
+            "R": {{"Type": "Choice", "Choices": [{{"Variable": "$.a", "IsPresent": true, "Next": "S"}},
+                {{"Variable": "$.b", "IsPresent": true, "Next": "F"}}], "Default": "T"}},
+            "S": {{{fields}}}, "T": {{"Type": "Succeed"}}, "F": {{"Type": "Fail"}}}}}}"#
+    )
+}
+
+/// The program of a machine with this state `S`.
+#[track_caller]
+pub(crate) fn program_of(fields: &str) -> Program {
+    crate::compile(&machine_of(fields)).unwrap_or_else(|found| panic!("{}", rendered(&found)))
+}
+
+fn rendered(found: &[Diagnostic]) -> String {
+    found.iter().fold(String::new(), |mut text, it| {
+        let _ = writeln!(text, "{it}");
+        text
+    })
+}
+
+fn unindented(text: &str) -> String {
+    text.lines().map(str::trim_start).filter(|line| !line.is_empty()).fold(
+        String::new(),
+        |mut text, line| {
+            let _ = writeln!(text, "{line}");
+            text
+        },
+    )
+}
+
+#[test]
+fn a_sound_definition_has_no_findings_and_a_program() {
+    let text = r#"{"StartAt": "A", "Comment": "two steps", "Version": "1.0", "TimeoutSeconds": 60,
+        "States": {"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Succeed"}}}"#;
+    check(text, "");
+    let program = crate::compile(text).unwrap();
+    assert_eq!(&*program.state(program.start()).name, "A");
+    assert_eq!(program.timeout_seconds(), Some(60));
+    assert!(program.find("B").is_some() && program.find("C").is_none());
+}
+
+#[test]
+fn what_is_required_is_missed() {
+    check("{}", "SCHEMA_VALIDATION_FAILED: These fields are required: [StartAt, States] at /");
+    check(
+        r#"{"StartAt": "A", "States": {}}"#,
+        "MISSING_TRANSITION_TARGET: Missing 'Next' target: A at /StartAt
+         SCHEMA_VALIDATION_FAILED: Value cannot be empty at /States",
+    );
+}
+
+#[test]
+fn what_is_unknown_is_refused() {
+    check(
+        r#"{"StartAt": "A", "Extra": 1, "States": {"A": {"Type": "Pass", "End": true, "Nxt": "A"}}}"#,
+        "SCHEMA_VALIDATION_FAILED: Field 'Extra' is not supported at /
+         SCHEMA_VALIDATION_FAILED: Field 'Nxt' is not supported at /States/A",
+    );
+    check(
+        r#"{"StartAt": "A", "States": {"A": {"Type": "Nap", "End": true}, "B": {"Next": "A"}}}"#,
+        "SCHEMA_VALIDATION_FAILED: The field 'Type' should have one of these values: [Task, Wait, Pass, Succeed, Fail, Choice, Parallel, Map] at /States/A/Type
+         SCHEMA_VALIDATION_FAILED: These fields are required: [Type] at /States/B
+         MISSING_TRANSITION_TARGET: State \"B\" is not reachable. at /States/B",
+    );
+}
+
+#[test]
+fn transitions_lead_somewhere_and_to_every_state() {
+    check(
+        r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "Gone"}, "B": {"Type": "Succeed"}}}"#,
+        "MISSING_TRANSITION_TARGET: Missing 'Next' target: Gone at /States/A/Next
+         MISSING_TRANSITION_TARGET: State \"B\" is not reachable. at /States/B",
+    );
+    check(
+        r#"{"StartAt": "a", "States": {"A": {"Type": "Succeed"}}}"#,
+        "MISSING_TRANSITION_TARGET: Missing 'Next' target: a at /StartAt
+         MISSING_TRANSITION_TARGET: State \"A\" is not reachable. at /States/A",
+    );
+}
+
+#[test]
+fn transitions_stay_in_their_scope() {
+    check(
+        r#"{"StartAt": "P", "States": {
+            "P": {"Type": "Parallel", "Next": "Q", "Branches": [
+                {"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "Q"}}}]},
+            "Q": {"Type": "Succeed"}}}"#,
+        "MISSING_TRANSITION_TARGET: Missing 'Next' target: Q at /States/P/Branches[0]/States/A/Next",
+    );
+}
+
+#[test]
+fn the_machine_ends_somewhere_and_a_branch_need_not() {
+    check(
+        r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "A"}}}"#,
+        "MISSING_END_STATE: Workflow has no terminal state at null",
+    );
+    check(
+        r#"{"StartAt": "M", "States": {"M": {"Type": "Map", "End": true, "ItemProcessor":
+            {"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "A"}}}}}}"#,
+        "",
+    );
+}
+
+#[test]
+fn names_are_unique_in_the_whole_machine() {
+    check(
+        r#"{"StartAt": "P", "States": {"P": {"Type": "Parallel", "End": true, "Branches": [
+            {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}},
+            {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}]}}}"#,
+        "DUPLICATE_STATE_NAME: Duplicate State name: A at /States/P/Branches[1]/States/A",
+    );
+    check(
+        r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}, "A": {"Type": "Succeed"}}}"#,
+        "DUPLICATE_STATE_NAME: Duplicate State name: A at /States/A",
+    );
+    let long = "n".repeat(81);
+    check(
+        &format!(r#"{{"StartAt": "{long}", "States": {{"{long}": {{"Type": "Succeed"}}}}}}"#),
+        &format!(
+            "INVALID_STATE_NAME: A state's name cannot be longer than 80 characters at /States/{long}"
+        ),
+    );
+}
+
+#[test]
+fn the_query_language_is_the_machines() {
+    check(
+        r#"{"StartAt": "A", "QueryLanguage": "JSONata", "States":
+            {"A": {"Type": "Pass", "End": true, "QueryLanguage": "JSONPath"}}}"#,
+        "UNSUPPORTED_FEATURE: `QueryLanguage`: JSONata is not served yet; write the state in JSONPath at /QueryLanguage
+         SCHEMA_VALIDATION_FAILED: 'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine at /States/A",
+    );
+    check(
+        r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true, "Output": 1}}}"#,
+        "SCHEMA_VALIDATION_FAILED: The QueryLanguage is set to 'JSONPath', but field 'Output' is only supported for the 'JSONata' QueryLanguage at /States/A",
+    );
+    check(
+        r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true, "QueryLanguage": "jsonpath"}}}"#,
+        "SCHEMA_VALIDATION_FAILED: Value should be one of the following: [JSONPath, JSONata] at /States/A/QueryLanguage
+         UNSUPPORTED_FEATURE: `QueryLanguage`: JSONata is not served yet; write the state in JSONPath at /States/A/QueryLanguage",
+    );
+}
+
+#[test]
+fn what_is_not_json_is_said_to_be_none() {
+    check("", "MISSING_DESCRIPTION: The definition is empty at /");
+    check(r#"{"StartAt": }"#, "INVALID_JSON_DESCRIPTION: expected value at line 1 column 13 at /");
+    check("[]", "SCHEMA_VALIDATION_FAILED: Expected an object, but got an array at /");
+}
+
+#[test]
+fn what_is_too_deep_or_too_large_is_not_read() {
+    let deep = "[".repeat(500_000);
+    check(&deep, "TOO_DEEPLY_NESTED: The definition is nested deeper than 120 levels at /");
+    let large = format!(r#"{{"Comment": "{}"}}"#, "x".repeat(2_000_000));
+    check(
+        &large,
+        "SCHEMA_VALIDATION_FAILED: The definition has 2000015 bytes; at most 1048576 are allowed at /",
+    );
+}
+
+#[test]
+fn ten_thousand_mistakes_give_the_first_thousand() {
+    let mut text = String::from(r#"{"StartAt": "A", "States": {"A": {"Type": "Succeed"}"#);
+    for index in 0..10_000 {
+        let _ = write!(text, r#", "{index}": {{"Type": "Pass", "Next": "?"}}"#);
+    }
+    text.push_str("}}");
+    assert_eq!(crate::check(&text, MachineKind::Standard).len(), MAX_DIAGNOSTICS);
+}
+
+#[test]
+fn a_name_that_fills_the_definition_is_cut_in_every_finding() {
+    let name = "n".repeat(900_000);
+    let fields = (0..1_000).fold(String::new(), |mut text, index| {
+        let _ = write!(text, r#", "x{index}": 0"#);
+        text
+    });
+    let text = format!(
+        r#"{{"StartAt": "{name}", "States": {{"{name}": {{"Type": "Succeed"{fields}}}}}}}"#
+    );
+    assert_eq!(crate::check(&text, MachineKind::Standard).len(), 1);
+    let text = text.replacen(&name, "A", 1).replace(&name, &name[..800_000]);
+    for finding in crate::check(&text, MachineKind::Standard) {
+        assert!(finding.to_string().len() < 3_000, "{}", finding.to_string().len());
+    }
+}
+
+#[test]
+fn findings_are_joined_as_aws_joins_them() {
+    let text = r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}, "C": {"Type": "Succeed"}}}"#;
+    assert_eq!(
+        invalid_definition(&crate::compile(text).unwrap_err()),
+        "Invalid State Machine Definition: 'MISSING_TRANSITION_TARGET: Missing 'Next' target: B at \
+         /States/A/Next, MISSING_TRANSITION_TARGET: State \"C\" is not reachable. at /States/C'"
+    );
+}
+
+#[test]
+fn warnings_do_not_stop_a_program() {
+    let text = r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true, "Result": {"a": "$.b"}}}}"#;
+    let found = crate::check(text, MachineKind::Standard);
+    assert_eq!(found[0].code, Code::PassResultIsStatic);
+    assert!(crate::compile(text).is_ok());
+}
