@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 use std::fmt::{self, Display, Write};
 
-/// No more diagnostics than this are kept; whoever has made a thousand mistakes reads no further.
+/// No more errors than this are kept, and no more warnings; whoever has made a thousand mistakes
+/// reads no further.
 pub const MAX_DIAGNOSTICS: usize = 1_000;
 
 /// One thing wrong with a definition.
@@ -147,8 +148,14 @@ impl Display for Place<'_> {
 }
 
 /// The diagnostics found so far. Every reader of a part of the definition holds on to it.
+///
+/// Each list is bounded by itself, so that no flood of warnings hides an error.
 #[derive(Default)]
-pub(crate) struct Report(RefCell<Vec<Diagnostic>>);
+pub(crate) struct Report {
+    errors: RefCell<Vec<Diagnostic>>,
+    warnings: RefCell<Vec<Diagnostic>>,
+    unsupported: RefCell<Vec<Diagnostic>>,
+}
 
 impl Report {
     pub(crate) fn add(&self, code: Code, place: &dyn Display, message: impl Display) {
@@ -161,15 +168,23 @@ impl Report {
     }
 
     pub(crate) fn into_diagnostics(self) -> Vec<Diagnostic> {
-        self.0.into_inner()
+        [self.errors, self.warnings, self.unsupported]
+            .into_iter()
+            .flat_map(RefCell::into_inner)
+            .collect()
     }
 
     fn push(&self, code: Code, message: &dyn Display, place: Option<&dyn Display>) {
-        let mut diagnostics = self.0.borrow_mut();
-        if diagnostics.len() < MAX_DIAGNOSTICS {
+        let severity = code.severity();
+        let list = match severity {
+            Severity::Warning => &self.warnings,
+            Severity::Error if code == Code::UnsupportedFeature => &self.unsupported,
+            Severity::Error => &self.errors,
+        };
+        let mut list = list.borrow_mut();
+        if list.len() < MAX_DIAGNOSTICS {
             let location = place.map(bounded);
-            let message = bounded(message);
-            diagnostics.push(Diagnostic { severity: code.severity(), code, message, location });
+            list.push(Diagnostic { severity, code, message: bounded(message), location });
         }
     }
 }

@@ -85,7 +85,7 @@ fn reader(state: &Object<'_>) {
     config.at_most_one(&["MaxItems", "MaxItemsPath"]);
     config.word("InputType", &["CSV", "JSON", "JSONL", "PARQUET", "MANIFEST"]);
     config.word("CSVHeaderLocation", &["FIRST_ROW", "GIVEN"]);
-    config.array("CSVHeaders");
+    config.some_elements("CSVHeaders");
     config.word("CSVDelimiter", &["COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"]);
     config.whole("MaxItems", 1, MAX_ITEMS);
     config.single_path("MaxItemsPath");

@@ -65,7 +65,7 @@ pub fn compile(text: &str) -> Result<Program, Vec<Diagnostic>> {
 }
 
 /// Everything that is wrong with this definition as the language has it, errors and warnings, in
-/// the order of the text; at most [`diagnostic::MAX_DIAGNOSTICS`].
+/// the order of the text; at most [`diagnostic::MAX_DIAGNOSTICS`] of each.
 pub fn check(text: &str, kind: MachineKind) -> Vec<Diagnostic> {
     let (_, mut diagnostics) = read(text, kind);
     diagnostics.retain(|diagnostic| diagnostic.code != Code::UnsupportedFeature);

@@ -220,6 +220,7 @@ impl<'a> Object<'a> {
         }
         match Path::parse(text) {
             Ok(path) => Some(path),
+            Err(mistake) if mistake.unsupported => self.unsupported(name, &mistake.message),
             Err(mistake) => self
                 .wrong_at(name, format!("'{text}' is not a valid JSONPath: {}", mistake.message)),
         }
@@ -258,6 +259,7 @@ impl<'a> Object<'a> {
         }
         match ReferencePath::parse(text) {
             Ok(path) => Some(ResultPath::At(path)),
+            // Not even AWS puts a result into a variable this way.
             Err(mistake) => self
                 .wrong_at(NAME, format!("'{text}' is not a Reference Path: {}", mistake.message)),
         }
@@ -276,17 +278,13 @@ impl<'a> Object<'a> {
         match Template::parse(value) {
             Ok(template) => Some(Some(template)),
             Err(mistakes) => {
-                let place = self.at(name);
                 for mistake in mistakes {
                     let code = match mistake.kind {
                         MistakeKind::Invalid => Code::SchemaValidationFailed,
                         MistakeKind::Unsupported => Code::UnsupportedFeature,
                     };
-                    self.report.add(
-                        code,
-                        &format_args!("{place}{}", mistake.pointer),
-                        mistake.message,
-                    );
+                    // AWS names the template, however deep the mistake is in it.
+                    self.report.add(code, &self.at(name), mistake.message);
                 }
                 None
             }
@@ -303,19 +301,35 @@ impl<'a> Object<'a> {
         Place::Field(&self.place, name)
     }
 
-    /// The elements of the array in this field, which may not be empty.
+    /// The elements of the array in this field.
     pub(crate) fn array(&self, name: &str) -> Option<&'a [Value]> {
         match self.value(name)? {
-            Value::Array(elements) if elements.is_empty() => {
-                self.wrong_at(name, "Value cannot be empty".to_owned())
-            }
             Value::Array(elements) => Some(elements),
             other => self.wrong_at(name, expected("an array", other)),
         }
     }
 
-    /// Reads every element of the array in this field, an object each. `None` if one of them,
-    /// or the array itself, cannot be read.
+    /// The elements of the array in this field, which may not be empty.
+    pub(crate) fn some_elements(&self, name: &str) -> Option<&'a [Value]> {
+        let elements = self.array(name)?;
+        if elements.is_empty() {
+            return self.wrong_at(name, "Value cannot be empty".to_owned());
+        }
+        Some(elements)
+    }
+
+    /// Reads every element of the array in this field, an object each, of which there must be
+    /// some. `None` if one of them, or the array itself, cannot be read.
+    pub(crate) fn some_objects<T>(
+        &self,
+        name: &str,
+        read: impl FnMut(&Object<'_>, usize) -> Option<T>,
+    ) -> Option<Box<[T]>> {
+        self.some_elements(name)?;
+        self.objects(name, read)
+    }
+
+    /// The same where there may be none.
     pub(crate) fn objects<T>(
         &self,
         name: &str,

@@ -107,7 +107,7 @@ fn or(object: &Object<'_>, name: &str, default: u64, least: u64, most: u64) -> O
 /// The names in `ErrorEquals`. `States.ALL` stands alone, in the last entry.
 fn error_equals(entry: &Object<'_>, last: bool) -> Option<Box<[Box<str>]>> {
     const NAME: &str = "ErrorEquals";
-    let elements = entry.array(NAME)?;
+    let elements = entry.some_elements(NAME)?;
     let names: Option<Box<[Box<str>]>> =
         elements.iter().map(|element| element.as_str().map(Box::from)).collect();
     let Some(names) = names else {

@@ -44,7 +44,8 @@ fn corpus() -> Vec<Definition> {
 }
 
 fn rendered(diagnostics: &[Diagnostic]) -> String {
-    diagnostics.iter().map(|it| format!("    {it}\n")).collect()
+    let lines: Vec<String> = diagnostics.iter().map(|it| format!("    {it}")).collect();
+    lines.join("\n")
 }
 
 #[test]
@@ -118,15 +119,40 @@ fn every_invalid_definition_is_refused_with_the_code_of_its_rule() {
     assert!(wrong.is_empty(), "wrong for {} definitions:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// The text as it is, cut short, and with some of its words in the wrong places.
+fn damaged(text: &str) -> Vec<String> {
+    let cut = |at: usize| text[..text.floor_char_boundary(at)].to_owned();
+    vec![
+        text.to_owned(),
+        cut(text.len() / 2),
+        cut(text.len() - 1),
+        text.replace("\"Type\"", "\"Next\""),
+        text.replace("\"End\"", "\"Retry\""),
+        text.replace("true", "null"),
+        text.replace('[', "{\"States\":").replace(']', "}"),
+        text.replace("\"$", "\"$[?(@."),
+        text.replace(": \"", ": 1e999, \"x\": \""),
+    ]
+}
+
 #[test]
-fn no_definition_is_too_strange_to_be_checked() {
-    let all = corpus();
-    for definition in &all {
-        for kind in [MachineKind::Standard, MachineKind::Express] {
-            for diagnostic in asl::check(&definition.text, kind) {
+fn whatever_is_written_is_compiled_or_refused_with_a_reason() {
+    let (mut texts, mut refused) = (0, 0);
+    for definition in corpus() {
+        for text in damaged(&definition.text) {
+            texts += 1;
+            for diagnostic in asl::check(&text, MachineKind::Express) {
                 assert!(!diagnostic.message.is_empty(), "{}", definition.file);
+            }
+            if let Err(errors) = asl::compile(&text) {
+                refused += 1;
+                assert!(
+                    !errors.is_empty(),
+                    "{} is refused without a reason:\n{text}",
+                    definition.file
+                );
             }
         }
     }
-    println!("all: {} checked", all.len());
+    println!("damaged: {refused} of {texts} texts refused");
 }

@@ -28,7 +28,7 @@ const COMBINERS: &[&str] = &["And", "Or", "Not"];
 pub(super) fn read(state: &Object<'_>, transitions: &Transitions<'_>) -> Option<Choice> {
     state.allow(&[super::COMMON, super::DATA, FIELDS]);
     let input_path = state.filter("InputPath");
-    let rules = state.objects("Choices", |rule, _| read_rule(rule, transitions));
+    let rules = state.some_objects("Choices", |rule, _| read_rule(rule, transitions));
     let default = transitions.follow(state, "Default");
     let output_path = state.filter("OutputPath");
     if state.has("Default") {
@@ -71,8 +71,8 @@ fn condition(rule: &Object<'_>, others: &[Field]) -> Option<Condition> {
         return None;
     };
     match operator {
-        "And" => rule.objects("And", nested).map(Condition::And),
-        "Or" => rule.objects("Or", nested).map(Condition::Or),
+        "And" => rule.some_objects("And", nested).map(Condition::And),
+        "Or" => rule.some_objects("Or", nested).map(Condition::Or),
         "Not" => {
             condition(&rule.object("Not")?, NESTED_FIELDS).map(|it| Condition::Not(Box::new(it)))
         }

@@ -18,7 +18,7 @@ pub(super) fn read(
     state.allow(&[super::COMMON, super::FLOW, super::DATA, super::RESULT, super::ERRORS, FIELDS]);
     let input_path = state.filter("InputPath");
     let parameters = state.template("Parameters");
-    let branches = state.objects("Branches", |branch, _| {
+    let branches = state.some_objects("Branches", |branch, _| {
         branch.allow(&[BRANCH_FIELDS]);
         branch.string("Comment");
         parser.scope(branch)
