@@ -116,11 +116,36 @@ impl Store {
         from_event: i64,
         limit: i64,
     ) -> Result<Vec<TurnRow>, Error> {
+        let statement = include_str!("../sql/turns_from.sql");
+        self.turn_rows(statement, shard, execution_id, from_event, limit).await
+    }
+
+    /// Turns of one execution that begin before event `before`, the last first, at most `limit`
+    /// of them. Served by the key of `turns`.
+    pub async fn turns_before(
+        &self,
+        shard: i16,
+        execution_id: Uuid,
+        before: i64,
+        limit: i64,
+    ) -> Result<Vec<TurnRow>, Error> {
+        let statement = include_str!("../sql/turns_before.sql");
+        self.turn_rows(statement, shard, execution_id, before, limit).await
+    }
+
+    async fn turn_rows(
+        &self,
+        statement: &'static str,
+        shard: i16,
+        execution_id: Uuid,
+        event: i64,
+        limit: i64,
+    ) -> Result<Vec<TurnRow>, Error> {
         let rows = in_time(
-            sqlx::query(include_str!("../sql/turns_from.sql"))
+            sqlx::query(statement)
                 .bind(shard)
                 .bind(execution_id)
-                .bind(from_event)
+                .bind(event)
                 .bind(limit)
                 .fetch_all(&self.pool),
         )
