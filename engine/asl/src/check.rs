@@ -15,11 +15,12 @@ pub(crate) fn check(definition: &Definition, text: &str, report: &Report) {
 }
 
 /// As AWS has it: a state is reachable if it is the first, or any state of its scope goes to it.
+/// Where some transitions are unknown, for which there is a diagnostic already, nothing is said.
 fn every_state_is_reachable(definition: &Definition, report: &Report) {
     let mut reached: HashSet<_> =
         definition.states.iter().flat_map(|state| &state.targets).collect();
     reached.extend(definition.scopes.iter().filter_map(|scope| scope.start.as_ref()));
-    for scope in &definition.scopes {
+    for scope in definition.scopes.iter().filter(|scope| scope.complete) {
         for (id, state) in definition.states_of(scope) {
             if !reached.contains(&id) {
                 let message = format!("State \"{}\" is not reachable.", state.name);
@@ -52,7 +53,7 @@ fn names_stand_once(definition: &Definition, text: &str, report: &Report) {
 
 /// AWS asks this of the machine only: a branch may loop for ever.
 fn something_ends(definition: &Definition, report: &Report) {
-    let Some(machine) = definition.scopes.first() else { return };
+    let Some(machine) = definition.scopes.first().filter(|scope| scope.complete) else { return };
     let mut states = definition.states_of(machine).peekable();
     if states.peek().is_some() && !states.any(|(_, state)| state.ends) {
         report.add_nowhere(Code::MissingEndState, "Workflow has no terminal state");

@@ -20,6 +20,8 @@ pub(crate) struct Scope {
     pub(crate) start: Option<StateId>,
     /// Its states have consecutive numbers.
     pub(crate) states: std::ops::Range<u32>,
+    /// Whether all its transitions are known.
+    pub(crate) complete: bool,
 }
 
 /// One state.

@@ -87,7 +87,8 @@ fn reader(state: &Object<'_>) {
     config.word("CSVHeaderLocation", &["FIRST_ROW", "GIVEN"]);
     config.some_elements("CSVHeaders");
     config.word("CSVDelimiter", &["COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"]);
-    config.whole("MaxItems", 1, MAX_ITEMS);
+    // AWS accepts 0 here and fails the execution.
+    config.whole("MaxItems", 0, MAX_ITEMS);
     config.single_path("MaxItemsPath");
     config.string("ItemsPointer");
     config.word("Transformation", &["NONE", "LOAD_AND_FLATTEN"]);
@@ -192,12 +193,12 @@ mod tests {
         check(
             &format!(
                 r#"{DISTRIBUTED}, "ItemReader": {{"Resource": "arn:aws:states:::s3:getObject",
-                    "ReaderConfig": {{"InputType": "XML", "MaxItems": 0}}}}"#
+                    "ReaderConfig": {{"InputType": "XML", "MaxItems": -1}}}}"#
             ),
             &format!(
                 "{MODE}\n{}
                  SCHEMA_VALIDATION_FAILED: Value should be one of the following: [CSV, JSON, JSONL, PARQUET, MANIFEST] at /States/S/ItemReader/ReaderConfig/InputType
-                 SCHEMA_VALIDATION_FAILED: Expected a whole number from 1 to 100000000, but got 0 at /States/S/ItemReader/ReaderConfig/MaxItems",
+                 SCHEMA_VALIDATION_FAILED: Expected a whole number from 0 to 100000000, but got -1 at /States/S/ItemReader/ReaderConfig/MaxItems",
                 refused("ItemReader")
             ),
         );

@@ -120,12 +120,21 @@ impl Parser {
         let count = u32::try_from(names.len()).ok()?;
         self.reserve(states.as_ref(), first);
         let transitions = Transitions { names, taken: RefCell::default() };
-        let start = transitions.follow(object, "StartAt");
+        // Without states there is nothing that a name could miss.
+        let start = match count {
+            0 => object.string("StartAt").and(None),
+            _ => transitions.follow(object, "StartAt"),
+        };
         let place = match object.place() {
             Place::Root => String::new(),
             place => bounded(place),
         };
-        self.definition.scopes.push(Scope { place, start, states: first..first + count });
+        let complete = object.value("StartAt").is_some_and(Value::is_string)
+            && states
+                .iter()
+                .flat_map(Object::entries)
+                .all(|(_, state)| states::has_known_transitions(state));
+        self.definition.scopes.push(Scope { place, start, states: first..first + count, complete });
         if let Some(states) = states {
             if count == 0 {
                 object.wrong_at::<()>("States", "Value cannot be empty".to_owned());

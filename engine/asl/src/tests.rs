@@ -75,8 +75,15 @@ fn what_is_required_is_missed() {
     check("{}", "SCHEMA_VALIDATION_FAILED: These fields are required: [StartAt, States] at /");
     check(
         r#"{"StartAt": "A", "States": {}}"#,
-        "MISSING_TRANSITION_TARGET: Missing 'Next' target: A at /StartAt
-         SCHEMA_VALIDATION_FAILED: Value cannot be empty at /States",
+        "SCHEMA_VALIDATION_FAILED: Value cannot be empty at /States",
+    );
+    check(
+        r#"{"StartAt": "A"}"#,
+        "SCHEMA_VALIDATION_FAILED: These fields are required: [States] at /",
+    );
+    check(
+        r#"{"States": {"A": {"Type": "Pass", "End": true}}}"#,
+        "SCHEMA_VALIDATION_FAILED: These fields are required: [StartAt] at /",
     );
 }
 
@@ -90,8 +97,7 @@ fn what_is_unknown_is_refused() {
     check(
         r#"{"StartAt": "A", "States": {"A": {"Type": "Nap", "End": true}, "B": {"Next": "A"}}}"#,
         "SCHEMA_VALIDATION_FAILED: The field 'Type' should have one of these values: [Task, Wait, Pass, Succeed, Fail, Choice, Parallel, Map] at /States/A/Type
-         SCHEMA_VALIDATION_FAILED: These fields are required: [Type] at /States/B
-         MISSING_TRANSITION_TARGET: State \"B\" is not reachable. at /States/B",
+         SCHEMA_VALIDATION_FAILED: These fields are required: [Type] at /States/B",
     );
 }
 

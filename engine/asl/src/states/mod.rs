@@ -10,6 +10,8 @@ mod succeed;
 mod task;
 mod wait;
 
+use serde_json::Value;
+
 use crate::object::{Field, Object};
 use crate::parse::{Parser, Transitions};
 use crate::program::StateKind;
@@ -62,8 +64,15 @@ pub(crate) fn read(
 /// Whether a machine can end in this state.
 pub(crate) fn ends(state: &Object<'_>) -> bool {
     let kind = state.value("Type").and_then(|kind| kind.as_str());
-    let end = state.value("End").and_then(serde_json::Value::as_bool);
+    let end = state.value("End").and_then(Value::as_bool);
     matches!(kind, Some("Succeed" | "Fail")) || end == Some(true)
+}
+
+/// Whether it is known where this state goes: it has one of the eight types, or is no object and
+/// goes nowhere.
+pub(crate) fn has_known_transitions(state: &Value) -> bool {
+    let known = |kind: &str| TYPES.contains(&kind);
+    !state.is_object() || state["Type"].as_str().is_some_and(known)
 }
 
 fn kind(state: &Object<'_>) -> Option<&'static str> {

@@ -69,7 +69,6 @@ mod tests {
         check(
             r#""Type": "Parallel", "End": true, "Branches": [{"StartAt": "A"}, 5]"#,
             "SCHEMA_VALIDATION_FAILED: These fields are required: [States] at /States/S/Branches[0]
-             MISSING_TRANSITION_TARGET: Missing 'Next' target: A at /States/S/Branches[0]/StartAt
              SCHEMA_VALIDATION_FAILED: Expected an object, but got 5 at /States/S/Branches[1]",
         );
     }
