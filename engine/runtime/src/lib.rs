@@ -1,1 +1,36 @@
-//! To be written.
+//! The loops: own, step, append; call.
+//!
+//! ```text
+//! API ──► Engine ──► owner loop ──► lane ──► store
+//!                      ▲  (step)      │ committed
+//!                      └── outcomes ◄─┴─► calls (perform)
+//! ```
+//!
+//! Each owner loop holds the running executions of its shards in memory and has one lane.
+//! Several nodes on one database share the shards; what makes a second writer harmless is the
+//! key of `turns`, leases only make it rare.
+
+mod calls;
+mod clock;
+mod engine;
+mod inbox;
+mod lane;
+mod mail;
+mod membership;
+mod options;
+mod owner;
+pub mod perform;
+mod programs;
+mod running;
+mod shared;
+mod sleepers;
+mod takeover;
+mod timers;
+
+pub use clock::Clock;
+pub use engine::{Engine, Start, StartError, Started, StartupError, StopError, StopRequest};
+pub use options::EngineOptions;
+pub use programs::{ProgramError, Programs};
+
+/// Bytes of turns that may wait for one lane.
+pub(crate) const ROOM_BYTES: usize = 64 * 1024 * 1024;

@@ -1,0 +1,144 @@
+//! Commands carried out: each open task is one call under way, and its outcome comes back as
+//! a stimulus.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use machine::{Command, Identity, Invocation, Stimulus};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use uuid::Uuid;
+
+use crate::mail::{Key, Mail, StimulusMail};
+use crate::perform::{Call, Outcome, Perform, Progress};
+
+/// The calls under way on this node.
+pub(crate) struct Calls {
+    performer: Arc<dyn Perform>,
+    under_way: Arc<Mutex<UnderWay>>,
+}
+
+type UnderWay = HashMap<Uuid, HashMap<u64, AbortHandle>>;
+
+impl Calls {
+    pub(crate) fn new(performer: Arc<dyn Perform>) -> Self {
+        Self { performer, under_way: Arc::default() }
+    }
+
+    /// Carries out a command of a committed turn, or (`repeated`) one derived after a crash.
+    pub(crate) fn carry_out(
+        &self,
+        key: Key,
+        identity: &Arc<Identity>,
+        command: Command,
+        repeated: bool,
+        mailbox: mpsc::WeakSender<Mail>,
+    ) {
+        match command {
+            Command::Invoke(invocation) => {
+                self.invoke(key, identity.clone(), invocation, repeated, mailbox);
+            }
+            Command::Abandon { task } => self.abandon(key.id, task),
+        }
+    }
+
+    /// Stops all calls of an execution that this node no longer owns.
+    pub(crate) fn abandon_all(&self, execution: Uuid) {
+        let calls = lock(&self.under_way).remove(&execution);
+        for call in calls.into_iter().flatten() {
+            call.1.abort();
+        }
+    }
+
+    fn abandon(&self, execution: Uuid, task: u64) {
+        if let Some(call) = finish(&self.under_way, execution, task) {
+            call.abort();
+        }
+    }
+
+    fn invoke(
+        &self,
+        key: Key,
+        identity: Arc<Identity>,
+        invocation: Invocation,
+        repeated: bool,
+        mailbox: mpsc::WeakSender<Mail>,
+    ) {
+        let task = invocation.task;
+        let performer = self.performer.clone();
+        let under_way = self.under_way.clone();
+        // Held over the spawn, so that a call that ends at once finds itself in the table.
+        let mut table = lock(&self.under_way);
+        let call = tokio::spawn(async move {
+            let call = call_of(key, &identity, invocation, repeated);
+            let (reports, mut reported) = mpsc::unbounded_channel();
+            let report = move |progress: Progress| {
+                let _ = reports.send(progress);
+            };
+            let mut perform = performer.perform(&call, &report);
+            // Reports and outcome go the same way, so that they arrive in their order.
+            let outcome = loop {
+                tokio::select! {
+                    biased;
+                    Some(progress) = reported.recv() => {
+                        let stimulus = match progress {
+                            Progress::Queued => Stimulus::TaskQueued { task },
+                            Progress::Began => Stimulus::TaskBegan { task },
+                        };
+                        deliver(key, stimulus, &mailbox).await;
+                    }
+                    outcome = &mut perform => break outcome,
+                }
+            };
+            let stimulus = match outcome {
+                Outcome::Succeeded(result) => Stimulus::TaskSucceeded { task, result },
+                Outcome::Failed(failure) => Stimulus::TaskFailed { task, failure },
+            };
+            finish(&under_way, key.id, task);
+            deliver(key, stimulus, &mailbox).await;
+        });
+        let handle = call.abort_handle();
+        if let Some(older) = table.entry(key.id).or_default().insert(task, handle) {
+            older.abort();
+        }
+    }
+}
+
+async fn deliver(key: Key, stimulus: Stimulus, mailbox: &mpsc::WeakSender<Mail>) {
+    if let Some(mailbox) = mailbox.upgrade() {
+        let mail = StimulusMail { key, stimulus, reply: None, message: None };
+        // An owner that is gone has handed its shards over: the task is called again there.
+        let _ = mailbox.send(Mail::Stimulus(Box::new(mail))).await;
+    }
+}
+
+fn call_of(key: Key, identity: &Identity, invocation: Invocation, repeated: bool) -> Call {
+    let account = identity.arn.split(':').nth(4).unwrap_or_default().to_owned();
+    Call {
+        account,
+        region: identity.region.clone(),
+        execution_arn: identity.arn.clone(),
+        execution_id: key.id,
+        state: invocation.state,
+        task: invocation.task,
+        attempt: invocation.attempt,
+        kind: invocation.kind,
+        parameters: invocation.parameters,
+        timeout_seconds: invocation.timeout_seconds,
+        repeated,
+    }
+}
+
+fn lock(under_way: &Mutex<UnderWay>) -> std::sync::MutexGuard<'_, UnderWay> {
+    under_way.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn finish(under_way: &Mutex<UnderWay>, execution: Uuid, task: u64) -> Option<AbortHandle> {
+    let mut table = lock(under_way);
+    let calls = table.get_mut(&execution)?;
+    let call = calls.remove(&task);
+    if calls.is_empty() {
+        table.remove(&execution);
+    }
+    call
+}

@@ -1,0 +1,417 @@
+//! What the API asks of a node.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use asl::Payload;
+use bytes::Bytes;
+use machine::{Identity, Limits, Stimulus, Timestamp};
+use store::{Lane, Store};
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::calls::Calls;
+use crate::inbox::{self, Inbox};
+use crate::lane::LaneLoop;
+use crate::mail::{Key, Mail, Message, StartMail, StartReply, StimulusMail, StimulusReply};
+use crate::membership::Membership;
+use crate::options::EngineOptions;
+use crate::owner::{Owner, moment};
+use crate::perform::Perform;
+use crate::programs::ProgramError;
+use crate::shared::Shared;
+use crate::sleepers::Sleepers;
+use crate::timers::Timers;
+
+/// How long a caller waits before it is told that the store is away.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// Names tried for a start without one, until one falls into a shard of ours.
+const MOST_NAMES: usize = 2_000;
+
+/// A node's engine. Clones share it.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+    owners: Arc<Mutex<Vec<mpsc::Sender<Mail>>>>,
+    loops: Arc<Mutex<Vec<JoinHandle<()>>>>,
+    stop: CancellationToken,
+}
+
+/// Why an engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartupError {
+    #[error("the database does not answer: {0}")]
+    Store(#[from] store::Error),
+}
+
+/// An execution to start; everything in it has been checked.
+#[derive(Clone, Debug)]
+pub struct Start {
+    pub account: String,
+    pub state_machine: String,
+    /// As the start names it: with version or alias, if it has one.
+    pub state_machine_arn: String,
+    pub revision_id: Uuid,
+    pub role_arn: String,
+    /// `None`: a new name is made.
+    pub name: Option<String>,
+    pub input: Payload,
+    pub version: Option<i64>,
+    pub alias: Option<String>,
+    pub trace_header: Option<String>,
+}
+
+/// An execution that has been started, durably.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Started {
+    pub arn: String,
+    pub name: String,
+    pub started_at: Timestamp,
+}
+
+/// Why an execution was not started. Nothing of it is left behind.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("an execution of this name exists: {arn}")]
+    AlreadyExists { arn: String },
+    #[error("the queue of starts is full")]
+    Throttled,
+    #[error("the database is away")]
+    Unavailable,
+    #[error(transparent)]
+    Program(ProgramError),
+}
+
+/// An execution to end.
+#[derive(Clone, Debug)]
+pub struct StopRequest {
+    pub account: String,
+    pub state_machine: String,
+    pub name: String,
+    pub error: Option<String>,
+    pub cause: Option<String>,
+}
+
+/// Why an execution was not stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum StopError {
+    #[error("there is no such execution")]
+    NotFound,
+    #[error("the queue is full")]
+    Throttled,
+    #[error("the database is away")]
+    Unavailable,
+}
+
+impl Engine {
+    /// Starts all loops of a node; returns once it owns its share of the shards.
+    pub async fn start(
+        store: Store,
+        options: EngineOptions,
+        performer: Arc<dyn Perform>,
+    ) -> Result<Self, StartupError> {
+        let lanes = options.lanes.max(1);
+        let shared = Shared::new(store, options, Calls::new(performer));
+        let stop = CancellationToken::new();
+        let (mut owners, mut loops) = (Vec::new(), Vec::new());
+        for _ in 0..lanes {
+            let (owner, handles) = spawn_owner(&shared);
+            owners.push(owner);
+            loops.extend(handles);
+        }
+        let mut membership = Membership {
+            shared: shared.clone(),
+            owners: owners.clone(),
+            ours: HashMap::new(),
+        };
+        membership.beat().await?;
+        let sleepers = Sleepers {
+            shared: shared.clone(),
+            owners: owners.clone(),
+            seen: HashMap::new(),
+        };
+        let inbox = Inbox {
+            shared: shared.clone(),
+            owners: owners.clone(),
+            taken: HashMap::new(),
+        };
+        loops.push(tokio::spawn(membership.run(stop.clone())));
+        loops.push(tokio::spawn(sleepers.run(stop.clone())));
+        loops.push(tokio::spawn(inbox.run(stop.clone())));
+        let (owners, loops) = (Arc::new(Mutex::new(owners)), Arc::new(Mutex::new(loops)));
+        Ok(Self { shared, owners, loops, stop })
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.shared.store
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.shared.now()
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.shared.options.limits
+    }
+
+    pub fn options(&self) -> &EngineOptions {
+        &self.shared.options
+    }
+
+    /// Whether this node can take work: its loops run and the store answers.
+    pub fn ready(&self) -> bool {
+        !self.stop.is_cancelled() && !self.shared.is_away()
+    }
+
+    /// Ids of executions that get new turns on this node. A listener that lags misses some and
+    /// reads the log instead.
+    pub fn appended(&self) -> broadcast::Receiver<Uuid> {
+        self.shared.appended.subscribe()
+    }
+
+    /// Starts an execution and returns once it is committed. The same name with the same input
+    /// while it runs is the same start, as on AWS.
+    pub async fn start_execution(&self, start: Start) -> Result<Started, StartError> {
+        if self.shared.is_away() || self.stop.is_cancelled() {
+            return Err(StartError::Unavailable);
+        }
+        let program = self.shared.programs.of(start.revision_id).await.map_err(|error| {
+            match error {
+                ProgramError::Store(error) if error.is_unavailable() => StartError::Unavailable,
+                other => StartError::Program(other),
+            }
+        })?;
+        let (name, shard) = self.name_of(&start);
+        let key = Key { shard, id: Uuid::now_v7() };
+        let identity = self.identity_of(&start, &name);
+        let started_at = self.now();
+        let row = store::NewExecution {
+            account: start.account.clone(),
+            state_machine: start.state_machine.clone(),
+            name: name.clone(),
+            revision_id: start.revision_id,
+            version: start.version,
+            alias: start.alias.clone(),
+            input: Bytes::copy_from_slice(start.input.raw().as_bytes()),
+            started_at: moment(started_at),
+            trace_header: start.trace_header.clone(),
+        };
+        let arn = identity.arn.clone();
+        let outcome = if self.shared.owns(shard) {
+            let (reply, outcome) = oneshot::channel();
+            let input = start.input.clone();
+            self.post(
+                shard,
+                Mail::Start(Box::new(StartMail {
+                    key,
+                    program,
+                    identity,
+                    row,
+                    input,
+                    reply: Some(reply),
+                    message: None,
+                })),
+            )
+            .map_err(|full| if full { StartError::Throttled } else { StartError::Unavailable })?;
+            tokio::time::timeout(PATIENCE, outcome)
+                .await
+                .ok()
+                .and_then(Result::ok)
+                .unwrap_or(StartReply::Unavailable)
+        } else {
+            self.start_elsewhere(key, &start, identity).await
+        };
+        match outcome {
+            StartReply::Started => Ok(Started { arn, name, started_at }),
+            StartReply::Unavailable => Err(StartError::Unavailable),
+            StartReply::Taken => self.same_start(&start, arn, name, key.id).await,
+        }
+    }
+
+    /// A name that is taken: by the same start, or by another execution?
+    async fn same_start(
+        &self,
+        start: &Start,
+        arn: String,
+        name: String,
+        id: Uuid,
+    ) -> Result<Started, StartError> {
+        let row = self
+            .shared
+            .store
+            .describe_execution(&start.account, &start.state_machine, &name)
+            .await
+            .map_err(|_| StartError::Unavailable)?;
+        let Some(row) = row else { return Err(StartError::Unavailable) };
+        let same = row.id == id
+            || (row.status == store::Status::Running && row.input == start.input.raw().as_bytes());
+        if !same {
+            return Err(StartError::AlreadyExists { arn });
+        }
+        let started_at = Timestamp(row.started_at.timestamp_millis());
+        Ok(Started { arn, name, started_at })
+    }
+
+    /// Asks the owner of a shard that is not ours.
+    async fn start_elsewhere(&self, key: Key, start: &Start, identity: Identity) -> StartReply {
+        let message = Message::Start {
+            revision: start.revision_id,
+            identity: Box::new(identity),
+            version: start.version,
+            alias: start.alias.clone(),
+            trace_header: start.trace_header.clone(),
+            account: start.account.clone(),
+            input: start.input.raw().to_owned(),
+        };
+        match inbox::ask(&self.shared, key, &message, PATIENCE).await {
+            // Whether it was started or its name was taken, the row tells.
+            Ok(Some(_)) => StartReply::Taken,
+            Ok(None) | Err(_) => StartReply::Unavailable,
+        }
+    }
+
+    /// The name of an execution and its shard. A new name is chosen so that its shard is one
+    /// of ours.
+    fn name_of(&self, start: &Start) -> (String, i16) {
+        let shard = |name: &str| store::shard_of(&start.account, &start.state_machine, name);
+        if let Some(name) = &start.name {
+            return (name.clone(), shard(name));
+        }
+        let mut name = Uuid::new_v4().to_string();
+        for _ in 0..MOST_NAMES {
+            if self.shared.owns(shard(&name)) {
+                break;
+            }
+            name = Uuid::new_v4().to_string();
+        }
+        let shard = shard(&name);
+        (name, shard)
+    }
+
+    fn identity_of(&self, start: &Start, name: &str) -> Identity {
+        let region = &self.shared.options.region;
+        let machine = format!(
+            "arn:aws:states:{region}:{}:stateMachine:{}",
+            start.account, start.state_machine
+        );
+        Identity {
+            arn: format!(
+                "arn:aws:states:{region}:{}:execution:{}:{name}",
+                start.account, start.state_machine
+            ),
+            name: name.to_owned(),
+            state_machine_arn: start.state_machine_arn.clone(),
+            state_machine_name: start.state_machine.clone(),
+            role_arn: start.role_arn.clone(),
+            region: region.clone(),
+            version_arn: start.version.map(|version| format!("{machine}:{version}")),
+            alias_arn: start.alias.as_ref().map(|alias| format!("{machine}:{alias}")),
+        }
+    }
+
+    /// Ends an execution; returns when it ended. One that has ended already is left as it is.
+    pub async fn stop_execution(&self, stop: StopRequest) -> Result<Timestamp, StopError> {
+        if self.shared.is_away() || self.stop.is_cancelled() {
+            return Err(StopError::Unavailable);
+        }
+        // The first look finds an execution that has ended; the second one that ended while
+        // it was being stopped.
+        for _ in 0..2 {
+            let row = self
+                .shared
+                .store
+                .describe_execution(&stop.account, &stop.state_machine, &stop.name)
+                .await
+                .map_err(|_| StopError::Unavailable)?
+                .ok_or(StopError::NotFound)?;
+            if let Some(ended_at) = row.ended_at {
+                return Ok(Timestamp(ended_at.timestamp_millis()));
+            }
+            let key = Key { shard: row.shard, id: row.id };
+            match self.try_stop(key, &stop).await? {
+                StimulusReply::Applied { at } => return Ok(at),
+                StimulusReply::Stale => {}
+                StimulusReply::Unavailable => return Err(StopError::Unavailable),
+            }
+        }
+        Err(StopError::Unavailable)
+    }
+
+    async fn try_stop(&self, key: Key, stop: &StopRequest) -> Result<StimulusReply, StopError> {
+        let (error, cause) = (stop.error.clone(), stop.cause.clone());
+        if self.shared.owns(key.shard) {
+            let (reply, outcome) = oneshot::channel();
+            let stimulus = Stimulus::Stop { error, cause };
+            let mail = StimulusMail { key, stimulus, reply: Some(reply), message: None };
+            self.post(key.shard, Mail::Stimulus(Box::new(mail)))
+                .map_err(|full| if full { StopError::Throttled } else { StopError::Unavailable })?;
+            let outcome = tokio::time::timeout(PATIENCE, outcome).await;
+            return Ok(outcome.ok().and_then(Result::ok).unwrap_or(StimulusReply::Unavailable));
+        }
+        match inbox::ask(&self.shared, key, &Message::Stop { error, cause }, PATIENCE).await {
+            Ok(Some(answer)) => {
+                Ok(serde_json::from_slice(&answer).unwrap_or(StimulusReply::Unavailable))
+            }
+            Ok(None) | Err(_) => Ok(StimulusReply::Unavailable),
+        }
+    }
+
+    /// Puts mail into the box of a shard's owner. An error says whether the box is full.
+    fn post(&self, shard: i16, mail: Mail) -> Result<(), bool> {
+        let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        if owners.is_empty() {
+            return Err(false);
+        }
+        let index = usize::try_from(shard).unwrap_or(0) % owners.len();
+        owners[index]
+            .try_send(mail)
+            .map_err(|error| matches!(error, mpsc::error::TrySendError::Full(_)))
+    }
+
+    /// Hands all shards over and ends the loops. What is decided is written first; calls under
+    /// way are dropped here and made again by the next owner, with the same idempotency key.
+    pub async fn shutdown(&self) {
+        self.stop.cancel();
+        let loops = std::mem::take(
+            &mut *self.loops.lock().unwrap_or_else(PoisonError::into_inner),
+        );
+        self.owners.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        for ended in loops {
+            let _ = tokio::time::timeout(PATIENCE, ended).await;
+        }
+    }
+}
+
+/// One owner loop and its lane.
+fn spawn_owner(shared: &Arc<Shared>) -> (mpsc::Sender<Mail>, Vec<JoinHandle<()>>) {
+    let (mailbox, mail) = mpsc::channel(shared.options.mailbox);
+    let (lane, items) = mpsc::channel(shared.options.mailbox);
+    let (notices, noticed) = mpsc::unbounded_channel();
+    let owner = Owner {
+        shared: shared.clone(),
+        mail,
+        mailbox: mailbox.downgrade(),
+        lane,
+        notices: noticed,
+        room: Arc::new(Semaphore::new(crate::ROOM_BYTES)),
+        shards: HashMap::new(),
+        running: HashMap::new(),
+        awaited: HashMap::new(),
+        unfinished: VecDeque::new(),
+        timers: Timers::default(),
+        leaving: Vec::new(),
+    };
+    let lane = LaneLoop {
+        lane: Lane::new(&shared.store, shared.options.node),
+        shared: shared.clone(),
+        items,
+        notices,
+        mailbox: mailbox.downgrade(),
+        fenced: HashSet::new(),
+    };
+    let loops = vec![tokio::spawn(owner.run()), tokio::spawn(lane.run())];
+    (mailbox, loops)
+}

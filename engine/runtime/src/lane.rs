@@ -1,0 +1,215 @@
+//! Group commit: everything that has queued up while the previous commit was in flight is
+//! written in one round trip. Under load batches grow by themselves; when idle a single turn
+//! commits at once.
+//!
+//! Commands and answers go out here, after the commit that contains what led to them, and
+//! nowhere else.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use machine::{Command, Identity};
+use store::{Answer, AppendError, Appended, Batch, Lane, NewTurn};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+
+use crate::mail::{Key, Mail, StartReply, StimulusReply};
+use crate::shared::Shared;
+
+/// Most bytes that go into one commit, unless a single turn is longer.
+const BATCH_BYTES: usize = 8 * 1024 * 1024;
+
+/// One thing for a lane to do, in order.
+pub(crate) enum Item {
+    Write(Box<Write>),
+    /// The owner has dropped what it held of these shards: turns that follow are new ones.
+    Unfence(Vec<i16>),
+}
+
+/// A turn to append, and what goes out once it is there.
+pub(crate) struct Write {
+    pub(crate) key: Key,
+    /// Absent if nothing happened and only an answer waits for what was written before.
+    pub(crate) turn: Option<NewTurn>,
+    pub(crate) answer: Option<Answer>,
+    pub(crate) commands: Vec<Command>,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) start: Option<oneshot::Sender<StartReply>>,
+    pub(crate) reply: Option<(oneshot::Sender<StimulusReply>, StimulusReply)>,
+    /// Room in the queue, given back when the write is done.
+    pub(crate) _room: OwnedSemaphorePermit,
+}
+
+/// What an owner must know of its writes.
+pub(crate) enum Notice {
+    Landed(Key),
+    /// The execution was not started: its name is taken, or its caller was told that the
+    /// store is away.
+    Refused(Key),
+    /// Somebody else has written to these shards.
+    Fenced(Vec<i16>),
+}
+
+/// The loop of one lane.
+pub(crate) struct LaneLoop {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) lane: Lane,
+    pub(crate) items: mpsc::Receiver<Item>,
+    pub(crate) notices: mpsc::UnboundedSender<Notice>,
+    pub(crate) mailbox: mpsc::WeakSender<Mail>,
+    pub(crate) fenced: HashSet<i16>,
+}
+
+impl LaneLoop {
+    /// Runs until the owner is gone and everything is written.
+    pub(crate) async fn run(mut self) {
+        let mut queue = VecDeque::new();
+        let mut incoming = Vec::new();
+        loop {
+            if queue.is_empty() {
+                let most = self.shared.options.batch_turns;
+                if self.items.recv_many(&mut incoming, most).await == 0 {
+                    return;
+                }
+                queue.extend(incoming.drain(..));
+            }
+            let writes = self.take_batch(&mut queue);
+            if !writes.is_empty() {
+                self.write(writes).await;
+            }
+        }
+    }
+
+    /// The next writes, up to a batch's size; those of fenced shards are dropped.
+    fn take_batch(&mut self, queue: &mut VecDeque<Item>) -> Vec<Write> {
+        let mut writes: Vec<Write> = Vec::new();
+        let mut bytes = 0;
+        while let Some(item) = queue.pop_front() {
+            match item {
+                Item::Unfence(shards) => {
+                    // Turns before and after are two worlds: never in one batch.
+                    if !writes.is_empty() {
+                        queue.push_front(Item::Unfence(shards));
+                        break;
+                    }
+                    for shard in shards {
+                        self.fenced.remove(&shard);
+                    }
+                }
+                Item::Write(write) if self.fenced.contains(&write.key.shard) => drop(write),
+                Item::Write(write) => {
+                    let size = write.turn.as_ref().map_or(0, |turn| turn.body.len());
+                    if !writes.is_empty() && bytes + size > BATCH_BYTES {
+                        queue.push_front(Item::Write(write));
+                        break;
+                    }
+                    bytes += size;
+                    writes.push(*write);
+                }
+            }
+        }
+        writes
+    }
+
+    /// Writes a batch, however long the store is away meanwhile.
+    async fn write(&mut self, mut writes: Vec<Write>) {
+        let mut batch = batch_of(&writes);
+        let mut pause = Duration::from_millis(20);
+        loop {
+            let result = self.lane.append(&batch).await;
+            match result {
+                Ok(appended) => {
+                    self.shared.set_away(false, "");
+                    self.landed(writes, &appended);
+                    return;
+                }
+                Err(AppendError::Fenced) => {
+                    self.fence(writes);
+                    return;
+                }
+                Err(AppendError::Unavailable { in_doubt, source }) => {
+                    self.shared.set_away(true, &source.to_string());
+                    refuse_callers(&mut writes);
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(1));
+                    // Starts whose callers have been told "unavailable" must not begin later,
+                    // unless they have begun already.
+                    match (in_doubt, self.lane.landed(&batch).await) {
+                        (true, Ok(true)) => {}
+                        (_, Ok(_)) => {
+                            writes = self.without_starts(writes);
+                            batch = batch_of(&writes);
+                        }
+                        (_, Err(_)) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    fn landed(&self, writes: Vec<Write>, appended: &Appended) {
+        metrics::counter!("statewright_turns_appended_total").increment(writes.len() as u64);
+        for write in writes {
+            let key = write.key;
+            if appended.refused.contains(&key.id) {
+                if let Some(start) = write.start {
+                    let _ = start.send(StartReply::Taken);
+                }
+                let _ = self.notices.send(Notice::Refused(key));
+                continue;
+            }
+            for command in write.commands {
+                let mailbox = self.mailbox.clone();
+                self.shared.calls.carry_out(key, &write.identity, command, false, mailbox);
+            }
+            if let Some(start) = write.start {
+                let _ = start.send(StartReply::Started);
+            }
+            if let Some((reply, answer)) = write.reply {
+                let _ = reply.send(answer);
+            }
+            if write.turn.is_some() {
+                let _ = self.shared.appended.send(key.id);
+                let _ = self.notices.send(Notice::Landed(key));
+            }
+        }
+    }
+
+    /// Another writer has been here: nothing of the batch is written, and nothing that the
+    /// owner decided since can be.
+    fn fence(&mut self, writes: Vec<Write>) {
+        let shards: HashSet<i16> = writes.iter().map(|write| write.key.shard).collect();
+        tracing::warn!(?shards, "another node has written to shards of this one; reloading them");
+        self.fenced.extend(&shards);
+        let _ = self.notices.send(Notice::Fenced(shards.into_iter().collect()));
+    }
+
+    fn without_starts(&self, writes: Vec<Write>) -> Vec<Write> {
+        let (starts, rest): (Vec<_>, Vec<_>) = writes.into_iter().partition(|write| {
+            write.answer.is_none() && write.turn.as_ref().is_some_and(|turn| turn.start.is_some())
+        });
+        for write in starts {
+            let _ = self.notices.send(Notice::Refused(write.key));
+        }
+        rest
+    }
+}
+
+fn batch_of(writes: &[Write]) -> Batch {
+    Batch {
+        turns: writes.iter().filter_map(|write| write.turn.clone()).collect(),
+        answers: writes.iter().filter_map(|write| write.answer.clone()).collect(),
+    }
+}
+
+/// Whoever waits for an answer gets it now, not when the store is back.
+fn refuse_callers(writes: &mut [Write]) {
+    for write in writes {
+        if let Some(start) = write.start.take() {
+            let _ = start.send(StartReply::Unavailable);
+        }
+        if let Some((reply, _)) = write.reply.take() {
+            let _ = reply.send(StimulusReply::Unavailable);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! What reaches an owner loop, and how it answers.
+
+use std::sync::Arc;
+
+use asl::Program;
+use machine::{Execution, Identity, Stimulus, Timestamp};
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+/// Which execution: enough to find it in memory and in the store.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
+pub(crate) struct Key {
+    pub(crate) shard: i16,
+    pub(crate) id: Uuid,
+}
+
+/// One thing for an owner loop to do.
+pub(crate) enum Mail {
+    Start(Box<StartMail>),
+    Stimulus(Box<StimulusMail>),
+    /// These shards are ours, at these epochs; their executions follow as `Loaded`.
+    Gained(Vec<(i16, i64)>),
+    /// These shards are to be given up; answered once nothing of them is in flight.
+    GiveUp(Vec<i16>, oneshot::Sender<()>),
+    /// An execution, folded from its log.
+    Loaded(Box<Loaded>),
+    /// All executions of these shards have been loaded.
+    TakenOver(Vec<i16>),
+    /// There is nothing to load, or it cannot be loaded now.
+    NotLoaded(Key, NotLoaded),
+    /// A sleeping execution's time is near.
+    Wake(Key),
+    /// The attempt to put an execution to sleep is over.
+    Passivated(Key, Passivated),
+}
+
+/// Whether an execution was put to sleep.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Passivated {
+    Asleep,
+    /// The shard has another owner now.
+    Awake,
+    /// The store did not answer.
+    InDoubt,
+}
+
+/// A start that has been checked and named.
+pub(crate) struct StartMail {
+    pub(crate) key: Key,
+    pub(crate) program: Arc<Program>,
+    pub(crate) identity: Identity,
+    pub(crate) row: store::NewExecution,
+    pub(crate) input: asl::Payload,
+    pub(crate) reply: Option<oneshot::Sender<StartReply>>,
+    /// The inbox message that asked for it, if another node did.
+    pub(crate) message: Option<Uuid>,
+}
+
+/// What became of a start.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum StartReply {
+    Started,
+    /// Another execution has this name.
+    Taken,
+    /// The store is away.
+    Unavailable,
+}
+
+pub(crate) struct StimulusMail {
+    pub(crate) key: Key,
+    pub(crate) stimulus: Stimulus,
+    pub(crate) reply: Option<oneshot::Sender<StimulusReply>>,
+    pub(crate) message: Option<Uuid>,
+}
+
+/// What became of a stimulus that somebody waits for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub enum StimulusReply {
+    /// It happened, and is committed.
+    Applied { at: Timestamp },
+    /// It changed nothing: it was stale, or the execution has ended.
+    Stale,
+    Unavailable,
+}
+
+pub(crate) struct Loaded {
+    pub(crate) key: Key,
+    pub(crate) execution: Execution,
+    pub(crate) program: Arc<Program>,
+    /// It was asleep: the next turn must clear its `wake_at`.
+    pub(crate) asleep: bool,
+    /// Loaded because its shard was gained, not because something happened to it.
+    pub(crate) by_takeover: bool,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum NotLoaded {
+    /// It does not exist, or has ended.
+    Nothing,
+    Unavailable,
+}
+
+/// A stimulus in another node's inbox.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Message {
+    Start {
+        revision: Uuid,
+        identity: Box<Identity>,
+        version: Option<i64>,
+        alias: Option<String>,
+        trace_header: Option<String>,
+        account: String,
+        input: String,
+    },
+    Stop {
+        error: Option<String>,
+        cause: Option<String>,
+    },
+}

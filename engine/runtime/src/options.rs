@@ -1,0 +1,49 @@
+//! How an engine is set up.
+
+use std::time::Duration;
+
+use machine::Limits;
+use uuid::Uuid;
+
+/// How an engine is set up. The defaults suit one node on a small machine.
+#[derive(Clone, Debug)]
+pub struct EngineOptions {
+    /// Who this node is; new for every process.
+    pub node: Uuid,
+    /// Account that calls without credentials belong to: AWS's twelve digits.
+    pub account: String,
+    pub region: String,
+    pub limits: Limits,
+    /// Owner loops, each with a commit lane and so a connection of its own.
+    pub lanes: usize,
+    /// Most turns that go into one commit.
+    pub batch_turns: usize,
+    /// Starts and stimuli an owner loop takes in before it refuses more.
+    pub mailbox: usize,
+    /// After how long without a sign of life a node's shards may be taken over.
+    pub lease: Duration,
+    /// An execution that only waits, and for longer than this, leaves memory.
+    pub passivate_after: Duration,
+    /// Base URL of a Lambda-compatible server for functions that are not registered.
+    pub lambda_endpoint: Option<String>,
+    /// Most calls under way at once on this node.
+    pub concurrency: usize,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self {
+            node: Uuid::new_v4(),
+            account: "123456789012".to_owned(),
+            region: "us-east-1".to_owned(),
+            limits: Limits::strict(),
+            lanes: 4,
+            batch_turns: 1_000,
+            mailbox: 4_096,
+            lease: Duration::from_secs(10),
+            passivate_after: Duration::from_secs(60),
+            lambda_endpoint: None,
+            concurrency: 1_000,
+        }
+    }
+}

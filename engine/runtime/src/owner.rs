@@ -1,0 +1,201 @@
+//! An owner loop: holds the running executions of some shards in memory; takes what happens to
+//! them, lets each step, and hands the turns to its lane.
+//!
+//! It may step an execution again before its previous turn is committed: lanes keep the order,
+//! and only commands and answers wait for the commit.
+
+mod load;
+mod stepping;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use uuid::Uuid;
+
+use crate::lane::{Item, Notice};
+use crate::mail::{Key, Mail, StimulusMail, StimulusReply};
+use crate::running::Running;
+use crate::shared::Shared;
+use crate::timers::Timers;
+
+pub(crate) use self::stepping::moment;
+
+/// Most stimuli that wait for one execution.
+const MOST_DEFERRED: usize = 10_000;
+
+/// An owner loop and all it holds.
+pub(crate) struct Owner {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) mail: mpsc::Receiver<Mail>,
+    /// For the loop's own errands; weak, so that the loop ends when all others are gone.
+    pub(crate) mailbox: mpsc::WeakSender<Mail>,
+    pub(crate) lane: mpsc::Sender<Item>,
+    pub(crate) notices: mpsc::UnboundedReceiver<Notice>,
+    /// Bytes that may wait in the lane's queue.
+    pub(crate) room: Arc<Semaphore>,
+    pub(crate) shards: HashMap<i16, Shard>,
+    pub(crate) running: HashMap<Uuid, Running>,
+    /// Stimuli for executions that are being loaded.
+    pub(crate) awaited: HashMap<Uuid, Vec<StimulusMail>>,
+    /// Executions whose last turn was cut for its length.
+    pub(crate) unfinished: VecDeque<Uuid>,
+    pub(crate) timers: Timers,
+    pub(crate) leaving: Vec<(Vec<i16>, oneshot::Sender<()>)>,
+}
+
+/// A shard this loop owns.
+pub(crate) struct Shard {
+    pub(crate) epoch: i64,
+    /// While the shard is being taken over: executions that have been here already, so that
+    /// an older image of them, still on its way, is recognised.
+    pub(crate) touched: Option<HashSet<Uuid>>,
+    pub(crate) is_leaving: bool,
+    pub(crate) in_flight: u32,
+}
+
+impl Owner {
+    /// Runs until every sender of mail is gone.
+    pub(crate) async fn run(mut self) {
+        loop {
+            let until_timer = self.until_timer();
+            tokio::select! {
+                biased;
+                Some(notice) = self.notices.recv() => self.note(notice).await,
+                () = tokio::time::sleep(until_timer) => self.fire().await,
+                mail = self.mail.recv() => match mail {
+                    Some(mail) => self.take(mail).await,
+                    None => return,
+                },
+                () = std::future::ready(()), if !self.unfinished.is_empty() => {}
+            }
+            self.go_on().await;
+        }
+    }
+
+    fn until_timer(&self) -> Duration {
+        let Some(due) = self.timers.next() else { return Duration::from_secs(3_600) };
+        let ms = due.0.saturating_sub(self.shared.now().0).clamp(0, 3_600_000);
+        Duration::from_millis(ms.unsigned_abs())
+    }
+
+    async fn take(&mut self, mail: Mail) {
+        match mail {
+            Mail::Start(start) => self.start(*start).await,
+            Mail::Stimulus(stimulus) => self.stimulate(*stimulus).await,
+            Mail::Gained(shards) => self.gain(shards),
+            Mail::GiveUp(shards, done) => self.give_up(shards, done),
+            Mail::Loaded(loaded) => self.loaded(*loaded).await,
+            Mail::TakenOver(shards) => {
+                for shard in shards {
+                    if let Some(shard) = self.shards.get_mut(&shard) {
+                        shard.touched = None;
+                    }
+                }
+            }
+            Mail::NotLoaded(key, why) => self.not_loaded(key, why).await,
+            Mail::Wake(key) => self.wake(key),
+            Mail::Passivated(key, outcome) => self.passivated(key, outcome).await,
+        }
+    }
+
+    async fn note(&mut self, notice: Notice) {
+        match notice {
+            Notice::Landed(key) => self.landed(key).await,
+            Notice::Refused(key) => {
+                self.count_landed(key.shard);
+                self.forget(key.id);
+            }
+            Notice::Fenced(shards) => self.reload(shards).await,
+        }
+        self.leave_what_is_done();
+    }
+
+    /// A turn is committed.
+    async fn landed(&mut self, key: Key) {
+        self.count_landed(key.shard);
+        let Some(running) = self.running.get_mut(&key.id) else { return };
+        running.in_flight = running.in_flight.saturating_sub(1);
+        if running.is_starting {
+            running.is_starting = false;
+            if running.execution.wants_to_continue() {
+                self.unfinished.push_back(key.id);
+            }
+            self.take_deferred(key.id).await;
+        }
+        let Some(running) = self.running.get_mut(&key.id) else { return };
+        if running.has_ended() {
+            if running.in_flight == 0 {
+                self.forget(key.id);
+            }
+            return;
+        }
+        self.maybe_passivate(key);
+    }
+
+    fn count_landed(&mut self, shard: i16) {
+        if let Some(shard) = self.shards.get_mut(&shard) {
+            shard.in_flight = shard.in_flight.saturating_sub(1);
+        }
+    }
+
+    /// Everything that waited for this execution happens now, in its order.
+    pub(crate) async fn take_deferred(&mut self, id: Uuid) {
+        loop {
+            let Some(running) = self.running.get_mut(&id) else { return };
+            if running.must_wait() {
+                return;
+            }
+            let Some(mail) = running.deferred.pop_front() else { return };
+            self.happen(mail).await;
+        }
+    }
+
+    /// The executions whose time has come.
+    async fn fire(&mut self) {
+        let now = self.shared.now();
+        while let Some((due, id)) = self.timers.pop_due(now) {
+            let Some(running) = self.running.get_mut(&id) else { continue };
+            if running.timer != Some(due) {
+                continue;
+            }
+            running.timer = None;
+            let key = Key { shard: running.shard, id };
+            let stimulus = machine::Stimulus::Timer;
+            self.stimulate(StimulusMail { key, stimulus, reply: None, message: None }).await;
+        }
+    }
+
+    /// One more turn for one of those that were cut.
+    async fn go_on(&mut self) {
+        let Some(id) = self.unfinished.pop_front() else { return };
+        let Some(running) = self.running.get(&id) else { return };
+        let key = Key { shard: running.shard, id };
+        let stimulus = machine::Stimulus::Continue;
+        self.stimulate(StimulusMail { key, stimulus, reply: None, message: None }).await;
+    }
+
+    /// Something happens to an execution, wherever it is.
+    async fn stimulate(&mut self, mail: StimulusMail) {
+        let id = mail.key.id;
+        match self.running.get_mut(&id) {
+            Some(running) if running.must_wait() => {
+                if running.deferred.len() < MOST_DEFERRED {
+                    running.deferred.push_back(mail);
+                } else {
+                    answer(mail.reply, StimulusReply::Unavailable);
+                }
+            }
+            Some(_) => self.happen(mail).await,
+            None => self.load(mail),
+        }
+    }
+}
+
+pub(crate) fn answer(reply: Option<oneshot::Sender<StimulusReply>>, with: StimulusReply) {
+    if let Some(reply) = reply {
+        // A caller that has gone away needs no answer.
+        let _ = reply.send(with);
+    }
+}

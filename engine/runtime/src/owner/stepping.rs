@@ -1,0 +1,205 @@
+//! Stimulus → step → lane.
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use machine::{Event, EventKind, Status, Timestamp, Turn};
+use store::{Answer, Ending, NewExecution, NewTurn};
+use uuid::Uuid;
+
+use super::{Owner, answer};
+use crate::lane::{Item, Write};
+use crate::mail::{Key, StartMail, StartReply, StimulusMail, StimulusReply};
+use crate::running::Running;
+
+/// What goes with a turn to the lane.
+#[derive(Default)]
+struct With {
+    row: Option<NewExecution>,
+    start: Option<tokio::sync::oneshot::Sender<StartReply>>,
+    reply: Option<(tokio::sync::oneshot::Sender<StimulusReply>, StimulusReply)>,
+    answer: Option<Answer>,
+}
+
+impl Owner {
+    /// Begins an execution.
+    pub(super) async fn start(&mut self, mail: StartMail) {
+        let StartMail { key, program, identity, row, input, reply, message } = mail;
+        let owned = self.shards.get(&key.shard).is_some_and(|shard| !shard.is_leaving);
+        if !owned || self.shared.is_away() {
+            if let Some(reply) = reply {
+                let _ = reply.send(StartReply::Unavailable);
+            }
+            return;
+        }
+        if self.running.contains_key(&key.id) {
+            // The inbox has shown us a message twice.
+            return;
+        }
+        let now = self.shared.now();
+        let mut random = machine::Random::seeded(seed(key.id));
+        let limits = &self.shared.options.limits;
+        let (execution, turn) =
+            machine::start(&program, identity, input, now, &mut random, limits);
+        let mut running = Running::new(execution, program, key.shard, random.next());
+        running.is_starting = true;
+        self.touch(key);
+        self.running.insert(key.id, running);
+        let answer = message.map(handled);
+        self.write(key, turn, With { row: Some(row), start: reply, answer, reply: None }).await;
+        self.set_timer(key.id);
+    }
+
+    /// Lets a stimulus happen to an execution in memory.
+    pub(super) async fn happen(&mut self, mail: StimulusMail) {
+        let StimulusMail { key, stimulus, reply, message } = mail;
+        let Some(running) = self.running.get_mut(&key.id) else {
+            answer(reply, StimulusReply::Stale);
+            return;
+        };
+        let now = self.shared.now();
+        let turn = machine::step(
+            &running.program,
+            &mut running.execution,
+            stimulus,
+            now,
+            &mut running.random,
+            &self.shared.options.limits,
+        );
+        let says = if turn.events.is_empty() {
+            StimulusReply::Stale
+        } else {
+            StimulusReply::Applied { at: now }
+        };
+        let with = With {
+            reply: reply.map(|reply| (reply, says)),
+            answer: message.map(|id| Answer { message_id: id, answer: said(says) }),
+            ..With::default()
+        };
+        if running.execution.wants_to_continue() {
+            self.unfinished.push_back(key.id);
+        }
+        self.touch(key);
+        self.write(key, turn, with).await;
+        self.set_timer(key.id);
+    }
+
+    /// Hands a turn to the lane. Waits while the lane's queue is full: then mail queues up,
+    /// and starts are refused at the door.
+    async fn write(&mut self, key: Key, turn: Turn, with: With) {
+        let Some(running) = self.running.get_mut(&key.id) else { return };
+        let is_empty = turn.events.is_empty();
+        if is_empty && with.reply.is_none() && with.answer.is_none() && with.start.is_none() {
+            return;
+        }
+        let Some(shard) = self.shards.get_mut(&key.shard) else { return };
+        let mut new_turn = None;
+        let mut bytes = 1;
+        if !is_empty {
+            let wakes = std::mem::take(&mut running.is_asleep);
+            running.in_flight += 1;
+            shard.in_flight += 1;
+            let body = machine::log::encode(&turn.events);
+            bytes = body.len().max(1);
+            new_turn = Some(NewTurn {
+                shard: key.shard,
+                execution_id: key.id,
+                first_event: i64::try_from(turn.first_event).expect("a log has fewer events"),
+                event_count: i32::try_from(turn.events.len()).expect("a turn has fewer events"),
+                epoch: shard.epoch,
+                body: Bytes::from(body),
+                start: with.row.map(Box::new),
+                end: ending(&turn.events).map(Box::new),
+                wakes,
+            });
+        }
+        let permits = u32::try_from(bytes.min(crate::ROOM_BYTES)).unwrap_or(u32::MAX);
+        let identity = running.identity.clone();
+        let Ok(room) = self.room.clone().acquire_many_owned(permits).await else { return };
+        let write = Write {
+            key,
+            turn: new_turn,
+            answer: with.answer,
+            commands: turn.commands,
+            identity,
+            start: with.start,
+            reply: with.reply,
+            _room: room,
+        };
+        // The lane outlives the owner, so this fails only in a process that is ending.
+        let _ = self.lane.send(Item::Write(Box::new(write))).await;
+    }
+
+    /// Sets the execution's timer, if it wants an earlier or another one.
+    pub(super) fn set_timer(&mut self, id: Uuid) {
+        let Some(running) = self.running.get_mut(&id) else { return };
+        let wanted = running.execution.next_timer();
+        if running.timer == wanted {
+            return;
+        }
+        running.timer = wanted;
+        if let Some(due) = wanted {
+            self.timers.set(due, id);
+        }
+    }
+
+    fn touch(&mut self, key: Key) {
+        if let Some(touched) =
+            self.shards.get_mut(&key.shard).and_then(|shard| shard.touched.as_mut())
+        {
+            touched.insert(key.id);
+        }
+    }
+}
+
+/// A seed of its own for each execution.
+pub(super) fn seed(id: Uuid) -> u64 {
+    let (high, low) = id.as_u64_pair();
+    high ^ low.rotate_left(32)
+}
+
+fn handled(message: Uuid) -> Answer {
+    Answer { message_id: message, answer: Bytes::from_static(b"{}") }
+}
+
+fn said(reply: StimulusReply) -> Bytes {
+    Bytes::from(serde_json::to_vec(&reply).expect("a plain enum"))
+}
+
+/// What the execution's row is to say when this turn ends it.
+fn ending(events: &[Event]) -> Option<Ending> {
+    let last = events.last()?;
+    let (status, output, failure, failed_state) = match &last.kind {
+        EventKind::ExecutionSucceeded { output } => {
+            (Status::Succeeded, Some(output), None, None)
+        }
+        EventKind::ExecutionFailed { failure, state } => {
+            (Status::Failed, None, Some(failure), state.clone())
+        }
+        EventKind::ExecutionTimedOut => (Status::TimedOut, None, None, None),
+        EventKind::ExecutionAborted { failure } => (Status::Aborted, None, Some(failure), None),
+        _ => return None,
+    };
+    Some(Ending {
+        status: stored(status),
+        ended_at: moment(last.at),
+        output: output.map(|output| Bytes::copy_from_slice(output.raw().as_bytes())),
+        error: failure.and_then(|failure| failure.error.clone()),
+        cause: failure.and_then(|failure| failure.cause.clone()),
+        failed_state,
+    })
+}
+
+fn stored(status: Status) -> store::Status {
+    match status {
+        Status::Running => store::Status::Running,
+        Status::Succeeded => store::Status::Succeeded,
+        Status::Failed => store::Status::Failed,
+        Status::TimedOut => store::Status::TimedOut,
+        Status::Aborted => store::Status::Aborted,
+    }
+}
+
+/// The same moment as the store writes it.
+pub(crate) fn moment(at: Timestamp) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(at.0).unwrap_or_default()
+}

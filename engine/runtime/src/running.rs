@@ -1,0 +1,66 @@
+//! One execution in an owner's memory.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use asl::Program;
+use machine::{Execution, Identity, Random, Status, Timestamp};
+
+use crate::mail::StimulusMail;
+
+/// One execution in an owner's memory.
+pub(crate) struct Running {
+    pub(crate) execution: Execution,
+    pub(crate) program: Arc<Program>,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) shard: i16,
+    pub(crate) random: Random,
+    /// Turns handed to the lane and not yet committed.
+    pub(crate) in_flight: u32,
+    /// Its first turn is not committed: its name may yet turn out to be taken.
+    pub(crate) is_starting: bool,
+    /// It is being put to sleep; whatever happens meanwhile waits.
+    pub(crate) is_passivating: bool,
+    /// `wake_at` is set in the store: the next turn clears it.
+    pub(crate) is_asleep: bool,
+    /// Stimuli that wait for the start's commit or for the end of passivation.
+    pub(crate) deferred: VecDeque<StimulusMail>,
+    /// The earliest timer that has been set for it.
+    pub(crate) timer: Option<Timestamp>,
+}
+
+impl Running {
+    pub(crate) fn new(execution: Execution, program: Arc<Program>, shard: i16, seed: u64) -> Self {
+        Self {
+            identity: Arc::new(execution.identity().clone()),
+            execution,
+            program,
+            shard,
+            random: Random::seeded(seed),
+            in_flight: 0,
+            is_starting: false,
+            is_passivating: false,
+            is_asleep: false,
+            deferred: VecDeque::new(),
+            timer: None,
+        }
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.execution.status() != Status::Running
+    }
+
+    /// Whether stimuli must wait.
+    pub(crate) fn must_wait(&self) -> bool {
+        self.is_starting || self.is_passivating
+    }
+
+    /// When it wants to be woken, if it may leave memory until then.
+    pub(crate) fn may_sleep_until(&self, not_before: Timestamp) -> Option<Timestamp> {
+        let idle = self.in_flight == 0 && !self.must_wait() && !self.is_asleep;
+        if !idle || !self.execution.only_waits() {
+            return None;
+        }
+        self.execution.next_timer().filter(|due| *due > not_before)
+    }
+}

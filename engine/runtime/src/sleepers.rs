@@ -1,0 +1,90 @@
+//! Sleeping executions are brought back a little before their time.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::mail::{Key, Mail};
+use crate::owner::moment;
+use crate::shared::Shared;
+
+/// How far ahead the store is asked, at most.
+const AHEAD: Duration = Duration::from_secs(40);
+/// Most executions woken by one question.
+const AT_ONCE: i64 = 5_000;
+
+/// Looks for executions to wake, again and again.
+pub(crate) struct Sleepers {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) owners: Vec<mpsc::Sender<Mail>>,
+    /// How far each shard of ours has been looked through. Nothing goes to sleep for less than
+    /// `passivate_after`, so nothing appears behind it.
+    pub(crate) seen: HashMap<i16, (i64, Place)>,
+}
+
+/// A place in the order in which executions want to be woken.
+pub(crate) type Place = (DateTime<Utc>, Uuid);
+
+impl Sleepers {
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        let ahead = AHEAD.min(self.shared.options.passivate_after * 2 / 3);
+        loop {
+            let mut more = false;
+            if !self.shared.is_away() {
+                more = self.wake(ahead).await;
+            }
+            let pause = if more { Duration::ZERO } else { ahead / 2 };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Wakes the next of those whose time is near; whether there may be more.
+    async fn wake(&mut self, ahead: Duration) -> bool {
+        let shared = self.shared.clone();
+        // A shard that was gained anew is looked through from its beginning.
+        self.seen.retain(|shard, (epoch, _)| shared.epoch(*shard) == Some(*epoch));
+        let owned = shared.owned();
+        let beginning = (DateTime::<Utc>::MIN_UTC, Uuid::nil());
+        let after =
+            |shard: &i16| self.seen.get(shard).map_or(beginning, |(_, place)| *place);
+        // All shards that stand at the same place are asked for at once; usually that is all.
+        let Some(place) = owned.iter().map(after).min() else { return false };
+        let shards: Vec<i16> =
+            owned.iter().copied().filter(|shard| after(shard) == place).collect();
+        let others = shards.len() < owned.len();
+        let ahead_ms = i64::try_from(ahead.as_millis()).unwrap_or(i64::MAX);
+        let before = moment(shared.now().plus_ms(ahead_ms));
+        let due = match shared.store.due_wakes(&shards, place, before, AT_ONCE).await {
+            Ok(due) => due,
+            Err(error) => {
+                shared.set_away(error.is_unavailable(), &error.to_string());
+                return false;
+            }
+        };
+        let is_full = i64::try_from(due.len()).unwrap_or(i64::MAX) >= AT_ONCE;
+        let reached = match due.last() {
+            Some((_, id, at)) if is_full => (*at, *id),
+            _ => (before, Uuid::nil()),
+        };
+        for (shard, id, _) in due {
+            let index = usize::try_from(shard).unwrap_or(0) % self.owners.len();
+            if self.owners[index].send(Mail::Wake(Key { shard, id })).await.is_err() {
+                return false;
+            }
+        }
+        for shard in shards {
+            if let Some(epoch) = shared.epoch(shard) {
+                self.seen.insert(shard, (epoch, reached.max(place)));
+            }
+        }
+        is_full || others
+    }
+}

@@ -1,0 +1,121 @@
+//! From the store into memory: the executions of shards that have been gained, or a single
+//! one that something happens to. Logs are folded; nothing is decided again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt, pin_mut};
+use tokio::sync::mpsc;
+
+use crate::mail::{Key, Loaded, Mail, NotLoaded};
+use crate::shared::Shared;
+
+/// Loads all active executions of these shards and hands them to their owner.
+pub(crate) fn spawn(shared: Arc<Shared>, shards: Vec<i16>, mailbox: mpsc::WeakSender<Mail>) {
+    tokio::spawn(async move {
+        let mut pause = Duration::from_millis(50);
+        loop {
+            let shards: Vec<i16> =
+                shards.iter().copied().filter(|shard| shared.owns(*shard)).collect();
+            if shards.is_empty() {
+                return;
+            }
+            match take_over(&shared, &shards, &mailbox).await {
+                Ok(count) => {
+                    tracing::debug!(count, shards = shards.len(), "executions taken over");
+                    send(&mailbox, Mail::TakenOver(shards)).await;
+                    return;
+                }
+                Err(error) => {
+                    shared.set_away(error.is_unavailable(), &error.to_string());
+                    tracing::warn!(%error, "executions cannot be loaded; trying again");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(2));
+                }
+            }
+        }
+    });
+}
+
+async fn take_over(
+    shared: &Shared,
+    shards: &[i16],
+    mailbox: &mpsc::WeakSender<Mail>,
+) -> Result<u64, store::Error> {
+    let rows = shared.store.stream_active(shards);
+    pin_mut!(rows);
+    let mut count = 0;
+    while let Some(row) = rows.next().await {
+        if let Some(loaded) = fold(shared, row?, true).await? {
+            send(mailbox, Mail::Loaded(Box::new(loaded))).await;
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
+/// Loads one execution and hands it to its owner.
+pub(crate) fn load_one(shared: Arc<Shared>, key: Key, mailbox: mpsc::WeakSender<Mail>) {
+    tokio::spawn(async move {
+        let loaded = match shared.store.load(key.shard, key.id).await {
+            Ok(Some(row)) if row.head.status == store::Status::Running => {
+                fold(&shared, row, false).await
+            }
+            Ok(_) => Ok(None),
+            Err(error) => Err(error),
+        };
+        let mail = match loaded {
+            Ok(Some(loaded)) => Mail::Loaded(Box::new(loaded)),
+            Ok(None) => Mail::NotLoaded(key, NotLoaded::Nothing),
+            Err(error) => {
+                tracing::warn!(%error, execution.id = %key.id, "an execution cannot be loaded");
+                Mail::NotLoaded(key, NotLoaded::Unavailable)
+            }
+        };
+        send(&mailbox, mail).await;
+    });
+}
+
+/// The execution that these rows tell of. One that cannot be read is left as it is, and said
+/// so once: it must not keep the others from running.
+async fn fold(
+    shared: &Shared,
+    row: store::Loaded,
+    by_takeover: bool,
+) -> Result<Option<Loaded>, store::Error> {
+    let key = Key { shard: row.head.shard, id: row.head.id };
+    let mut events = Vec::new();
+    for turn in &row.turns {
+        match machine::log::decode(turn) {
+            Ok(more) => events.extend(more),
+            Err(error) => {
+                tracing::error!(%error, execution.id = %key.id, "an execution's log cannot be read");
+                return Ok(None);
+            }
+        }
+    }
+    let Some(execution) = machine::fold(&events) else {
+        tracing::error!(execution.id = %key.id, "an execution has no start in its log");
+        return Ok(None);
+    };
+    if execution.status() != machine::Status::Running {
+        return Ok(None);
+    }
+    let program = match shared.programs.of(row.head.revision_id).await {
+        Ok(program) => program,
+        Err(crate::programs::ProgramError::Store(error)) => return Err(error),
+        Err(error) => {
+            tracing::error!(%error, execution.id = %key.id, "an execution cannot go on");
+            return Ok(None);
+        }
+    };
+    let asleep = row.head.wake_at.is_some();
+    Ok(Some(Loaded { key, execution, program, asleep, by_takeover }))
+}
+
+async fn send(mailbox: &mpsc::WeakSender<Mail>, mail: Mail) {
+    if let Some(mailbox) = mailbox.upgrade() {
+        // An owner that is gone needs nothing.
+        let _ = mailbox.send(mail).await;
+    }
+}
