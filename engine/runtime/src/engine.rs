@@ -122,22 +122,12 @@ impl Engine {
             owners.push(owner);
             loops.extend(handles);
         }
-        let mut membership = Membership {
-            shared: shared.clone(),
-            owners: owners.clone(),
-            ours: HashMap::new(),
-        };
+        let mut membership =
+            Membership { shared: shared.clone(), owners: owners.clone(), ours: HashMap::new() };
         membership.beat().await?;
-        let sleepers = Sleepers {
-            shared: shared.clone(),
-            owners: owners.clone(),
-            seen: HashMap::new(),
-        };
-        let inbox = Inbox {
-            shared: shared.clone(),
-            owners: owners.clone(),
-            taken: HashMap::new(),
-        };
+        let sleepers =
+            Sleepers { shared: shared.clone(), owners: owners.clone(), seen: HashMap::new() };
+        let inbox = Inbox { shared: shared.clone(), owners: owners.clone(), taken: HashMap::new() };
         loops.push(tokio::spawn(membership.run(stop.clone())));
         loops.push(tokio::spawn(sleepers.run(stop.clone())));
         loops.push(tokio::spawn(inbox.run(stop.clone())));
@@ -178,12 +168,11 @@ impl Engine {
         if self.shared.is_away() || self.stop.is_cancelled() {
             return Err(StartError::Unavailable);
         }
-        let program = self.shared.programs.of(start.revision_id).await.map_err(|error| {
-            match error {
+        let program =
+            self.shared.programs.of(start.revision_id).await.map_err(|error| match error {
                 ProgramError::Store(error) if error.is_unavailable() => StartError::Unavailable,
                 other => StartError::Program(other),
-            }
-        })?;
+            })?;
         let (name, shard) = self.name_of(&start);
         let key = Key { shard, id: Uuid::now_v7() };
         let identity = self.identity_of(&start, &name);
@@ -242,16 +231,17 @@ impl Engine {
         let row = self
             .shared
             .store
-            .describe_execution(&start.account, &start.state_machine, &name)
+            .describe(&start.account, &start.state_machine, &name)
             .await
             .map_err(|_| StartError::Unavailable)?;
         let Some(row) = row else { return Err(StartError::Unavailable) };
-        let same = row.id == id
-            || (row.status == store::Status::Running && row.input == start.input.raw().as_bytes());
+        let same = row.head.id == id
+            || (row.head.status == store::Status::Running
+                && row.input == start.input.raw().as_bytes());
         if !same {
             return Err(StartError::AlreadyExists { arn });
         }
-        let started_at = Timestamp(row.started_at.timestamp_millis());
+        let started_at = Timestamp(row.head.started_at.timestamp_millis());
         Ok(Started { arn, name, started_at })
     }
 
@@ -323,14 +313,14 @@ impl Engine {
             let row = self
                 .shared
                 .store
-                .describe_execution(&stop.account, &stop.state_machine, &stop.name)
+                .describe(&stop.account, &stop.state_machine, &stop.name)
                 .await
                 .map_err(|_| StopError::Unavailable)?
                 .ok_or(StopError::NotFound)?;
-            if let Some(ended_at) = row.ended_at {
+            if let Some(ended_at) = row.head.ended_at {
                 return Ok(Timestamp(ended_at.timestamp_millis()));
             }
-            let key = Key { shard: row.shard, id: row.id };
+            let key = Key { shard: row.head.shard, id: row.head.id };
             match self.try_stop(key, &stop).await? {
                 StimulusReply::Applied { at } => return Ok(at),
                 StimulusReply::Stale => {}
@@ -375,9 +365,7 @@ impl Engine {
     /// way are dropped here and made again by the next owner, with the same idempotency key.
     pub async fn shutdown(&self) {
         self.stop.cancel();
-        let loops = std::mem::take(
-            &mut *self.loops.lock().unwrap_or_else(PoisonError::into_inner),
-        );
+        let loops = std::mem::take(&mut *self.loops.lock().unwrap_or_else(PoisonError::into_inner));
         self.owners.lock().unwrap_or_else(PoisonError::into_inner).clear();
         for ended in loops {
             let _ = tokio::time::timeout(PATIENCE, ended).await;
@@ -389,13 +377,13 @@ impl Engine {
 fn spawn_owner(shared: &Arc<Shared>) -> (mpsc::Sender<Mail>, Vec<JoinHandle<()>>) {
     let (mailbox, mail) = mpsc::channel(shared.options.mailbox);
     let (lane, items) = mpsc::channel(shared.options.mailbox);
-    let (notices, noticed) = mpsc::unbounded_channel();
+    let (notices, heard) = mpsc::unbounded_channel();
     let owner = Owner {
         shared: shared.clone(),
         mail,
         mailbox: mailbox.downgrade(),
         lane,
-        notices: noticed,
+        notices: heard,
         room: Arc::new(Semaphore::new(crate::ROOM_BYTES)),
         shards: HashMap::new(),
         running: HashMap::new(),

@@ -92,15 +92,7 @@ impl Inbox {
                 reply: None,
                 message: Some(message.id),
             })),
-            Message::Start {
-                revision,
-                identity,
-                version,
-                alias,
-                trace_header,
-                account,
-                input,
-            } => {
+            Message::Start { revision, identity, version, alias, trace_header, account, input } => {
                 let program = self.shared.programs.of(revision).await.ok()?;
                 let row = store::NewExecution {
                     account,

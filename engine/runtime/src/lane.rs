@@ -124,7 +124,17 @@ impl LaneLoop {
                     return;
                 }
                 Err(AppendError::Fenced) => {
-                    self.fence(writes);
+                    self.fence(&writes);
+                    return;
+                }
+                Err(AppendError::Unavailable { in_doubt: false, source })
+                    if !source.is_unavailable() =>
+                {
+                    // Refused for good: a fault of ours. The executions are read again, and
+                    // the others must not wait for them.
+                    tracing::error!(error = %source, "the database refuses a batch");
+                    tokio::time::sleep(pause).await;
+                    self.fence(&writes);
                     return;
                 }
                 Err(AppendError::Unavailable { in_doubt, source }) => {
@@ -134,13 +144,10 @@ impl LaneLoop {
                     pause = (pause * 2).min(Duration::from_secs(1));
                     // Starts whose callers have been told "unavailable" must not begin later,
                     // unless they have begun already.
-                    match (in_doubt, self.lane.landed(&batch).await) {
-                        (true, Ok(true)) => {}
-                        (_, Ok(_)) => {
-                            writes = self.without_starts(writes);
-                            batch = batch_of(&writes);
-                        }
-                        (_, Err(_)) => {}
+                    let landed = self.lane.landed(&batch).await;
+                    if matches!(landed, Ok(landed) if !(landed && in_doubt)) {
+                        writes = self.without_starts(writes);
+                        batch = batch_of(&writes);
                     }
                 }
             }
@@ -177,7 +184,7 @@ impl LaneLoop {
 
     /// Another writer has been here: nothing of the batch is written, and nothing that the
     /// owner decided since can be.
-    fn fence(&mut self, writes: Vec<Write>) {
+    fn fence(&mut self, writes: &[Write]) {
         let shards: HashSet<i16> = writes.iter().map(|write| write.key.shard).collect();
         tracing::warn!(?shards, "another node has written to shards of this one; reloading them");
         self.fenced.extend(&shards);

@@ -76,9 +76,11 @@ pub(crate) struct StimulusMail {
 
 /// What became of a stimulus that somebody waits for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
-pub enum StimulusReply {
+pub(crate) enum StimulusReply {
     /// It happened, and is committed.
-    Applied { at: Timestamp },
+    Applied {
+        at: Timestamp,
+    },
     /// It changed nothing: it was stale, or the execution has ended.
     Stale,
     Unavailable,

@@ -41,7 +41,7 @@ impl Default for EngineOptions {
             batch_turns: 1_000,
             mailbox: 4_096,
             lease: Duration::from_secs(10),
-            passivate_after: Duration::from_secs(60),
+            passivate_after: Duration::from_mins(1),
             lambda_endpoint: None,
             concurrency: 1_000,
         }

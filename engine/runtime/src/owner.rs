@@ -75,7 +75,7 @@ impl Owner {
     }
 
     fn until_timer(&self) -> Duration {
-        let Some(due) = self.timers.next() else { return Duration::from_secs(3_600) };
+        let Some(due) = self.timers.next() else { return Duration::from_hours(1) };
         let ms = due.0.saturating_sub(self.shared.now().0).clamp(0, 3_600_000);
         Duration::from_millis(ms.unsigned_abs())
     }

@@ -58,9 +58,9 @@ impl Programs {
     fn cached(&self, revision: Uuid) -> Option<Arc<Program>> {
         let mut cache = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
         cache.uses += 1;
-        let uses = cache.uses;
+        let count = cache.uses;
         let (used, program) = cache.programs.get_mut(&revision)?;
-        *used = uses;
+        *used = count;
         Some(program.clone())
     }
 

@@ -52,9 +52,8 @@ impl Sleepers {
         // A shard that was gained anew is looked through from its beginning.
         self.seen.retain(|shard, (epoch, _)| shared.epoch(*shard) == Some(*epoch));
         let owned = shared.owned();
-        let beginning = (DateTime::<Utc>::MIN_UTC, Uuid::nil());
-        let after =
-            |shard: &i16| self.seen.get(shard).map_or(beginning, |(_, place)| *place);
+        let beginning = (DateTime::<Utc>::UNIX_EPOCH, Uuid::nil());
+        let after = |shard: &i16| self.seen.get(shard).map_or(beginning, |(_, place)| *place);
         // All shards that stand at the same place are asked for at once; usually that is all.
         let Some(place) = owned.iter().map(after).min() else { return false };
         let shards: Vec<i16> =

@@ -160,12 +160,13 @@ impl Store {
         Ok(rows.iter().map(turn).collect::<Result<_, sqlx::Error>>()?)
     }
 
-    /// Sleeping executions of these shards that are to wake at `before` or earlier, the most
-    /// overdue first, at most `limit`. They stay asleep until a turn that wakes them is
-    /// appended. Served by `executions_asleep`.
+    /// Sleeping executions of these shards that are to wake at `before` or earlier, ordered by
+    /// time and id, those strictly behind `after` only, at most `limit`. They stay asleep until
+    /// a turn that wakes them is appended. Served by `executions_asleep`.
     pub async fn due_wakes(
         &self,
         shards: &[i16],
+        after: (DateTime<Utc>, Uuid),
         before: DateTime<Utc>,
         limit: i64,
     ) -> Result<Vec<(i16, Uuid, DateTime<Utc>)>, Error> {
@@ -173,12 +174,15 @@ impl Store {
             sqlx::query(
                 "SELECT shard, id, wake_at FROM executions
                  WHERE shard = ANY($1) AND status = 'RUNNING' AND wake_at <= $2
+                   AND (wake_at > $4 OR (wake_at = $4 AND id > $5))
                  ORDER BY wake_at, id
                  LIMIT $3",
             )
             .bind(shards)
             .bind(before)
             .bind(limit)
+            .bind(after.0)
+            .bind(after.1)
             .fetch_all(&self.pool),
         )
         .await?;

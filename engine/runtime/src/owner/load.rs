@@ -47,9 +47,10 @@ impl Owner {
     pub(super) fn leave_what_is_done(&mut self) {
         let mut index = 0;
         while index < self.leaving.len() {
-            let busy = self.leaving[index].0.iter().any(|shard| {
-                self.shards.get(shard).is_some_and(|shard| shard.in_flight > 0)
-            });
+            let busy = self.leaving[index]
+                .0
+                .iter()
+                .any(|shard| self.shards.get(shard).is_some_and(|shard| shard.in_flight > 0));
             if busy {
                 index += 1;
                 continue;
@@ -81,7 +82,10 @@ impl Owner {
         if let Some(mut running) = self.running.remove(&id) {
             let ended = running.has_ended();
             for mail in running.deferred.drain(..) {
-                answer(mail.reply, if ended { StimulusReply::Stale } else { StimulusReply::Unavailable });
+                answer(
+                    mail.reply,
+                    if ended { StimulusReply::Stale } else { StimulusReply::Unavailable },
+                );
             }
             self.shared.calls.abandon_all(id);
         }
@@ -96,8 +100,7 @@ impl Owner {
             let leaving = self.shards.get(&shard).is_some_and(|shard| shard.is_leaving);
             self.drop_shard(shard);
             let touched = Some(HashSet::new());
-            self.shards
-                .insert(shard, Shard { epoch, touched, is_leaving: leaving, in_flight: 0 });
+            self.shards.insert(shard, Shard { epoch, touched, is_leaving: leaving, in_flight: 0 });
             again.push(shard);
         }
         let _ = self.lane.send(Item::Unfence(again.clone())).await;
@@ -130,8 +133,8 @@ impl Owner {
     pub(super) async fn loaded(&mut self, loaded: Loaded) {
         let Loaded { key, execution, program, asleep, by_takeover } = loaded;
         let Some(shard) = self.shards.get_mut(&key.shard) else { return };
-        let outdated = by_takeover
-            && shard.touched.as_ref().is_none_or(|touched| touched.contains(&key.id));
+        let outdated =
+            by_takeover && shard.touched.as_ref().is_none_or(|touched| touched.contains(&key.id));
         if !outdated && !self.running.contains_key(&key.id) {
             if let Some(touched) = shard.touched.as_mut() {
                 touched.insert(key.id);
@@ -178,10 +181,12 @@ impl Owner {
             return;
         }
         let stimulus = Stimulus::Timer;
-        self.awaited
-            .entry(key.id)
-            .or_default()
-            .push(StimulusMail { key, stimulus, reply: None, message: None });
+        self.awaited.entry(key.id).or_default().push(StimulusMail {
+            key,
+            stimulus,
+            reply: None,
+            message: None,
+        });
         takeover::load_one(self.shared.clone(), key, self.mailbox.clone());
     }
 

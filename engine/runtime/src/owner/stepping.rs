@@ -38,9 +38,8 @@ impl Owner {
         let now = self.shared.now();
         let mut random = machine::Random::seeded(seed(key.id));
         let limits = &self.shared.options.limits;
-        let (execution, turn) =
-            machine::start(&program, identity, input, now, &mut random, limits);
-        let mut running = Running::new(execution, program, key.shard, random.next());
+        let (execution, turn) = machine::start(&program, identity, input, now, &mut random, limits);
+        let mut running = Running::new(execution, program, key.shard, random.bits());
         running.is_starting = true;
         self.touch(key);
         self.running.insert(key.id, running);
@@ -169,9 +168,7 @@ fn said(reply: StimulusReply) -> Bytes {
 fn ending(events: &[Event]) -> Option<Ending> {
     let last = events.last()?;
     let (status, output, failure, failed_state) = match &last.kind {
-        EventKind::ExecutionSucceeded { output } => {
-            (Status::Succeeded, Some(output), None, None)
-        }
+        EventKind::ExecutionSucceeded { output } => (Status::Succeeded, Some(output), None, None),
         EventKind::ExecutionFailed { failure, state } => {
             (Status::Failed, None, Some(failure), state.clone())
         }
