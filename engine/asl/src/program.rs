@@ -110,6 +110,7 @@ pub enum Text {
     Path(Path),
 }
 
+/// A Pass: hands its input on, perhaps with a fixed result.
 #[derive(Debug)]
 pub struct Pass {
     pub input_path: Filter,
@@ -120,6 +121,7 @@ pub struct Pass {
     pub next: Next,
 }
 
+/// A Task: work outside the engine.
 #[derive(Debug)]
 pub struct Task {
     pub resource: Resource,
@@ -151,6 +153,7 @@ pub enum Resource {
     Unserved { arn: Arc<str>, service: Arc<str>, api: Arc<str> },
 }
 
+/// A Choice: goes on with the state of the first rule that holds.
 #[derive(Debug)]
 pub struct Choice {
     pub input_path: Filter,
@@ -159,12 +162,14 @@ pub struct Choice {
     pub output_path: Filter,
 }
 
+/// One entry of `Choices`.
 #[derive(Debug)]
 pub struct ChoiceRule {
     pub condition: Condition,
     pub next: StateId,
 }
 
+/// A Wait: goes on later.
 #[derive(Debug)]
 pub struct Wait {
     pub input_path: Filter,
@@ -183,18 +188,21 @@ pub enum Until {
     TimestampPath(Path),
 }
 
+/// A Succeed: ends its scope well.
 #[derive(Debug)]
 pub struct Succeed {
     pub input_path: Filter,
     pub output_path: Filter,
 }
 
+/// A Fail: ends its scope with an error.
 #[derive(Debug)]
 pub struct Fail {
     pub error: Option<Text>,
     pub cause: Option<Text>,
 }
 
+/// A Parallel: runs its branches at once; each is named by its first state.
 #[derive(Debug)]
 pub struct Parallel {
     pub input_path: Filter,
@@ -208,6 +216,7 @@ pub struct Parallel {
     pub next: Next,
 }
 
+/// An inline Map: runs its processor once for each item.
 #[derive(Debug)]
 pub struct Map {
     pub input_path: Filter,

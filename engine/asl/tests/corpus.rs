@@ -15,7 +15,21 @@ struct Definition {
     expect: String,
     rule: String,
     kind: MachineKind,
+    /// Whether it uses what this engine does not run yet, by the index's own account.
+    beyond: bool,
 }
+
+/// Features of the index that [`asl::compile`] refuses for now.
+const NOT_SERVED: &[&str] = &[
+    "jsonata",
+    "intrinsic:",
+    "field:Assign",
+    "field:ItemReader",
+    "field:ItemBatcher",
+    "field:ResultWriter",
+    "field:Label",
+    "field:Tolerated",
+];
 
 fn corpus() -> Vec<Definition> {
     // Cargo runs tests in the folder of their package.
@@ -29,11 +43,13 @@ fn corpus() -> Vec<Definition> {
         .iter()
         .map(|entry| {
             let word = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
+            let text = fs::read_to_string(folder.join(word("file"))).expect("every file is there");
             Definition {
                 file: word("file"),
-                text: fs::read_to_string(folder.join(word("file"))).expect("every file is there"),
                 expect: word("expect"),
                 rule: word("rule"),
+                beyond: is_beyond(entry, &text),
+                text,
                 kind: match entry["type"].as_str() {
                     Some("EXPRESS") => MachineKind::Express,
                     _ => MachineKind::Standard,
@@ -43,40 +59,38 @@ fn corpus() -> Vec<Definition> {
         .collect()
 }
 
+fn is_beyond(entry: &Value, text: &str) -> bool {
+    let features = entry["features"].as_array().expect("every entry lists its features");
+    let mut names = features.iter().filter_map(Value::as_str);
+    // The index does not see distributed Maps that use the older `Iterator`.
+    names.any(|name| NOT_SERVED.iter().any(|start| name.starts_with(start)))
+        || text.contains("\"DISTRIBUTED\"")
+}
+
 fn rendered(diagnostics: &[Diagnostic]) -> String {
     let lines: Vec<String> = diagnostics.iter().map(|it| format!("    {it}")).collect();
     lines.join("\n")
 }
 
 #[test]
-fn every_valid_definition_compiles_or_needs_what_is_not_served() {
-    let (mut compiled, mut unsupported, mut wrong) = (0, 0, Vec::new());
+fn every_valid_definition_compiles_unless_it_uses_what_is_not_served() {
+    let (mut compiled, mut beyond, mut wrong) = (0, 0, Vec::new());
     for definition in corpus().iter().filter(|it| it.expect == "valid") {
         let found = asl::check(&definition.text, definition.kind);
-        let errors: Vec<_> =
-            found.into_iter().filter(|it| it.severity == Severity::Error).collect();
+        let sound = found.iter().all(|it| it.severity == Severity::Warning);
         match asl::compile(&definition.text) {
-            Ok(_) => compiled += 1,
-            Err(all)
-                if errors.is_empty()
-                    && !all.is_empty()
-                    && all.iter().all(|it| it.code == Code::UnsupportedFeature) =>
-            {
-                unsupported += 1;
-            }
+            Ok(_) if sound => compiled += 1,
+            Err(all) if sound && definition.beyond && only_unsupported(&all) => beyond += 1,
+            Ok(_) => wrong.push(format!("{}\n{}", definition.file, rendered(&found))),
             Err(all) => wrong.push(format!("{}\n{}", definition.file, rendered(&all))),
         }
     }
-    println!(
-        "valid: {compiled} compile, {unsupported} need what is not served, {} refused",
-        wrong.len()
-    );
-    assert!(
-        wrong.is_empty(),
-        "{} valid definitions are refused:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+    println!("valid: {compiled} compile, {beyond} use what is not served, {} wrong", wrong.len());
+    assert!(wrong.is_empty(), "wrong for {} definitions:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+fn only_unsupported(errors: &[Diagnostic]) -> bool {
+    !errors.is_empty() && errors.iter().all(|it| it.code == Code::UnsupportedFeature)
 }
 
 /// The code that AWS has for a broken rule of the index; none for the syntax of JSONata and of
@@ -141,9 +155,6 @@ fn whatever_is_written_is_compiled_or_refused_with_a_reason() {
     for definition in corpus() {
         for text in damaged(&definition.text) {
             texts += 1;
-            for diagnostic in asl::check(&text, MachineKind::Express) {
-                assert!(!diagnostic.message.is_empty(), "{}", definition.file);
-            }
             if let Err(errors) = asl::compile(&text) {
                 refused += 1;
                 assert!(
