@@ -175,11 +175,15 @@ impl<'a> Object<'a> {
         if self.is_expression(value) {
             return None;
         }
-        match value.as_u64().filter(|number| (least..=most).contains(number)) {
-            Some(number) => Some(number),
-            None => self
-                .wrong_at(name, expected(&format!("a whole number from {least} to {most}"), value)),
+        let number = value.as_u64().filter(|number| (least..=most).contains(number));
+        if number.is_some() {
+            return number;
         }
+        let range = match most {
+            u64::MAX => format!("a whole number of {least} or more"),
+            _ => format!("a whole number from {least} to {most}"),
+        };
+        self.wrong_at(name, expected(&range, value))
     }
 
     /// A number in this range.

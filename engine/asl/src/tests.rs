@@ -180,6 +180,27 @@ fn the_query_language_is_the_machines() {
 }
 
 #[test]
+fn mistakes_in_jsonata_states_are_found_all_the_same() {
+    let text = r#"{"StartAt": "A", "QueryLanguage": "JSONata", "States": {
+        "A": {"Type": "Map", "Items": "{% $states.input %}", "MaxConcurrency": "{% 5 %}",
+              "InputPath": "$.a", "Next": "Gone",
+              "ItemProcessor": {"StartAt": "B", "States": {"B": {"Type": "Wait", "Seconds": "{% 1 %}"}}}},
+        "C": {"Type": "Choice", "Choices": [{"Condition": "{% true %}"}], "Default": "D"},
+        "D": {"Type": "Succeed", "Output": {"a": 1}}}}"#;
+    let found = crate::check(text, MachineKind::Standard);
+    assert_eq!(
+        rendered(&found),
+        unindented(
+            "SCHEMA_VALIDATION_FAILED: The QueryLanguage is set to 'JSONata', but field 'InputPath' is only supported for the 'JSONPath' QueryLanguage at /States/A
+             MISSING_TRANSITION_TARGET: Missing 'Next' target: Gone at /States/A/Next
+             SCHEMA_VALIDATION_FAILED: Exactly one of these fields is required: [Next, End] at /States/A/ItemProcessor/States/B
+             MISSING_TRANSITION_TARGET: State \"C\" is not reachable. at /States/C
+             SCHEMA_VALIDATION_FAILED: These fields are required: [Next] at /States/C/Choices[0]"
+        )
+    );
+}
+
+#[test]
 fn what_is_not_json_is_said_to_be_none() {
     check("", "MISSING_DESCRIPTION: The definition is empty at /");
     check(r#"{"StartAt": }"#, "INVALID_JSON_DESCRIPTION: expected value at line 1 column 13 at /");
