@@ -1,1 +1,145 @@
-//! To be written.
+//! The API: one router, two doors. The AWS wire at `POST /`, REST under `/v1`; beside them the
+//! `OpenAPI` document, health and metrics.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, Method, StatusCode, header};
+use axum::middleware;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use runtime::Engine;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+use utoipa::OpenApi;
+
+mod aws;
+mod body;
+mod error;
+mod live;
+pub mod operations;
+pub mod page;
+mod rest;
+mod watch;
+
+pub use error::{Kind, OperationError};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+
+/// How the API is served.
+#[derive(Clone)]
+pub struct HttpOptions {
+    /// Renders the metrics for `/metrics`, in Prometheus's text format.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+impl Default for HttpOptions {
+    /// Without metrics.
+    fn default() -> Self {
+        Self { metrics: Arc::new(String::new) }
+    }
+}
+
+/// What every handler gets.
+#[derive(Clone)]
+pub(crate) struct Door {
+    pub(crate) engine: Engine,
+    options: HttpOptions,
+}
+
+impl Door {
+    /// The longest request body, in bytes. It leaves room for a definition or an input over its
+    /// own limit, so that the answer can say so, and for the escapes around it.
+    pub(crate) fn body_limit(&self) -> usize {
+        const LEAST: usize = 4 * 1024 * 1024;
+        LEAST.max(2 * self.engine.limits().payload_bytes + 1024 * 1024)
+    }
+}
+
+/// Everything that is served over HTTP.
+pub fn router(engine: Engine, options: HttpOptions) -> Router {
+    let door = Door { engine, options };
+    Router::new()
+        .route("/", any(root))
+        .route("/openapi.json", get(openapi))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .merge(rest::routes())
+        .fallback(fallback)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(door.clone(), watch::watch))
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+        .with_state(door)
+}
+
+/// The `OpenAPI` document of the REST door, as `/openapi.json` serves it.
+pub fn openapi_json() -> String {
+    rest::Document::openapi().to_pretty_json().expect("the document is plain data")
+}
+
+/// `POST` is the AWS door. A person who looks with a browser is told where things are.
+async fn root(State(door): State<Door>, request: Request) -> Response {
+    if request.method() == Method::GET && !request.headers().contains_key(aws::TARGET) {
+        return axum::Json(serde_json::json!({
+            "name": "statewright",
+            "version": env!("CARGO_PKG_VERSION"),
+            "aws": "POST / with X-Amz-Target: AWSStepFunctions.<Operation>",
+            "rest": "/v1/state-machines",
+            "openapi": "/openapi.json",
+        }))
+        .into_response();
+    }
+    aws::serve(&door, request).await
+}
+
+/// A call of AWS's API is one on any path; everything else is not here.
+async fn fallback(State(door): State<Door>, request: Request) -> Response {
+    if request.headers().contains_key(aws::TARGET) {
+        return aws::serve(&door, request).await;
+    }
+    StatusCode::NOT_FOUND.into_response()
+}
+
+async fn openapi() -> Response {
+    json_text(openapi_json())
+}
+
+/// The process is there and answers.
+async fn healthz() -> Response {
+    json_text(r#"{"status":"ok"}"#.to_owned())
+}
+
+/// It can do its work: the database answers and the engine has what it needs.
+async fn readyz(State(door): State<Door>) -> Response {
+    let database = door.engine.store().ping().await.is_ok();
+    let engine = door.engine.ready();
+    let status = if database && engine { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body = serde_json::json!({ "database": database, "engine": engine });
+    (status, json_text(body.to_string())).into_response()
+}
+
+async fn metrics(State(door): State<Door>) -> Response {
+    let text = (door.options.metrics)();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+}
+
+fn json_text(text: String) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+}
+
+/// A panic becomes an internal error in the caller's shape; its text goes to the log alone.
+#[expect(clippy::needless_pass_by_value, reason = "the signature that `CatchPanicLayer` wants")]
+fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response<Body> {
+    let why = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no text");
+    tracing::error!(panic = why, "a request handler panicked: `{why}`");
+    rest::Refusal(OperationError::internal()).into_response()
+}

@@ -1,0 +1,195 @@
+//! What can go wrong with something that was asked of us, before any door spells it.
+//!
+//! The kinds carry AWS's names and the messages AWS's texts; `aws/answer.rs` and
+//! `rest/problem.rs` turn them into their own shapes and status codes.
+
+use asl::Diagnostic;
+
+/// Why an operation was refused or could not be done.
+#[derive(Clone, Debug)]
+pub struct OperationError {
+    pub kind: Kind,
+    /// AWS's text where AWS has one.
+    pub message: String,
+    /// What the error is about, where callers are told (`resourceName` on the AWS wire).
+    pub resource: Option<String>,
+    /// JSON Pointer into the request body, where one member is to blame.
+    pub pointer: Option<String>,
+    /// The mistakes of a definition that was refused.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// The kinds of error, named as AWS names its error shapes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    ConflictException,
+    ExecutionAlreadyExists,
+    ExecutionDoesNotExist,
+    FunctionDoesNotExist,
+    InternalFailure,
+    InvalidArn,
+    InvalidDefinition,
+    InvalidEncryptionConfiguration,
+    InvalidExecutionInput,
+    InvalidLoggingConfiguration,
+    InvalidName,
+    InvalidToken,
+    MissingRequiredParameter,
+    RequestTooLarge,
+    ResourceNotFound,
+    SerializationException,
+    ServiceQuotaExceededException,
+    ServiceUnavailable,
+    StateMachineAlreadyExists,
+    StateMachineDeleting,
+    StateMachineDoesNotExist,
+    StateMachineTypeNotSupported,
+    ThrottlingException,
+    TooManyTags,
+    UnknownOperationException,
+    ValidationException,
+}
+
+impl Kind {
+    /// The name of AWS's error shape; `FunctionDoesNotExist` is the one that AWS has not.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ConflictException => "ConflictException",
+            Self::ExecutionAlreadyExists => "ExecutionAlreadyExists",
+            Self::ExecutionDoesNotExist => "ExecutionDoesNotExist",
+            Self::FunctionDoesNotExist => "FunctionDoesNotExist",
+            Self::InternalFailure => "InternalFailure",
+            Self::InvalidArn => "InvalidArn",
+            Self::InvalidDefinition => "InvalidDefinition",
+            Self::InvalidEncryptionConfiguration => "InvalidEncryptionConfiguration",
+            Self::InvalidExecutionInput => "InvalidExecutionInput",
+            Self::InvalidLoggingConfiguration => "InvalidLoggingConfiguration",
+            Self::InvalidName => "InvalidName",
+            Self::InvalidToken => "InvalidToken",
+            Self::MissingRequiredParameter => "MissingRequiredParameter",
+            Self::RequestTooLarge => "RequestTooLargeException",
+            Self::ResourceNotFound => "ResourceNotFound",
+            Self::SerializationException => "SerializationException",
+            Self::ServiceQuotaExceededException => "ServiceQuotaExceededException",
+            Self::ServiceUnavailable => "ServiceUnavailable",
+            Self::StateMachineAlreadyExists => "StateMachineAlreadyExists",
+            Self::StateMachineDeleting => "StateMachineDeleting",
+            Self::StateMachineDoesNotExist => "StateMachineDoesNotExist",
+            Self::StateMachineTypeNotSupported => "StateMachineTypeNotSupported",
+            Self::ThrottlingException => "ThrottlingException",
+            Self::TooManyTags => "TooManyTags",
+            Self::UnknownOperationException => "UnknownOperationException",
+            Self::ValidationException => "ValidationException",
+        }
+    }
+}
+
+impl OperationError {
+    /// An error of this kind that says this.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), resource: None, pointer: None, diagnostics: vec![] }
+    }
+
+    /// The same error, blaming this member of the request (a JSON Pointer).
+    #[must_use]
+    pub fn at(mut self, pointer: impl Into<String>) -> Self {
+        self.pointer = Some(pointer.into());
+        self
+    }
+
+    /// The same error, naming the resource it is about.
+    #[must_use]
+    pub fn about(mut self, resource: impl Into<String>) -> Self {
+        self.resource = Some(resource.into());
+        self
+    }
+
+    pub fn validation(message: impl Into<String>) -> Self {
+        Self::new(Kind::ValidationException, message)
+    }
+
+    pub fn invalid_name(name: &str) -> Self {
+        Self::new(Kind::InvalidName, format!("Invalid Name: '{name}'")).at("/name")
+    }
+
+    /// A definition with these mistakes; AWS's message lists them all.
+    pub fn invalid_definition(diagnostics: Vec<Diagnostic>) -> Self {
+        let message = asl::diagnostic::invalid_definition(&diagnostics);
+        Self { diagnostics, ..Self::new(Kind::InvalidDefinition, message).at("/definition") }
+    }
+
+    pub fn invalid_input(why: &str) -> Self {
+        let message = format!("Invalid State Machine Execution Input: '{why}'");
+        Self::new(Kind::InvalidExecutionInput, message).at("/input")
+    }
+
+    pub fn invalid_logging(why: &str) -> Self {
+        let message = format!("Invalid Logging Configuration: {why}");
+        Self::new(Kind::InvalidLoggingConfiguration, message)
+    }
+
+    pub fn invalid_token() -> Self {
+        Self::new(Kind::InvalidToken, "Invalid Token: 'Invalid token'")
+    }
+
+    pub fn state_machine_does_not_exist(arn: &str) -> Self {
+        let message = format!("State Machine Does Not Exist: '{arn}'");
+        Self::new(Kind::StateMachineDoesNotExist, message).about(arn)
+    }
+
+    pub fn state_machine_already_exists(arn: &str) -> Self {
+        let message = format!("State Machine Already Exists: '{arn}'");
+        Self::new(Kind::StateMachineAlreadyExists, message).about(arn)
+    }
+
+    pub fn state_machine_deleting(arn: &str) -> Self {
+        let message = format!("State Machine Is Deleting: '{arn}'");
+        Self::new(Kind::StateMachineDeleting, message).about(arn)
+    }
+
+    pub fn type_not_supported() -> Self {
+        let message = "This operation is not supported by this type of state machine";
+        Self::new(Kind::StateMachineTypeNotSupported, message)
+    }
+
+    pub fn execution_does_not_exist(arn: &str) -> Self {
+        let message = format!("Execution Does Not Exist: '{arn}'");
+        Self::new(Kind::ExecutionDoesNotExist, message).about(arn)
+    }
+
+    pub fn execution_already_exists(arn: &str) -> Self {
+        let message = format!("Execution Already Exists: '{arn}'");
+        Self::new(Kind::ExecutionAlreadyExists, message).about(arn)
+    }
+
+    pub fn resource_not_found(arn: &str) -> Self {
+        let message = format!("Resource not found: '{arn}'");
+        Self::new(Kind::ResourceNotFound, message).about(arn)
+    }
+
+    pub fn too_many_tags(arn: &str) -> Self {
+        let message = format!("Too many tags: '{arn}'");
+        Self::new(Kind::TooManyTags, message).about(arn)
+    }
+
+    pub fn function_does_not_exist(name: &str) -> Self {
+        let message = format!("function `{name}` is not registered");
+        Self::new(Kind::FunctionDoesNotExist, message).about(name)
+    }
+
+    pub fn throttled() -> Self {
+        Self::new(Kind::ThrottlingException, "Rate exceeded")
+    }
+
+    pub fn unavailable() -> Self {
+        Self::new(
+            Kind::ServiceUnavailable,
+            "the database cannot be reached; nothing was changed, try again",
+        )
+    }
+
+    /// What a caller is told of a fault of ours; the reason goes to the log.
+    pub fn internal() -> Self {
+        Self::new(Kind::InternalFailure, "an internal error occurred")
+    }
+}

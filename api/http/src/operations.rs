@@ -1,0 +1,73 @@
+//! What can be asked of us, one file per noun. Knows no HTTP: both doors call these functions
+//! and spell what they return.
+
+pub mod arn;
+pub mod configuration;
+pub mod executions;
+pub mod functions;
+pub mod history;
+pub mod json_text;
+pub mod state_machines;
+pub mod tags;
+pub mod validate;
+pub mod versions;
+
+use chrono::{DateTime, Utc};
+use machine::Timestamp;
+
+use crate::error::OperationError;
+
+/// Who asks: decides which account's things are meant and how ARNs are written.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Caller {
+    /// AWS's twelve digits.
+    pub account: String,
+    pub region: String,
+}
+
+impl Caller {
+    pub fn state_machine_arn(&self, name: &str) -> String {
+        let Self { region, account } = self;
+        format!("arn:aws:states:{region}:{account}:stateMachine:{name}")
+    }
+
+    pub fn version_arn(&self, name: &str, version: i64) -> String {
+        format!("{}:{version}", self.state_machine_arn(name))
+    }
+
+    pub fn alias_arn(&self, name: &str, alias: &str) -> String {
+        format!("{}:{alias}", self.state_machine_arn(name))
+    }
+
+    pub fn execution_arn(&self, state_machine: &str, name: &str) -> String {
+        let Self { region, account } = self;
+        format!("arn:aws:states:{region}:{account}:execution:{state_machine}:{name}")
+    }
+
+    /// Whether this ARN names something of this caller's, here. Nobody sees another account.
+    fn owns(&self, account: &str, region: &str) -> bool {
+        self.account == account && self.region == region
+    }
+}
+
+/// What the store says when it fails is logged here, once; the caller learns whether to try
+/// again.
+#[expect(clippy::needless_pass_by_value, reason = "the signature that `map_err` wants")]
+pub(crate) fn failed(error: store::Error) -> OperationError {
+    tracing::error!(%error, "the store failed: {error}");
+    if error.is_unavailable() { OperationError::unavailable() } else { OperationError::internal() }
+}
+
+/// A moment as the store has it.
+pub(crate) fn moment(at: Timestamp) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(at.0).unwrap_or_default()
+}
+
+/// Refuses the one character that the database cannot keep in a text.
+pub(crate) fn storable(member: &str, text: &str) -> Result<(), OperationError> {
+    if text.contains('\u{0}') {
+        let message = format!("the character U+0000 is not allowed in `{member}`");
+        return Err(OperationError::validation(message));
+    }
+    Ok(())
+}

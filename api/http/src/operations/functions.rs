@@ -1,0 +1,340 @@
+//! Functions: what tasks call over HTTP, registered by name.
+
+use std::collections::BTreeMap;
+
+use axum::http::{HeaderName, HeaderValue, Uri};
+use chrono::{DateTime, Utc};
+use runtime::Engine;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::error::OperationError;
+use crate::page::{self, Page};
+
+use super::{Caller, failed, moment};
+
+/// What stands for a header value that is not shown.
+pub const MASK: &str = "***";
+
+const MAX_TIMEOUT_SECONDS: u32 = 99_999_999;
+const MAX_CONCURRENCY: u32 = 100_000;
+const MAX_HEADERS: usize = 50;
+const MAX_HEADER_BYTES: usize = 8 * 1024;
+
+/// Headers that belong to the connection, or that every call sets itself.
+const RESERVED_HEADERS: [&str; 11] = [
+    "connection",
+    "content-length",
+    "content-type",
+    "host",
+    "idempotency-key",
+    "keep-alive",
+    "te",
+    "traceparent",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// How a function is called.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Registration {
+    pub url: String,
+    pub protocol: Protocol,
+    pub timeout_seconds: Option<u32>,
+    pub headers: BTreeMap<String, String>,
+    pub max_concurrency: Option<u32>,
+    pub delivery: Delivery,
+}
+
+/// How the input gets there and the result comes back.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// The input is posted as JSON; the JSON answer is the result.
+    #[default]
+    Http,
+    /// The Invoke API of Lambda.
+    Lambda,
+}
+
+/// What happens to a call of which a crash left it open whether it was made.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Delivery {
+    /// It is repeated, with the same idempotency key.
+    #[default]
+    AtLeastOnce,
+    /// It is not repeated: the attempt fails.
+    AtMostOnce,
+}
+
+/// A function that is registered.
+#[derive(Clone, Debug)]
+pub struct Registered {
+    pub name: String,
+    pub registration: Registration,
+    pub updated_at: DateTime<Utc>,
+}
+
+/// Registers a function, or registers it anew.
+pub async fn register(
+    engine: &Engine,
+    caller: &Caller,
+    name: &str,
+    registration: Registration,
+) -> Result<Registered, OperationError> {
+    check_name(name)?;
+    registration.check()?;
+    let now = moment(engine.now());
+    let function = store::Function {
+        account: caller.account.clone(),
+        name: name.to_owned(),
+        url: registration.url,
+        protocol: match registration.protocol {
+            Protocol::Http => store::Protocol::Http,
+            Protocol::Lambda => store::Protocol::Lambda,
+        },
+        timeout_seconds: registration.timeout_seconds.map(to_store),
+        headers: registration.headers,
+        max_concurrency: registration.max_concurrency.map(to_store),
+        delivery: match registration.delivery {
+            Delivery::AtLeastOnce => store::Delivery::AtLeastOnce,
+            Delivery::AtMostOnce => store::Delivery::AtMostOnce,
+        },
+        created_at: now,
+        updated_at: now,
+    };
+    engine.store().put_function(&function).await.map_err(failed)?;
+    hint(engine).await;
+    Ok(registered(function))
+}
+
+/// The function of this name.
+pub async fn describe(
+    engine: &Engine,
+    caller: &Caller,
+    name: &str,
+) -> Result<Registered, OperationError> {
+    if check_name(name).is_err() {
+        return Err(OperationError::function_does_not_exist(name));
+    }
+    let found = engine.store().function(&caller.account, name).await.map_err(failed)?;
+    found.map(registered).ok_or_else(|| OperationError::function_does_not_exist(name))
+}
+
+/// A page of the caller's functions, by name.
+pub async fn list(
+    engine: &Engine,
+    caller: &Caller,
+    max_results: Option<u32>,
+    token: Option<&str>,
+) -> Result<Page<Registered>, OperationError> {
+    let arguments = ["functions", &caller.account];
+    let after: Option<String> =
+        token.map(|token| page::open(token, &arguments, engine.now())).transpose()?;
+    let size = page::page_size(max_results);
+    let found = engine
+        .store()
+        .functions(&caller.account, after.as_deref(), page::one_more(size))
+        .await
+        .map_err(failed)?;
+    Ok(page::cut(found, size, engine.now(), &arguments, |last| last.name.clone()).map(registered))
+}
+
+/// Removes a function; one that is not there is no mistake.
+pub async fn delete(engine: &Engine, caller: &Caller, name: &str) -> Result<(), OperationError> {
+    if check_name(name).is_err() {
+        return Ok(());
+    }
+    if engine.store().delete_function(&caller.account, name).await.map_err(failed)? {
+        hint(engine).await;
+    }
+    Ok(())
+}
+
+/// Tells the nodes to read the registry again. A lost hint costs them a few seconds.
+async fn hint(engine: &Engine) {
+    if let Err(error) = engine.store().hint_functions().await {
+        tracing::warn!(%error, "the nodes were not told of a change of functions: {error}");
+    }
+}
+
+/// Headers with the values masked that look like secrets.
+pub fn masked(headers: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    const TELLING: [&str; 8] =
+        ["auth", "cookie", "token", "secret", "key", "password", "credential", "signature"];
+    let secret = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        TELLING.iter().any(|word| name.contains(word))
+    };
+    headers
+        .into_iter()
+        .map(|(name, value)| if secret(&name) { (name, MASK.to_owned()) } else { (name, value) })
+        .collect()
+}
+
+fn check_name(name: &str) -> Result<(), OperationError> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if (1..=64).contains(&name.len()) && name.chars().all(allowed) {
+        return Ok(());
+    }
+    Err(OperationError::validation(
+        "the name of a function is to be 1 to 64 letters, digits, hyphens and underscores",
+    ))
+}
+
+impl Registration {
+    fn check(&self) -> Result<(), OperationError> {
+        self.check_url()?;
+        within("/timeout_seconds", self.timeout_seconds, MAX_TIMEOUT_SECONDS)?;
+        within("/max_concurrency", self.max_concurrency, MAX_CONCURRENCY)?;
+        self.check_headers()
+    }
+
+    fn check_url(&self) -> Result<(), OperationError> {
+        let refuse = |why: &str| Err(OperationError::validation(why).at("/url"));
+        let Ok(uri) = self.url.parse::<Uri>() else {
+            return refuse("`url` cannot be read as a URL");
+        };
+        if !matches!(uri.scheme_str(), Some("http" | "https")) {
+            return refuse("`url` is to begin with `http://` or `https://`");
+        }
+        let Some(authority) = uri.authority().filter(|authority| !authority.host().is_empty())
+        else {
+            return refuse("`url` is to name a host");
+        };
+        if authority.as_str().contains('@') {
+            return refuse("`url` is not to hold credentials; put them in `headers`");
+        }
+        Ok(())
+    }
+
+    fn check_headers(&self) -> Result<(), OperationError> {
+        let refuse = |name: &str, why: &str| {
+            let pointer = format!("/headers/{}", name.replace('~', "~0").replace('/', "~1"));
+            Err(OperationError::validation(format!("header `{name}` {why}")).at(pointer))
+        };
+        let bytes: usize = self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        if self.headers.len() > MAX_HEADERS || bytes > MAX_HEADER_BYTES {
+            let why = format!(
+                "`headers` may hold {MAX_HEADERS} headers of {MAX_HEADER_BYTES} bytes in all"
+            );
+            return Err(OperationError::validation(why).at("/headers"));
+        }
+        for (name, value) in &self.headers {
+            if HeaderName::from_bytes(name.as_bytes()).is_err() {
+                return refuse(name, "has a name that HTTP does not allow");
+            }
+            if RESERVED_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
+                return refuse(name, "is set by every call itself");
+            }
+            if HeaderValue::from_str(value).is_err() {
+                return refuse(name, "has a value that HTTP does not allow");
+            }
+            if value == MASK {
+                return refuse(name, "has the mask `***` as its value: give the value itself");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Both numbers were found to be far below what the column holds.
+fn to_store(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+fn within(pointer: &str, number: Option<u32>, most: u32) -> Result<(), OperationError> {
+    if number.is_none_or(|number| (1..=most).contains(&number)) {
+        return Ok(());
+    }
+    let name = &pointer[1..];
+    Err(OperationError::validation(format!("`{name}` is to be from 1 to {most}")).at(pointer))
+}
+
+fn registered(function: store::Function) -> Registered {
+    let store::Function {
+        name,
+        url,
+        protocol,
+        timeout_seconds,
+        headers,
+        max_concurrency,
+        delivery,
+        updated_at,
+        ..
+    } = function;
+    let protocol = match protocol {
+        store::Protocol::Http => Protocol::Http,
+        store::Protocol::Lambda => Protocol::Lambda,
+    };
+    let delivery = match delivery {
+        store::Delivery::AtLeastOnce => Delivery::AtLeastOnce,
+        store::Delivery::AtMostOnce => Delivery::AtMostOnce,
+    };
+    let registration = Registration {
+        url,
+        protocol,
+        timeout_seconds: timeout_seconds.map(i32::unsigned_abs),
+        headers,
+        max_concurrency: max_concurrency.map(i32::unsigned_abs),
+        delivery,
+    };
+    Registered { name, registration, updated_at }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn registration(url: &str, header: (&str, &str)) -> Registration {
+        Registration {
+            url: url.to_owned(),
+            protocol: Protocol::Http,
+            timeout_seconds: Some(60),
+            headers: BTreeMap::from([(header.0.to_owned(), header.1.to_owned())]),
+            max_concurrency: None,
+            delivery: Delivery::AtLeastOnce,
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_called_is_refused() {
+        let cases = [
+            ("http://localhost:3000/f", ("x-team", "a"), ""),
+            ("https://example.com", ("authorization", "Bearer x"), ""),
+            ("ftp://example.com", ("a", "b"), "`url` is to begin with `http://` or `https://`"),
+            ("nonsense", ("a", "b"), "`url` is to begin with `http://` or `https://`"),
+            ("http://a b", ("a", "b"), "`url` cannot be read as a URL"),
+            (
+                "http://u:p@example.com/",
+                ("a", "b"),
+                "`url` is not to hold credentials; put them in `headers`",
+            ),
+            ("http://a", ("Host", "b"), "header `Host` is set by every call itself"),
+            ("http://a", ("a b", "c"), "header `a b` has a name that HTTP does not allow"),
+            ("http://a", ("a", "b\n"), "header `a` has a value that HTTP does not allow"),
+            (
+                "http://a",
+                ("x-key", "***"),
+                "header `x-key` has the mask `***` as its value: give the value itself",
+            ),
+        ];
+        for (url, header, expected) in cases {
+            let answer = registration(url, header).check();
+            assert_eq!(answer.err().map_or(String::new(), |refusal| refusal.message), expected);
+        }
+    }
+
+    #[test]
+    fn secrets_are_masked_and_names_are_shown() {
+        let headers = BTreeMap::from(
+            [("Authorization", "Bearer x"), ("X-Api-Key", "k"), ("X-Team", "a")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        );
+        let shown: Vec<String> =
+            masked(headers).into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+        assert_eq!(shown, ["Authorization=***", "X-Api-Key=***", "X-Team=a"]);
+    }
+}

@@ -1,0 +1,249 @@
+//! The history of an execution: a page at a time, or followed while it grows.
+
+use machine::history::{HistoryEvent, View};
+use machine::{Event, EventKind};
+use runtime::Engine;
+use serde_json::{Map, Value, json};
+use store::{Store, TurnRow};
+use uuid::Uuid;
+
+use crate::error::OperationError;
+use crate::page::{self, Page};
+
+use super::{Caller, arn, executions, failed};
+
+/// Turns read from the store at a time.
+const CHUNK: i64 = 32;
+
+/// A page ends early when it holds this much, so that answers stay bounded.
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Which part of a history.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Newest first.
+    pub reverse: bool,
+    /// Whether inputs and outputs are shown.
+    pub with_data: bool,
+    pub max_results: Option<u32>,
+    pub token: Option<String>,
+}
+
+/// A page of the history of the execution that this ARN names.
+pub async fn page(
+    engine: &Engine,
+    caller: &Caller,
+    arn: &str,
+    request: Request,
+) -> Result<Page<HistoryEvent>, OperationError> {
+    let reference = arn::execution(caller, arn)?;
+    let Request { reverse, with_data, max_results, token } = request;
+    let arguments =
+        ["history", arn, if reverse { "r" } else { "" }, if with_data { "d" } else { "" }];
+    let key = token.map(|token| page::open(&token, &arguments, engine.now())).transpose()?;
+    let head = executions::find(engine, caller, &reference).await?.head;
+    let mut reader = Reader {
+        view: View { region: &caller.region, with_data },
+        most: page::page_size(max_results),
+        items: Vec::new(),
+        bytes: 0,
+    };
+    let log = Log { store: engine.store(), shard: head.shard, execution_id: head.id };
+    let next = if reverse {
+        reader.read_back(&log, key.unwrap_or(i64::MAX)).await?
+    } else {
+        reader.read_on(&log, key.unwrap_or(0)).await?
+    };
+    let next_token = next.map(|next| page::seal(&next, &arguments, engine.now()));
+    Ok(Page { items: reader.items, next_token })
+}
+
+/// The event in plain JSON: an ISO time, and data as values.
+pub fn plain(event: &HistoryEvent) -> Value {
+    let mut shown = Map::new();
+    shown.insert("id".to_owned(), json!(event.id));
+    shown.insert("previous_id".to_owned(), json!(event.previous));
+    shown.insert("at".to_owned(), json!(event.at.iso()));
+    shown.insert("type".to_owned(), json!(event.name));
+    if let Some((_, details)) = &event.details {
+        let mut details = details.clone();
+        for member in ["input", "output", "parameters"] {
+            // What is JSON text on the AWS wire is a value here.
+            let value = details.get(member).and_then(Value::as_str).map(serde_json::from_str);
+            if let Some(Ok(value)) = value {
+                details[member] = value;
+            }
+        }
+        shown.insert("details".to_owned(), details);
+    }
+    Value::Object(shown)
+}
+
+/// The log of one execution.
+struct Log<'a> {
+    store: &'a Store,
+    shard: i16,
+    execution_id: Uuid,
+}
+
+/// Collects a page.
+struct Reader<'a> {
+    view: View<'a>,
+    most: usize,
+    items: Vec<HistoryEvent>,
+    bytes: usize,
+}
+
+impl Reader<'_> {
+    /// Oldest first, from this event of the log on. Returns where the next page begins.
+    async fn read_on(&mut self, log: &Log<'_>, from: i64) -> Result<Option<i64>, OperationError> {
+        let mut from = from;
+        loop {
+            let turns =
+                log.store.turns(log.shard, log.execution_id, from, CHUNK).await.map_err(failed)?;
+            for turn in &turns {
+                for (number, event) in numbered(turn)? {
+                    if number >= from && !self.take(&event) {
+                        return Ok(Some(number));
+                    }
+                }
+            }
+            match turns.last() {
+                Some(last) => from = last.first_event + i64::from(last.event_count),
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// Newest first, of the events before this one. Returns before which the next page begins.
+    async fn read_back(
+        &mut self,
+        log: &Log<'_>,
+        before: i64,
+    ) -> Result<Option<i64>, OperationError> {
+        let mut before = before;
+        loop {
+            let turns = log
+                .store
+                .turns_before(log.shard, log.execution_id, before, CHUNK)
+                .await
+                .map_err(failed)?;
+            for turn in &turns {
+                for (number, event) in numbered(turn)?.into_iter().rev() {
+                    if number < before && !self.take(&event) {
+                        return Ok(Some(number + 1));
+                    }
+                }
+            }
+            match turns.last() {
+                Some(last) => before = last.first_event,
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// Whether the event was taken: internal ones always are, others while there is room.
+    fn take(&mut self, event: &Event) -> bool {
+        let Some(shown) = self.view.show(event) else { return true };
+        if self.items.len() == self.most || self.bytes >= PAGE_BYTES {
+            return false;
+        }
+        self.bytes += size(&shown);
+        self.items.push(shown);
+        true
+    }
+}
+
+/// Follows a log to its end.
+pub struct Tail {
+    store: Store,
+    region: String,
+    shard: i16,
+    execution_id: Uuid,
+    /// The event of the log to read next.
+    from: i64,
+    /// The last event, by its id in the history, that needs not be shown.
+    seen: u64,
+}
+
+/// What was appended to a log since it was read last.
+#[derive(Debug)]
+pub struct News {
+    pub events: Vec<HistoryEvent>,
+    /// Whether there may be more to read at once.
+    pub more: bool,
+    /// Whether the execution has ended: nothing will follow.
+    pub ended: bool,
+}
+
+/// Follows the execution that this ARN names, from the event after `seen` on.
+pub async fn follow(
+    engine: &Engine,
+    caller: &Caller,
+    arn: &str,
+    seen: u64,
+) -> Result<Tail, OperationError> {
+    let reference = arn::execution(caller, arn)?;
+    let head = executions::find(engine, caller, &reference).await?.head;
+    Ok(Tail {
+        store: engine.store().clone(),
+        region: caller.region.clone(),
+        shard: head.shard,
+        execution_id: head.id,
+        from: 0,
+        seen,
+    })
+}
+
+impl Tail {
+    pub fn execution_id(&self) -> Uuid {
+        self.execution_id
+    }
+
+    /// The events that were appended since the last read, a bounded number of turns of them.
+    pub async fn read(&mut self) -> Result<News, OperationError> {
+        let view = View { region: &self.region, with_data: true };
+        let turns = self
+            .store
+            .turns(self.shard, self.execution_id, self.from, CHUNK)
+            .await
+            .map_err(failed)?;
+        let mut news = News { events: Vec::new(), more: !turns.is_empty(), ended: false };
+        for turn in &turns {
+            for (number, event) in numbered(turn)? {
+                news.ended |= is_last(&event.kind);
+                if number >= self.from && event.id > self.seen {
+                    news.events.extend(view.show(&event));
+                }
+            }
+            self.from = turn.first_event + i64::from(turn.event_count);
+        }
+        Ok(news)
+    }
+}
+
+/// The events of a turn with their numbers in the log.
+fn numbered(turn: &TurnRow) -> Result<Vec<(i64, Event)>, OperationError> {
+    let events = machine::log::decode(&turn.body).map_err(|error| {
+        tracing::error!(%error, "a turn cannot be read: {error}");
+        OperationError::internal()
+    })?;
+    Ok((turn.first_event..).zip(events).collect())
+}
+
+fn is_last(kind: &EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::ExecutionSucceeded { .. }
+            | EventKind::ExecutionFailed { .. }
+            | EventKind::ExecutionTimedOut
+            | EventKind::ExecutionAborted { .. }
+    )
+}
+
+/// About how long an event is when it is written out.
+fn size(event: &HistoryEvent) -> usize {
+    const FRAME: usize = 200;
+    let Some((_, Value::Object(details))) = &event.details else { return FRAME };
+    FRAME + details.values().filter_map(Value::as_str).map(str::len).sum::<usize>()
+}

@@ -1,0 +1,91 @@
+//! Tags of state machines.
+
+use runtime::Engine;
+
+use crate::error::OperationError;
+
+use super::arn::{self, MachineRef};
+use super::{Caller, failed, state_machines, storable};
+
+/// AWS's quota of tags per resource.
+const MAX_TAGS: i64 = 50;
+
+/// A tag.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Tag {
+    pub key: String,
+    /// May be empty.
+    pub value: String,
+}
+
+/// Adds tags, or sets their values anew.
+pub async fn add(
+    engine: &Engine,
+    caller: &Caller,
+    arn: &str,
+    tags: Vec<Tag>,
+) -> Result<(), OperationError> {
+    let resource = resource(engine, caller, arn).await?;
+    check(arn, &tags)?;
+    let tagged = engine.store().tag(&caller.account, &resource, &pairs(tags), MAX_TAGS).await;
+    match tagged.map_err(failed)? {
+        store::Tagged::Tagged => Ok(()),
+        store::Tagged::TooMany => Err(OperationError::too_many_tags(arn)),
+    }
+}
+
+/// Removes tags; those that are not there are no mistake.
+pub async fn remove(
+    engine: &Engine,
+    caller: &Caller,
+    arn: &str,
+    keys: &[String],
+) -> Result<(), OperationError> {
+    let resource = resource(engine, caller, arn).await?;
+    for key in keys {
+        storable("tagKeys", key)?;
+    }
+    engine.store().untag(&caller.account, &resource, keys).await.map_err(failed)
+}
+
+/// The tags of a state machine, by key.
+pub async fn list(engine: &Engine, caller: &Caller, arn: &str) -> Result<Vec<Tag>, OperationError> {
+    let resource = resource(engine, caller, arn).await?;
+    let tags = engine.store().tags(&caller.account, &resource).await.map_err(failed)?;
+    Ok(tags.into_iter().map(|(key, value)| Tag { key, value }).collect())
+}
+
+/// Refuses tags that cannot be kept.
+pub(super) fn check(arn: &str, tags: &[Tag]) -> Result<(), OperationError> {
+    if tags.len() > usize::try_from(MAX_TAGS).unwrap_or(usize::MAX) {
+        return Err(OperationError::too_many_tags(arn));
+    }
+    for Tag { key, value } in tags {
+        if key.is_empty() || key.chars().count() > 128 || value.chars().count() > 256 {
+            let message = "a tag is a key of 1 to 128 characters and a value of at most 256";
+            return Err(OperationError::validation(message).at("/tags"));
+        }
+        storable("tags", key)?;
+        storable("tags", value)?;
+    }
+    Ok(())
+}
+
+/// As the store takes them.
+pub(super) fn pairs(tags: Vec<Tag>) -> Vec<(String, String)> {
+    tags.into_iter().map(|Tag { key, value }| (key, value)).collect()
+}
+
+/// What the store calls the resource, which has to be there.
+async fn resource(engine: &Engine, caller: &Caller, arn: &str) -> Result<String, OperationError> {
+    if asl::arn::ActivityArn::parse(arn).is_ok() {
+        return Err(OperationError::resource_not_found(arn));
+    }
+    let missing = |refusal: OperationError| match refusal.kind {
+        crate::error::Kind::StateMachineDoesNotExist => OperationError::resource_not_found(arn),
+        _ => refusal,
+    };
+    let machine: MachineRef = arn::state_machine(caller, arn).map_err(missing)?;
+    state_machines::find(engine, caller, &machine).await.map_err(missing)?;
+    Ok(format!("stateMachine:{}", machine.name))
+}

@@ -1,0 +1,113 @@
+//! Versions: immutable publications of a state machine.
+
+use chrono::{DateTime, Utc};
+use runtime::Engine;
+use store::Published;
+use uuid::Uuid;
+
+use crate::error::{Kind, OperationError};
+use crate::page::{self, Page};
+
+use super::arn::{self, Qualifier};
+use super::{Caller, failed, moment, state_machines, storable};
+
+/// A version that was published.
+#[derive(Clone, Debug)]
+pub struct Version {
+    pub arn: String,
+    pub created_at: DateTime<Utc>,
+}
+
+/// Publishes the current revision. Publishing it again gives the version it has. `revision`, if
+/// given, has to be the current one; `INITIAL` names the one the state machine was created with.
+pub async fn publish(
+    engine: &Engine,
+    caller: &Caller,
+    arn: &str,
+    revision: Option<String>,
+    description: Option<String>,
+) -> Result<Version, OperationError> {
+    let machine = arn::state_machine(caller, arn)?;
+    if machine.qualifier.is_some() {
+        let message = "the ARN of a state machine is wanted, not that of a version or alias";
+        return Err(OperationError::validation(message));
+    }
+    if let Some(description) = &description {
+        storable("description", description)?;
+    }
+    let expected = match revision.as_deref() {
+        None => None,
+        Some("INITIAL") => {
+            let current = state_machines::find(engine, caller, &machine).await?.revision;
+            if !current.initial {
+                return Err(other_revision(arn));
+            }
+            Some(current.id)
+        }
+        Some(text) => Some(Uuid::parse_str(text).map_err(|_| other_revision(arn))?),
+    };
+    let published = engine
+        .store()
+        .publish(
+            &caller.account,
+            &machine.name,
+            expected,
+            description.as_deref(),
+            moment(engine.now()),
+        )
+        .await
+        .map_err(failed)?;
+    match published {
+        Published::Published(version) => Ok(Version {
+            arn: caller.version_arn(&machine.name, version.number),
+            created_at: version.created_at,
+        }),
+        Published::NotFound => Err(OperationError::state_machine_does_not_exist(arn)),
+        Published::Deleting => Err(OperationError::state_machine_deleting(arn)),
+        Published::OtherRevision => Err(other_revision(arn)),
+    }
+}
+
+/// A page of the versions of a state machine, newest first; of one that is not there, none.
+pub async fn list(
+    engine: &Engine,
+    caller: &Caller,
+    arn: &str,
+    max_results: Option<u32>,
+    token: Option<&str>,
+) -> Result<Page<Version>, OperationError> {
+    let arguments = ["versions", arn];
+    let before: Option<i64> =
+        token.map(|token| page::open(token, &arguments, engine.now())).transpose()?;
+    let machine = arn::state_machine(caller, arn)?;
+    let size = page::page_size(max_results);
+    let found = engine
+        .store()
+        .versions(&caller.account, &machine.name, before, page::one_more(size))
+        .await
+        .map_err(failed)?;
+    let page = page::cut(found, size, engine.now(), &arguments, |last| last.number);
+    Ok(page.map(|version| Version {
+        arn: caller.version_arn(&machine.name, version.number),
+        created_at: version.created_at,
+    }))
+}
+
+/// Deletes a version; one that is not there is no mistake. Executions it started go on.
+pub async fn delete(engine: &Engine, caller: &Caller, arn: &str) -> Result<(), OperationError> {
+    let machine = match arn::state_machine(caller, arn) {
+        Err(refusal) if refusal.kind == Kind::StateMachineDoesNotExist => return Ok(()),
+        machine => machine?,
+    };
+    let Some(Qualifier::Version(number)) = machine.qualifier else {
+        return Err(OperationError::validation("the ARN of a version is wanted"));
+    };
+    let number = arn::number(number);
+    engine.store().delete_version(&caller.account, &machine.name, number).await.map_err(failed)?;
+    Ok(())
+}
+
+fn other_revision(arn: &str) -> OperationError {
+    let message = format!("the given revision is not the current one of '{arn}'");
+    OperationError::new(Kind::ConflictException, message)
+}

@@ -1,0 +1,140 @@
+//! `/v1/functions`: what tasks call over HTTP, by name.
+
+use std::collections::BTreeMap;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::Door;
+use crate::operations::functions::{self, Delivery, Protocol, Registration};
+
+use super::problem::Problem;
+use super::state_machines::PageOf;
+use super::{Asker, Json, Params, Refusal};
+
+/// How a function is called.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewFunction {
+    /// `http://` or `https://`.
+    url: String,
+    #[serde(default)]
+    protocol: Protocol,
+    /// How long a call may take where the state sets no shorter time; no limit by default.
+    timeout_seconds: Option<u32>,
+    /// Sent with every call.
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    /// How many calls may be open at once on each node; no limit of its own by default.
+    max_concurrency: Option<u32>,
+    #[serde(default)]
+    delivery: Delivery,
+}
+
+/// A function.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Function {
+    name: String,
+    url: String,
+    protocol: Protocol,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout_seconds: Option<u32>,
+    /// Values that look like secrets are masked: `***`.
+    headers: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_concurrency: Option<u32>,
+    delivery: Delivery,
+    updated_at: DateTime<Utc>,
+}
+
+/// A page of functions.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Functions {
+    functions: Vec<Function>,
+    /// Pass it as `page_token` for the next page; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_page_token: Option<String>,
+}
+
+/// List the functions, by name.
+#[utoipa::path(
+    get, path = "/v1/functions", tag = "functions", params(PageOf),
+    responses((status = 200, body = Functions))
+)]
+pub(crate) async fn list(
+    State(door): State<Door>,
+    Asker(caller): Asker,
+    Params(page): Params<PageOf>,
+) -> Result<Response, Refusal> {
+    let token = page.page_token.as_deref();
+    let page = functions::list(&door.engine, &caller, page.limit, token).await?;
+    let functions = page.items.into_iter().map(Function::from).collect();
+    Ok(axum::Json(Functions { functions, next_page_token: page.next_token }).into_response())
+}
+
+/// Describe a function.
+#[utoipa::path(
+    get, path = "/v1/functions/{name}", tag = "functions", params(("name" = String, Path)),
+    responses((status = 200, body = Function), (status = 404, body = Problem))
+)]
+pub(crate) async fn describe(
+    State(door): State<Door>,
+    Asker(caller): Asker,
+    Path(name): Path<String>,
+) -> Result<Response, Refusal> {
+    let function = functions::describe(&door.engine, &caller, &name).await?;
+    Ok(axum::Json(Function::from(function)).into_response())
+}
+
+/// Register a function, or register it anew. Calls already under way are not touched.
+#[utoipa::path(
+    put, path = "/v1/functions/{name}", tag = "functions", request_body = NewFunction,
+    params(("name" = String, Path, description = "1 to 64 letters, digits, hyphens and underscores")),
+    responses((status = 200, body = Function), (status = 400, body = Problem))
+)]
+pub(crate) async fn register(
+    State(door): State<Door>,
+    Asker(caller): Asker,
+    Path(name): Path<String>,
+    Json(new): Json<NewFunction>,
+) -> Result<Response, Refusal> {
+    let NewFunction { url, protocol, timeout_seconds, headers, max_concurrency, delivery } = new;
+    let registration =
+        Registration { url, protocol, timeout_seconds, headers, max_concurrency, delivery };
+    let function = functions::register(&door.engine, &caller, &name, registration).await?;
+    Ok(axum::Json(Function::from(function)).into_response())
+}
+
+/// Remove a function. Tasks that name it afterwards fail, or go to the Lambda endpoint.
+#[utoipa::path(
+    delete, path = "/v1/functions/{name}", tag = "functions", params(("name" = String, Path)),
+    responses((status = 204, description = "it is removed, or never was"))
+)]
+pub(crate) async fn delete(
+    State(door): State<Door>,
+    Asker(caller): Asker,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Refusal> {
+    functions::delete(&door.engine, &caller, &name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+impl From<functions::Registered> for Function {
+    fn from(function: functions::Registered) -> Self {
+        let functions::Registered { name, registration, updated_at } = function;
+        Self {
+            name,
+            headers: functions::masked(registration.headers),
+            url: registration.url,
+            protocol: registration.protocol,
+            timeout_seconds: registration.timeout_seconds,
+            max_concurrency: registration.max_concurrency,
+            delivery: registration.delivery,
+            updated_at,
+        }
+    }
+}

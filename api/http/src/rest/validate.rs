@@ -1,0 +1,47 @@
+//! `POST /v1/validate`: what is wrong with a definition.
+
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use crate::operations::state_machines::MachineType;
+use crate::operations::validate;
+
+use super::problem::Finding;
+use super::state_machines::definition_text;
+use super::{Json, Refusal};
+
+/// A definition to check.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ToValidate {
+    /// The definition: a JSON object, or its text.
+    #[schema(value_type = Object)]
+    definition: Box<RawValue>,
+    #[serde(default)]
+    r#type: MachineType,
+}
+
+/// What was found.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Verdict {
+    /// Whether the definition would be accepted: warnings do not count against it.
+    valid: bool,
+    diagnostics: Vec<Finding>,
+    /// Whether there are more diagnostics than are shown.
+    truncated: bool,
+}
+
+/// Say what is wrong with a definition; nothing is stored.
+#[utoipa::path(
+    post, path = "/v1/validate", tag = "state machines", request_body = ToValidate,
+    responses((status = 200, body = Verdict), (status = 400, body = super::problem::Problem))
+)]
+pub(crate) async fn validate(Json(request): Json<ToValidate>) -> Result<Response, Refusal> {
+    let definition = definition_text(&request.definition)?;
+    let verdict = validate::validate(&definition, request.r#type, true, None);
+    let diagnostics = verdict.diagnostics.iter().map(Finding::from).collect();
+    let shown = Verdict { valid: verdict.valid, diagnostics, truncated: verdict.truncated };
+    Ok(axum::Json(shown).into_response())
+}
