@@ -24,9 +24,7 @@ pub fn matches(error_equals: &[Box<str>], error: &str) -> bool {
 fn takes(pattern: &str, error: &str) -> bool {
     match pattern {
         ALL => true,
-        TASK_FAILED => {
-            error != TIMEOUT && error != HEARTBEAT_TIMEOUT && error != DATA_LIMIT_EXCEEDED
-        }
+        TASK_FAILED => error != TIMEOUT && error != HEARTBEAT_TIMEOUT,
         TIMEOUT => error == TIMEOUT || error == HEARTBEAT_TIMEOUT,
         exact => exact == error,
     }
@@ -62,6 +60,7 @@ mod tests {
         check("States.TaskFailed", "Pay.Declined", true);
         check("States.TaskFailed", "States.TaskFailed", true);
         check("States.TaskFailed", "States.Permissions", true);
+        check("States.TaskFailed", "States.DataLimitExceeded", true);
         check("States.TaskFailed", "States.Timeout", false);
         check("States.TaskFailed", "States.HeartbeatTimeout", false);
         check("States.TaskFailed", "States.Runtime", false);
