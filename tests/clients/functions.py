@@ -3,6 +3,7 @@
 import collections
 import http.server
 import json
+import re
 import threading
 
 from connect import history, machine, rest, run, same, sfn
@@ -19,7 +20,8 @@ class Functions(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
         # A Lambda-compatible server is called at /2015-03-31/functions/NAME/invocations.
-        name = self.path.split("/functions/")[-1].split("/")[0].strip("/")
+        invoked = re.search(r"/functions/([^/]+)/invocations", self.path)
+        name = invoked[1] if invoked else self.path.strip("/")
         calls[name].append((self.path, dict(self.headers), json.loads(body)))
         if name == "slow":
             released.wait(60)
@@ -93,11 +95,11 @@ keys = [{name.lower(): value for name, value in call[1].items()}["idempotency-ke
 same((len(keys), len(set(keys))), (3, 3))
 
 # The Lambda protocol, through the optimised integration, with Lambda's way to fail.
-rest("PUT", "/v1/functions/invoked", {"url": base, "protocol": "lambda"})
+rest("PUT", "/v1/functions/invoked", {"url": f"{base}/invoked", "protocol": "lambda"})
 invoke = task("arn:aws:states:::lambda:invoke", Parameters={"FunctionName": "invoked", "Payload.$": "$"})
 result = json.loads(run(client, machine(client, "invoke", invoke), {"n": 5})["output"])
 same((result["StatusCode"], result["Payload"]), (200, {"n": 5}))
-rest("PUT", "/v1/functions/broken", {"url": base, "protocol": "lambda"})
+rest("PUT", "/v1/functions/broken", {"url": f"{base}/broken", "protocol": "lambda"})
 failed = run(client, machine(client, "broken", task(ARN + "broken")), {})
 same((failed["status"], failed["error"]), ("FAILED", "PrinterError"))
 same(json.loads(failed["cause"])["errorMessage"], "out of paper")
