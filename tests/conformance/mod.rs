@@ -11,6 +11,7 @@ mod functions;
 mod ledger;
 mod matching;
 mod placeholder;
+mod runner;
 mod scope;
 mod spaced;
 mod waiting;
