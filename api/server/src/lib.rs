@@ -1,8 +1,27 @@
 //! What the `statewright` program is made of: the command line, configuration, and the wiring
 //! of store, engine and API into one process.
 
+pub mod command_line;
+pub mod configuration;
+pub mod database_url;
 pub mod definition;
 pub mod demo;
+pub mod deploy;
+pub mod dev;
+mod environment;
 pub mod exit;
+pub mod logs;
+pub mod node;
+pub mod progress;
+pub mod run;
+pub mod samples;
+pub mod serve;
+pub mod signals;
 pub mod validate;
 mod yaml;
+
+/// Gives this process its TLS, which https calls need; once, before the first of them.
+pub fn install_tls() {
+    // An error says only that it is there already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}

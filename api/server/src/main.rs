@@ -1,3 +1,27 @@
 //! The `statewright` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use server::command_line::CommandLine;
+use server::exit::Exit;
+
+fn main() -> ExitCode {
+    let command_line = CommandLine::parse();
+    server::install_tls();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: the event loop cannot be started: {error}");
+            return Exit::Failed.into();
+        }
+    };
+    let on_error = command_line.exit_on_error();
+    match runtime.block_on(command_line.obey()) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            on_error.into()
+        }
+    }
+}

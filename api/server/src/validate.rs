@@ -61,8 +61,12 @@ pub fn validate(files: &[PathBuf], format: Format, kind: MachineKind) -> anyhow:
     if !unreadable.is_empty() {
         return Ok(Exit::Usage);
     }
-    let refused = findings.iter().any(|finding| finding.severity == Severity::Error.as_str());
-    Ok(if refused { Exit::Failed } else { Exit::Done })
+    Ok(if have_errors(&findings) { Exit::Failed } else { Exit::Done })
+}
+
+/// Whether a definition is refused because of these findings; warnings are none.
+pub fn have_errors(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| finding.severity == Severity::Error.as_str())
 }
 
 /// Everything that is wrong with the definition in this file.
@@ -77,9 +81,10 @@ pub fn check(file: &Path, text: String, kind: MachineKind) -> Vec<Finding> {
     let unserved = asl::compile(definition.json()).err().unwrap_or_default();
     diagnostics.extend(unserved.into_iter().filter(|it| it.code == Code::UnsupportedFeature));
     let found = |diagnostic: Diagnostic| {
-        let position = match diagnostic.code {
-            Code::InvalidJsonDescription => definition.broken_at(),
-            _ => diagnostic.location.as_deref().and_then(|at| definition.locate(at)),
+        let position = if diagnostic.code == Code::InvalidJsonDescription {
+            definition.broken_at()
+        } else {
+            diagnostic.location.as_deref().and_then(|at| definition.locate(at))
         };
         finding(name.clone(), position, diagnostic)
     };

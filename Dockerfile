@@ -1,0 +1,28 @@
+# The server alone, on a small Debian; Postgres is elsewhere (docker-compose.yml).
+
+FROM rust:1.95-slim-trixie AS build
+WORKDIR /build
+COPY . .
+# The caches outlive the build, so that a second one compiles only what has changed; the binary
+# is copied out because a cache is no part of the image.
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/build/target \
+    cargo build --release --locked -p server \
+    && cp target/release/statewright /usr/local/bin/statewright
+
+FROM debian:trixie-slim
+# Certificates for https calls to functions; curl for the health check.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates curl \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --no-create-home --uid 10001 statewright
+COPY --from=build /usr/local/bin/statewright /usr/local/bin/statewright
+USER statewright
+ENV STATEWRIGHT_LISTEN=0.0.0.0:8083
+EXPOSE 8083
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
+    CMD ["curl", "-fsS", "-o", "/dev/null", "http://127.0.0.1:8083/healthz"]
+# SIGTERM hands the shards over; 25 seconds at most.
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["statewright"]
+CMD ["serve"]

@@ -1,0 +1,189 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use asl::MachineKind;
+use clap::{Args, Parser, Subcommand};
+
+use crate::configuration::{Configuration, Settings};
+use crate::exit::Exit;
+use crate::run::Order;
+use crate::validate::Format;
+use crate::{dev, environment, logs, run, serve, validate};
+
+/// Runs AWS Step Functions state machines durably on Postgres.
+#[derive(Debug, Parser)]
+#[command(name = "statewright", version, about, max_term_width = 100)]
+pub struct CommandLine {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start everything on this machine: a Postgres of its own, the server, demo functions (what
+    /// is done when no command is given)
+    Dev(DevArgs),
+    /// Serve, on a Postgres of yours
+    Serve(ServeArgs),
+    /// Say what is wrong with definitions
+    ///
+    /// Exit codes: 0 nothing is, 1 something is, 2 a file cannot be read.
+    Validate(ValidateArgs),
+    /// Run one definition to its end; progress goes to stderr, the output to stdout
+    ///
+    /// Exit codes: 0 `SUCCEEDED`, 1 `FAILED`, 3 `TIMED_OUT`, 4 `ABORTED`; 2 it cannot be run.
+    Run(RunArgs),
+    /// Bring the schema of the database up to this release
+    Migrate(SettingsArgs),
+}
+
+#[derive(Debug, Default, Args)]
+struct SettingsArgs {
+    /// A configuration file, TOML; its keys are these options, with `_` for `-`
+    /// [environment: `STATEWRIGHT_CONFIG`]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Debug, Default, Args)]
+struct DevArgs {
+    /// Definitions to deploy, JSON or YAML, each named after its file; the samples if none is given
+    #[arg(value_name = "DEFINITION")]
+    definitions: Vec<PathBuf>,
+    /// Where the embedded Postgres keeps its files
+    #[arg(long, value_name = "FOLDER")]
+    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+#[derive(Debug, Args)]
+struct ServeArgs {
+    /// Leave the schema of the database as it is (see `statewright migrate`)
+    #[arg(long)]
+    no_migrate: bool,
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+#[derive(Debug, Args)]
+struct ValidateArgs {
+    /// Definitions, JSON or YAML
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// How findings are written
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Check what an Express state machine may not do
+    #[arg(long)]
+    express: bool,
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// The definition, JSON or YAML
+    file: PathBuf,
+    /// JSON, or `@FILE`, or `@-` for stdin
+    #[arg(long, default_value = "{}", value_name = "JSON")]
+    input: String,
+    /// A function that the definition calls, and where it is: input is posted as JSON
+    #[arg(long = "function", value_name = "NAME=URL", value_parser = function)]
+    functions: Vec<(String, String)>,
+    /// Provide the functions that the samples call
+    #[arg(long)]
+    demo: bool,
+    /// A database to run on, in place of one that is gone afterwards; functions stay registered
+    #[arg(long, value_name = "URL")]
+    database_url: Option<crate::database_url::DatabaseUrl>,
+    /// AWS's quotas, or far beyond them: `strict` or `lifted`
+    #[arg(long, value_parser = crate::configuration::limits_of_flag)]
+    limits: Option<crate::configuration::LimitsSetting>,
+    /// What is logged to stderr beside the progress
+    #[arg(long, default_value = "warn")]
+    log_level: String,
+}
+
+fn function(text: &str) -> Result<(String, String), String> {
+    let (name, url) = text.split_once('=').ok_or("expected NAME=URL")?;
+    if name.is_empty() || !(url.starts_with("http://") || url.starts_with("https://")) {
+        return Err("expected NAME=URL, with an http:// or https:// URL".to_owned());
+    }
+    Ok((name.to_owned(), url.to_owned()))
+}
+
+impl CommandLine {
+    /// How the program ends if [`CommandLine::obey`] returns an error.
+    pub fn exit_on_error(&self) -> Exit {
+        match self.command {
+            Some(Command::Validate(_) | Command::Run(_)) => Exit::Usage,
+            Some(Command::Dev(_) | Command::Serve(_) | Command::Migrate(_)) | None => Exit::Failed,
+        }
+    }
+
+    /// Does what was said.
+    ///
+    /// # Errors
+    /// It could not be done; the message is for the person who said it.
+    pub async fn obey(self) -> anyhow::Result<Exit> {
+        match self.command.unwrap_or_else(|| Command::Dev(DevArgs::default())) {
+            Command::Dev(args) => {
+                let configuration = args.settings.decide("warn")?;
+                dev::dev(&args.definitions, args.data_dir, configuration).await
+            }
+            Command::Serve(args) => {
+                serve::serve(args.settings.decide("info")?, !args.no_migrate).await
+            }
+            Command::Migrate(args) => serve::migrate(&args.decide("warn")?).await,
+            Command::Validate(args) => {
+                let kind = if args.express { MachineKind::Express } else { MachineKind::Standard };
+                validate::validate(&args.files, args.format, kind)
+            }
+            Command::Run(args) => {
+                // Nothing of the environment: a run leaves no trace in a database it was not told of.
+                let settings = Settings {
+                    database_url: args.database_url,
+                    limits: args.limits,
+                    ..Settings::default()
+                };
+                let configuration = Configuration::decide(settings, None, &[], &args.log_level)?;
+                logs::start(configuration.log_format, &configuration.log_level)?;
+                let (file, input) = (args.file, args.input);
+                let order = Order { file, input, functions: args.functions, demo: args.demo };
+                run::run(order, configuration).await
+            }
+        }
+    }
+}
+
+impl SettingsArgs {
+    /// The configuration; from here on there are log lines, of this level if nobody says another.
+    fn decide(self, log_level: &str) -> anyhow::Result<Configuration> {
+        let environment = environment::variables();
+        let configuration =
+            Configuration::decide(self.settings, self.config, &environment, log_level)?;
+        logs::start(configuration.log_format, &configuration.log_level)?;
+        Ok(configuration)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn a_function_is_a_name_and_a_url() {
+        assert_eq!(function("f=http://x/=").ok(), Some(("f".into(), "http://x/=".into())));
+        assert!(function("f").is_err() && function("=http://x").is_err());
+        assert!(function("f=ftp://x").is_err());
+    }
+}

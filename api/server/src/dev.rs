@@ -1,0 +1,249 @@
+//! `statewright dev`: everything on one machine, started by one command.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use asl::MachineKind;
+use axum::Router;
+use store::{Cluster, ClusterOptions};
+use tokio_util::sync::CancellationToken;
+
+use crate::configuration::Configuration;
+use crate::database_url::DatabaseUrl;
+use crate::definition::{self, Definition};
+use crate::demo::Demo;
+use crate::deploy;
+use crate::exit::Exit;
+use crate::node::{self, Node};
+use crate::samples::SAMPLES;
+use crate::signals::StopSignals;
+use crate::validate;
+
+/// A state machine that `dev` puts in place.
+struct Machine {
+    name: String,
+    definition: String,
+    /// JSON to try it with.
+    input: String,
+}
+
+/// Starts everything, deploys the definitions in these files (the samples if there are none),
+/// says what to do next, and serves until it is asked to stop.
+///
+/// # Errors
+/// There is no Postgres, the port is taken, or a definition is refused.
+pub async fn dev(
+    files: &[PathBuf],
+    data_dir: Option<PathBuf>,
+    configuration: Configuration,
+) -> anyhow::Result<Exit> {
+    let Some(machines) = machines(files)? else { return Ok(Exit::Usage) };
+    let mut signals = StopSignals::listen()?;
+    let stop = CancellationToken::new();
+    let start = start(&machines, data_dir, &configuration, &stop);
+    let running = tokio::select! {
+        running = start => running?,
+        _ = signals.next() => return Ok(Exit::Done),
+    };
+    std::io::stdout().lock().write_all(running.guide.as_bytes()).ok();
+    signals.next().await;
+    tokio::select! {
+        () = running.shutdown() => {}
+        _ = signals.next() => return Ok(Exit::Failed),
+    }
+    stop.cancel();
+    Ok(Exit::Done)
+}
+
+struct Running {
+    node: Node,
+    cluster: Option<Cluster>,
+    guide: String,
+}
+
+impl Running {
+    async fn shutdown(self) {
+        self.node.shutdown().await;
+        if let Some(cluster) = self.cluster {
+            cluster.stop().await;
+        }
+    }
+}
+
+async fn start(
+    machines: &[Machine],
+    data_dir: Option<PathBuf>,
+    configuration: &Configuration,
+    stop: &CancellationToken,
+) -> anyhow::Result<Running> {
+    let metrics = node::collect_metrics()?;
+    let (url, cluster, place) = if let Some(url) = &configuration.database_url {
+        (url.clone(), None, url.to_string())
+    } else {
+        let folder = data_dir.map_or_else(default_data_dir, Ok)?;
+        let cluster = Cluster::start(ClusterOptions::new(&folder)).await?;
+        let place = format!("embedded Postgres in {}", folder.display());
+        (DatabaseUrl::from(cluster.url()), Some(cluster), place)
+    };
+    let store = node::connect(&url).await?;
+    store.migrate().await.context("cannot bring the schema up to date")?;
+    let engine = configuration.engine.clone();
+    let node = Node::start(store, engine, &configuration.listen, metrics).await?;
+    let router = node.router();
+    let demo = Demo::start(stop.clone()).await?;
+    for (name, url) in demo.functions() {
+        deploy::register(&router, name, &url, "lambda").await?;
+    }
+    let arns = deploy_all(&router, machines).await?;
+    let guide = guide(&node.url(), &place, configuration, machines, &arns);
+    Ok(Running { node, cluster, guide })
+}
+
+async fn deploy_all(router: &Router, machines: &[Machine]) -> anyhow::Result<Vec<String>> {
+    let mut arns = Vec::new();
+    for machine in machines {
+        arns.push(deploy::deploy(router, &machine.name, &machine.definition).await?);
+    }
+    Ok(arns)
+}
+
+/// `None`: a definition has mistakes, which have been shown.
+fn machines(files: &[PathBuf]) -> anyhow::Result<Option<Vec<Machine>>> {
+    if files.is_empty() {
+        let samples = SAMPLES.iter().map(|sample| Machine {
+            name: sample.name.to_owned(),
+            definition: sample.definition.to_owned(),
+            input: sample.input.to_owned(),
+        });
+        return Ok(Some(samples.collect()));
+    }
+    let (mut machines, mut refused) = (Vec::new(), false);
+    for file in files {
+        let text = definition::read(file)?;
+        let findings = validate::check(file, text.clone(), MachineKind::Standard);
+        eprint!("{}", validate::as_text(&findings));
+        refused |= validate::have_errors(&findings);
+        if let Ok(definition) = Definition::parse(file, text) {
+            machines.push(Machine {
+                name: definition::machine_name(file),
+                definition: definition.json().to_owned(),
+                input: input_beside(file),
+            });
+        }
+    }
+    Ok((!refused).then_some(machines))
+}
+
+/// The text of `NAME.input.json` beside a definition, if there is one and it is JSON.
+fn input_beside(file: &Path) -> String {
+    let input = file.with_file_name(format!("{}.input.json", definition::machine_name(file)));
+    definition::read(&input)
+        .ok()
+        .filter(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok())
+        .unwrap_or_else(|| "{}".to_owned())
+}
+
+/// Where the embedded Postgres keeps its files.
+fn default_data_dir() -> anyhow::Result<PathBuf> {
+    if is_root() {
+        // Postgres runs as another user then, who cannot reach root's home.
+        return Ok(PathBuf::from("/var/lib/statewright"));
+    }
+    if let Some(folder) = crate::environment::folder("XDG_DATA_HOME") {
+        return Ok(folder.join("statewright"));
+    }
+    match crate::environment::folder("HOME") {
+        Some(home) => Ok(home.join(".local/share/statewright")),
+        None => bail!("there is no home directory; say with `--data-dir` where to keep the data"),
+    }
+}
+
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata("/proc/self").is_ok_and(|this| this.uid() == 0)
+}
+
+/// What to do next, to be pasted.
+fn guide(
+    url: &str,
+    database: &str,
+    configuration: &Configuration,
+    machines: &[Machine],
+    arns: &[String],
+) -> String {
+    let names: Vec<&str> = machines.iter().map(|machine| machine.name.as_str()).collect();
+    let mut text = format!(
+        "\nstatewright {} serves on {url}\n  \
+         database        {database}\n  \
+         state machines  {}\n  \
+         documentation   {url}/openapi.json\n",
+        env!("CARGO_PKG_VERSION"),
+        names.join(", "),
+    );
+    // The last sample is the most telling one that ends at once.
+    if let (Some(machine), Some(arn)) = (machines.last(), arns.last()) {
+        let region = &configuration.engine.region;
+        let input = compact(&machine.input);
+        let body = format!(r#"{{"input":{input}}}"#);
+        let path = deploy::in_path(&machine.name);
+        let _ = write!(
+            text,
+            "\nStart an execution with curl:\n  \
+             curl -sS {url}/v1/state-machines/{path}/executions -H 'content-type: application/json' -d {}\n\
+             \nand list them:\n  \
+             curl -sS '{url}/v1/executions?state_machine={path}'\n\
+             \nThe same with the AWS CLI:\n  \
+             AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local aws stepfunctions start-execution \
+             --endpoint-url {url} --region {region} --state-machine-arn {} --input {}\n\
+             \nand with boto3:\n  \
+             python3 -c {} {} {}\n",
+            quoted(&body),
+            quoted(arn),
+            quoted(&input),
+            quoted(&boto3(url, region)),
+            quoted(arn),
+            quoted(&input),
+        );
+    }
+    text.push_str("\nCtrl-C stops it; what was running goes on at the next start.\n");
+    text
+}
+
+fn boto3(url: &str, region: &str) -> String {
+    format!(
+        "import boto3, sys; \
+         sfn = boto3.client(\"stepfunctions\", endpoint_url=\"{url}\", region_name=\"{region}\", \
+         aws_access_key_id=\"local\", aws_secret_access_key=\"local\"); \
+         print(sfn.start_execution(stateMachineArn=sys.argv[1], input=sys.argv[2])[\"executionArn\"])"
+    )
+}
+
+/// JSON on one line.
+fn compact(json: &str) -> String {
+    serde_json::from_str::<serde_json::Value>(json)
+        .map_or_else(|_| "{}".to_owned(), |value| value.to_string())
+}
+
+/// One argument for a shell, whatever is in it.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_reads_what_was_quoted() {
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+    }
+
+    #[test]
+    fn without_files_the_samples_are_deployed() {
+        let machines = machines(&[]).unwrap().unwrap();
+        let names: Vec<&str> = machines.iter().map(|machine| machine.name.as_str()).collect();
+        assert_eq!(names, ["order_fulfilment", "image_pipeline", "poll_until_done", "trip_saga"]);
+    }
+}

@@ -1,0 +1,179 @@
+//! One running node: store, engine and API wired together, from start to stop.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::Router;
+use http_api::HttpOptions;
+use machine::Failure;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use runtime::perform::{Call, Outcome, Perform, Progress};
+use runtime::{Engine, EngineOptions};
+use store::Store;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::database_url::DatabaseUrl;
+
+/// Connections for reads and small writes; lanes and hints have their own.
+const CONNECTIONS: u32 = 16;
+/// How long a node waits at its start for a database that is not there yet.
+const DATABASE_PATIENCE: Duration = Duration::from_secs(30);
+/// How often it looks meanwhile.
+const DATABASE_POLL: Duration = Duration::from_millis(500);
+/// How long shards may take to be handed over at the end.
+const HAND_OVER: Duration = Duration::from_secs(20);
+/// How long open requests may take after that; streams of events never end by themselves.
+const DRAIN: Duration = Duration::from_secs(5);
+/// How often histograms are emptied into what `/metrics` shows.
+const UPKEEP: Duration = Duration::from_secs(5);
+/// Upper bounds of the histograms of seconds.
+const SECONDS: [f64; 12] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+
+/// A node that serves.
+pub struct Node {
+    engine: Engine,
+    router: Router,
+    address: SocketAddr,
+    served: JoinHandle<std::io::Result<()>>,
+    stop: CancellationToken,
+}
+
+impl Node {
+    /// Opens the port, starts the engine on this store and serves the API.
+    ///
+    /// # Errors
+    /// The port is taken or the database is away.
+    pub async fn start(
+        store: Store,
+        options: EngineOptions,
+        listen: &str,
+        metrics: PrometheusHandle,
+    ) -> anyhow::Result<Self> {
+        // The port comes first: a second node by mistake should not take over shards.
+        let listener = TcpListener::bind(listen)
+            .await
+            .with_context(|| format!("cannot listen on `{listen}`"))?;
+        let address = listener.local_addr().context("the port has no address")?;
+        let engine = start_engine(store, options).await?;
+        let stop = CancellationToken::new();
+        tokio::spawn(upkeep(metrics.clone(), stop.clone()));
+        let render = Arc::new(move || metrics.render());
+        let router = http_api::router(engine.clone(), HttpOptions { metrics: render });
+        let (service, stopped) = (router.clone(), stop.clone());
+        let served = tokio::spawn(async move {
+            axum::serve(listener, service)
+                .with_graceful_shutdown(async move { stopped.cancelled().await })
+                .await
+        });
+        tracing::info!(%address, "serving on http://{address}");
+        Ok(Self { engine, router, address, served, stop })
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The API, to be asked without a connection.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// `http://ADDRESS:PORT`, as a program on this machine reaches it.
+    pub fn url(&self) -> String {
+        let mut address = self.address;
+        if address.ip().is_unspecified() {
+            address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+        }
+        format!("http://{address}")
+    }
+
+    /// Ends in good order: takes no more connections, hands the shards over, lets open requests
+    /// end. Takes 25 seconds at most.
+    pub async fn shutdown(self) {
+        tracing::info!("stopping: no more connections are taken, shards are handed over");
+        self.stop.cancel();
+        if timeout(HAND_OVER, self.engine.shutdown()).await.is_err() {
+            let seconds = HAND_OVER.as_secs();
+            tracing::warn!("shards were not handed over in {seconds} s; their leases will run out");
+        }
+        match timeout(DRAIN, self.served).await {
+            Ok(Ok(Ok(()))) => tracing::info!("stopped"),
+            Ok(Ok(Err(error))) => tracing::error!(%error, "serving ended with an error"),
+            Ok(Err(error)) => tracing::error!(%error, "serving ended with a panic"),
+            Err(_) => tracing::info!("stopped; requests that were still open are cut"),
+        }
+    }
+}
+
+/// Starts the engine on this store, with all that it can call.
+///
+/// # Errors
+/// The database is away.
+pub async fn start_engine(store: Store, options: EngineOptions) -> anyhow::Result<Engine> {
+    Engine::start(store, options, Arc::new(NoFunctions))
+        .await
+        .context("the engine cannot be started")
+}
+
+/// Fails every task: nothing is called.
+struct NoFunctions;
+
+impl Perform for NoFunctions {
+    fn perform<'a>(
+        &'a self,
+        call: &'a Call,
+        _: &'a (dyn Fn(Progress) + Send + Sync),
+    ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>> {
+        let cause =
+            format!("`{}` cannot be called: this build calls nothing", call.kind.resource());
+        Box::pin(async { Outcome::Failed(Failure::new("States.TaskFailed", cause)) })
+    }
+}
+
+/// Connects to the database and waits for it a while, as it may be starting too.
+///
+/// # Errors
+/// It is still away after thirty seconds, or refuses us.
+pub async fn connect(url: &DatabaseUrl) -> anyhow::Result<Store> {
+    let deadline = Instant::now() + DATABASE_PATIENCE;
+    let mut told = false;
+    loop {
+        match Store::connect(url.reveal(), CONNECTIONS).await {
+            Ok(store) => return Ok(store),
+            Err(error) if error.is_unavailable() && Instant::now() < deadline => {
+                if !told {
+                    tracing::warn!(%error, "the database `{url}` does not answer yet; waiting");
+                    told = true;
+                }
+                sleep(DATABASE_POLL).await;
+            }
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot use the database `{url}`"));
+            }
+        }
+    }
+}
+
+/// Collects the metrics of this process; once in a process.
+///
+/// # Errors
+/// They are collected already.
+pub fn collect_metrics() -> anyhow::Result<PrometheusHandle> {
+    let builder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?;
+    Ok(builder.install_recorder()?)
+}
+
+async fn upkeep(metrics: PrometheusHandle, stop: CancellationToken) {
+    while timeout(UPKEEP, stop.cancelled()).await.is_err() {
+        metrics.run_upkeep();
+    }
+}

@@ -1,0 +1,225 @@
+//! What a person sees of an execution while it runs: one line for each thing that happens.
+
+use std::collections::HashMap;
+
+use machine::{Event, EventKind, FrameId, Timestamp};
+
+/// Longest cause that is shown; functions may answer a page of stack trace.
+const CAUSE_CHARACTERS: usize = 200;
+
+/// Turns the events of one execution, in their order, into lines.
+#[derive(Debug, Default)]
+pub struct Progress {
+    began: Option<Timestamp>,
+    /// `Map[2].` for what runs in an iteration or a branch.
+    prefixes: HashMap<FrameId, String>,
+    places: HashMap<FrameId, Place>,
+}
+
+/// The state in which a frame is.
+#[derive(Debug)]
+struct Place {
+    state: String,
+    entered: Timestamp,
+    retries: u32,
+}
+
+impl Progress {
+    /// The line for an event, without a newline; `None` if there is nothing to say.
+    pub fn line(&mut self, event: &Event) -> Option<String> {
+        let began = *self.began.get_or_insert(event.at);
+        let words = self.words(event)?;
+        Some(format!("{:>9.3} s  {words}", seconds(began, event.at)))
+    }
+
+    fn words(&mut self, event: &Event) -> Option<String> {
+        match &event.kind {
+            EventKind::StateEntered { state, .. } => {
+                let place = Place { state: state.clone(), entered: event.at, retries: 0 };
+                self.places.insert(event.frame, place);
+                Some(format!("{}  entered", self.name(event.frame)))
+            }
+            EventKind::StateExited { .. } => {
+                let entered = self.places.get(&event.frame).map_or(event.at, |it| it.entered);
+                let took = duration(entered, event.at);
+                Some(format!("{}  done in {took}", self.name(event.frame)))
+            }
+            EventKind::StateAborted { .. } => {
+                Some(format!("{}  stopped: something beside it failed", self.name(event.frame)))
+            }
+            EventKind::TaskFailed { failure, .. } => {
+                let why = failure_text(failure.error.as_deref(), failure.cause.as_deref());
+                Some(format!("{}  failed: {why}", self.name(event.frame)))
+            }
+            EventKind::TaskTimedOut { .. } => {
+                Some(format!("{}  timed out", self.name(event.frame)))
+            }
+            EventKind::RetryScheduled { until, .. } => {
+                let retry = self.count_retry(event.frame);
+                let delay = duration(event.at, *until);
+                Some(format!("{}  retry {retry} in {delay}", self.name(event.frame)))
+            }
+            EventKind::WaitScheduled { until } => {
+                let delay = duration(event.at, *until);
+                Some(format!("{}  waits for {delay}", self.name(event.frame)))
+            }
+            EventKind::TaskQueued => {
+                Some(format!("{}  waits for a free place", self.name(event.frame)))
+            }
+            EventKind::ParallelStarted { first, starts, .. } => {
+                for branch in 0..u32::try_from(starts.len()).unwrap_or(u32::MAX) {
+                    let prefix = format!("{}[{branch}].", self.name(event.frame));
+                    self.prefixes.insert(FrameId(first.0.saturating_add(branch)), prefix);
+                }
+                None
+            }
+            EventKind::IterationStarted { index, child, .. } => {
+                let prefix = format!("{}[{index}].", self.name(event.frame));
+                self.prefixes.insert(*child, prefix);
+                None
+            }
+            EventKind::ExecutionSucceeded { .. } => Some(self.ended("SUCCEEDED", event)),
+            EventKind::ExecutionFailed { failure, .. } => {
+                let why = failure_text(failure.error.as_deref(), failure.cause.as_deref());
+                Some(format!("{}: {why}", self.ended("FAILED", event)))
+            }
+            EventKind::ExecutionTimedOut => Some(self.ended("TIMED_OUT", event)),
+            EventKind::ExecutionAborted { .. } => Some(self.ended("ABORTED", event)),
+            EventKind::ExecutionStarted { .. }
+            | EventKind::TaskScheduled { .. }
+            | EventKind::TaskStarted { .. }
+            | EventKind::TaskSucceeded { .. }
+            | EventKind::TaskBegan { .. }
+            | EventKind::ParallelSucceeded
+            | EventKind::ParallelFailed
+            | EventKind::MapStarted { .. }
+            | EventKind::MapSucceeded
+            | EventKind::MapFailed
+            | EventKind::IterationSucceeded { .. }
+            | EventKind::IterationFailed { .. }
+            | EventKind::IterationAborted { .. }
+            | EventKind::BranchSucceeded
+            | EventKind::BranchFailed => None,
+        }
+    }
+
+    fn count_retry(&mut self, frame: FrameId) -> u32 {
+        self.places.get_mut(&frame).map_or(1, |place| {
+            place.retries += 1;
+            place.retries
+        })
+    }
+
+    /// `Ship[1].Pack`: the state a frame is in, with the iterations and branches around it.
+    fn name(&self, frame: FrameId) -> String {
+        let prefix = self.prefixes.get(&frame).map_or("", String::as_str);
+        let state = self.places.get(&frame).map_or("", |place| &place.state);
+        format!("{prefix}{}", state.escape_debug())
+    }
+
+    fn ended(&self, status: &str, event: &Event) -> String {
+        let began = self.began.unwrap_or(event.at);
+        format!("execution {status} after {}", duration(began, event.at))
+    }
+}
+
+/// Error and cause on one line, no longer than a person reads.
+pub fn failure_text(error: Option<&str>, cause: Option<&str>) -> String {
+    let mut text = error.unwrap_or("an error without a name").escape_debug().to_string();
+    if let Some(cause) = cause.filter(|cause| !cause.is_empty()) {
+        text.push_str(": ");
+        // Quotes stay as they are: causes are often JSON. Control characters do not.
+        let shown = cause.chars().take(CAUSE_CHARACTERS);
+        text.extend(shown.map(|it| if it.is_control() { ' ' } else { it }));
+        if cause.chars().nth(CAUSE_CHARACTERS).is_some() {
+            text.push('…');
+        }
+    }
+    text
+}
+
+#[expect(clippy::cast_precision_loss, reason = "milliseconds fit a double for 285,000 years")]
+fn seconds(from: Timestamp, to: Timestamp) -> f64 {
+    (to.0 - from.0) as f64 / 1000.0
+}
+
+fn duration(from: Timestamp, to: Timestamp) -> String {
+    let ms = to.0 - from.0;
+    if ms < 1000 { format!("{ms} ms") } else { format!("{:.1} s", seconds(from, to)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use asl::Payload;
+    use machine::{Failure, StateType, TaskKind};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(events: Vec<(i64, u32, EventKind)>, expected: &str) {
+        let mut progress = Progress::default();
+        let lines: Vec<String> = events
+            .into_iter()
+            .filter_map(|(at, frame, kind)| {
+                let (at, frame) = (Timestamp(at), FrameId(frame));
+                progress.line(&Event { id: 0, previous: 0, at, frame, kind })
+            })
+            .collect();
+        assert_eq!(lines.join("\n"), expected);
+    }
+
+    fn entered(state: &str, of: StateType) -> EventKind {
+        EventKind::StateEntered { state: state.to_owned(), of, input: Payload::empty_object() }
+    }
+
+    #[test]
+    fn a_retry_is_told_with_its_reason_and_its_delay() {
+        let kind = TaskKind::Url { url: "http://x".to_owned() };
+        let failure =
+            Failure { error: Some("Busy".to_owned()), cause: Some("ask\nagain".to_owned()) };
+        check(
+            vec![
+                (5_000, 0, entered("Pay", StateType::Task)),
+                (5_012, 0, EventKind::TaskFailed { kind, failure }),
+                (5_012, 0, EventKind::RetryScheduled { retrier: 0, until: Timestamp(6_012) }),
+                (
+                    6_020,
+                    0,
+                    EventKind::StateExited {
+                        state: "Pay".to_owned(),
+                        of: StateType::Task,
+                        output: Payload::empty_object(),
+                        next: None,
+                    },
+                ),
+                (6_020, 0, EventKind::ExecutionSucceeded { output: Payload::empty_object() }),
+            ],
+            "    0.000 s  Pay  entered\n    \
+             0.012 s  Pay  failed: Busy: ask again\n    \
+             0.012 s  Pay  retry 1 in 1.0 s\n    \
+             1.020 s  Pay  done in 1.0 s\n    \
+             1.020 s  execution SUCCEEDED after 1.0 s",
+        );
+    }
+
+    #[test]
+    fn what_runs_in_an_iteration_is_named_with_it() {
+        check(
+            vec![
+                (0, 0, entered("Ship", StateType::Map)),
+                (
+                    0,
+                    0,
+                    EventKind::IterationStarted {
+                        map: "Ship".to_owned(),
+                        index: 3,
+                        child: FrameId(4),
+                        input: Payload::empty_object(),
+                    },
+                ),
+                (1, 4, entered("Pack", StateType::Pass)),
+            ],
+            "    0.000 s  Ship  entered\n    0.001 s  Ship[3].Pack  entered",
+        );
+    }
+}

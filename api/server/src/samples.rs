@@ -1,0 +1,30 @@
+//! The samples of `definitions/`, as part of the program.
+
+/// One sample.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// The name of its state machine.
+    pub name: &'static str,
+    /// Its definition, JSON.
+    pub definition: &'static str,
+    /// An input to try it with, JSON.
+    pub input: &'static str,
+}
+
+macro_rules! sample {
+    ($name:literal) => {
+        Sample {
+            name: $name,
+            definition: include_str!(concat!("../../../definitions/", $name, ".asl.json")),
+            input: include_str!(concat!("../../../definitions/", $name, ".input.json")),
+        }
+    };
+}
+
+/// All of them.
+pub const SAMPLES: [Sample; 4] = [
+    sample!("order_fulfilment"),
+    sample!("image_pipeline"),
+    sample!("poll_until_done"),
+    sample!("trip_saga"),
+];

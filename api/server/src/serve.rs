@@ -1,0 +1,61 @@
+//! `statewright serve`: a node for production.
+
+use anyhow::Context as _;
+
+use crate::configuration::Configuration;
+use crate::exit::Exit;
+use crate::node::{self, Node};
+use crate::signals::StopSignals;
+
+/// Serves until it is asked to stop.
+///
+/// # Errors
+/// There is no database, it refuses us, or the port is taken.
+pub async fn serve(configuration: Configuration, migrate: bool) -> anyhow::Result<Exit> {
+    let mut signals = StopSignals::listen()?;
+    let metrics = node::collect_metrics()?;
+    let start = async {
+        let store = node::connect(database_url(&configuration)?).await?;
+        if migrate {
+            store.migrate().await.context("cannot bring the schema up to date")?;
+        }
+        Node::start(store, configuration.engine.clone(), &configuration.listen, metrics).await
+    };
+    let node = tokio::select! {
+        node = start => node?,
+        signal = signals.next() => {
+            tracing::info!("got {signal} before the start was complete");
+            return Ok(Exit::Done);
+        }
+    };
+    let signal = signals.next().await;
+    tracing::info!("got {signal}");
+    tokio::select! {
+        () = node.shutdown() => Ok(Exit::Done),
+        signal = signals.next() => {
+            tracing::warn!("got {signal} again: stopping at once");
+            Ok(Exit::Failed)
+        }
+    }
+}
+
+/// `statewright migrate`: brings the schema up to this release and ends.
+///
+/// # Errors
+/// There is no database or it refuses us.
+pub async fn migrate(configuration: &Configuration) -> anyhow::Result<Exit> {
+    let url = database_url(configuration)?;
+    let store = node::connect(url).await?;
+    store.migrate().await.context("cannot bring the schema up to date")?;
+    println!("the schema of `{url}` is up to date");
+    Ok(Exit::Done)
+}
+
+fn database_url(
+    configuration: &Configuration,
+) -> anyhow::Result<&crate::database_url::DatabaseUrl> {
+    configuration.database_url.as_ref().context(
+        "no database is given: set `DATABASE_URL`, `--database-url` or `database_url` in the \
+         configuration file (without any, `statewright dev` starts one of its own)",
+    )
+}
