@@ -1,4 +1,5 @@
 //! The table of contents of the tests.
 #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
 
+mod store;
 mod tidy;

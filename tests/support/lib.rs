@@ -2,4 +2,6 @@
 
 pub mod aws;
 pub mod client;
+pub mod database;
+pub mod model;
 pub mod server;

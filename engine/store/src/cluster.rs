@@ -225,6 +225,9 @@ impl Cluster {
             process::gone(pid, STOP_TIMEOUT).await;
         }
         tokio::task::spawn_blocking(move || shell.wait()).await.ok();
+        if self.sockets != self.base {
+            fs::remove_dir(&self.sockets).ok();
+        }
     }
 
     /// Kills the server as a power cut would: `kill -9`, nothing is written. For crash tests;
@@ -260,18 +263,24 @@ impl Cluster {
         }
     }
 
+    /// Makes the data directory under another name first: one that is there is whole.
     async fn initdb(&self) -> Result<(), ClusterError> {
+        let unfinished = self.base.join(format!("data.{}", std::process::id()));
+        if unfinished.exists() {
+            fs::remove_dir_all(&unfinished).map_err(at(&unfinished))?;
+        }
         let program = self.binaries.program("initdb");
         let mut command = self.user.command(&program);
         command
             .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"])
             .arg("--data-checksums")
             .arg("-D")
-            .arg(&self.data);
+            .arg(&unfinished);
         if !self.options.durable {
             command.arg("--no-sync");
         }
-        process::run(command, &program).await.map(drop)
+        process::run(command, &program).await?;
+        fs::rename(&unfinished, &self.data).map_err(at(&self.data))
     }
 
     fn check_version(&self) -> Result<(), ClusterError> {

@@ -1,0 +1,145 @@
+//! One batch, one commit: what is written, what is refused, what is shut out.
+
+use store::{AppendError, Appended, Batch, Lane, Status};
+use tests::database::Database;
+use uuid::Uuid;
+
+use super::{ACCOUNT, MACHINE, batch, ending, start, turn};
+
+fn ids<const N: usize>() -> [Uuid; N] {
+    std::array::from_fn(|_| Uuid::new_v4())
+}
+
+async fn log(database: &Database, id: Uuid, name: &str) -> Option<Vec<String>> {
+    let loaded = database.store.load(turn(id, name, 1, "").shard, id).await.unwrap()?;
+    Some(loaded.turns.iter().map(|body| String::from_utf8_lossy(body).into_owned()).collect())
+}
+
+async fn append(lane: &mut Lane, batch: &Batch) -> Appended {
+    lane.append(batch).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_start_and_its_later_turns_are_written_in_order() {
+    let database = Database::private().await;
+    let [node, a] = ids();
+    let mut lane = Lane::new(&database.store, node);
+    append(&mut lane, &batch([start(a, "a"), turn(a, "a", 2, "second")])).await;
+    append(&mut lane, &batch([turn(a, "a", 3, "third")])).await;
+    assert_eq!(log(&database, a, "a").await.unwrap(), ["started", "second", "third"]);
+}
+
+#[tokio::test]
+async fn a_taken_name_leaves_nothing_of_the_second_start() {
+    let database = Database::private().await;
+    let [node, a, b, c] = ids();
+    let mut lane = Lane::new(&database.store, node);
+    append(&mut lane, &batch([start(a, "a")])).await;
+    let second = batch([start(b, "a"), turn(b, "a", 2, "never"), start(c, "c")]);
+    assert_eq!(append(&mut lane, &second).await.refused, [b]);
+    assert_eq!(log(&database, b, "a").await, None);
+    let never = database.store.turns(turn(b, "a", 1, "").shard, b, 0, 10).await.unwrap();
+    assert!(never.is_empty());
+    assert_eq!(log(&database, c, "c").await.unwrap(), ["started"]);
+}
+
+#[tokio::test]
+async fn of_two_starts_of_one_name_in_a_batch_the_first_wins() {
+    let database = Database::private().await;
+    let [node, a, b] = ids();
+    let mut lane = Lane::new(&database.store, node);
+    let both = batch([start(a, "a"), start(b, "a")]);
+    assert_eq!(append(&mut lane, &both).await.refused, [b]);
+    assert_eq!(append(&mut lane, &both).await.refused, [b], "and again after a doubt");
+}
+
+#[tokio::test]
+async fn a_batch_that_is_repeated_has_succeeded() {
+    let database = Database::private().await;
+    let [node, a, b] = ids();
+    let mut lane = Lane::new(&database.store, node);
+    append(&mut lane, &batch([start(a, "a")])).await;
+    for repeated in [
+        batch([start(b, "b")]),
+        batch([start(b, "b"), turn(b, "b", 2, "second")]),
+        batch([turn(a, "a", 2, "second"), start(Uuid::new_v4(), "a")]),
+        batch([ending(turn(a, "a", 3, "third"), Status::Succeeded, 1)]),
+    ] {
+        // The second has met its start, but not its second turn.
+        let first = lane.append(&repeated).await;
+        assert_eq!(lane.landed(&repeated).await.unwrap(), first.is_ok());
+        if let Ok(first) = first {
+            assert_eq!(append(&mut lane, &repeated).await, first);
+        }
+    }
+    assert_eq!(log(&database, a, "a").await.unwrap(), ["started", "second", "third"]);
+    assert_eq!(log(&database, b, "b").await.unwrap(), ["started"]);
+}
+
+#[tokio::test]
+async fn a_second_writer_is_shut_out_with_its_whole_batch() {
+    let database = Database::private().await;
+    let [first, second, a, b, c] = ids();
+    let mut owner = Lane::new(&database.store, first);
+    let mut late = Lane::new(&database.store, second);
+    append(&mut owner, &batch([start(a, "a"), start(b, "b")])).await;
+    append(&mut owner, &batch([turn(a, "a", 2, "the owner's")])).await;
+    let shut_out = batch([
+        start(c, "c"),
+        turn(b, "b", 2, "late"),
+        ending(turn(a, "a", 2, "late"), Status::Failed, 9),
+    ]);
+    assert!(matches!(late.append(&shut_out).await, Err(AppendError::Fenced)));
+    assert_eq!(log(&database, a, "a").await.unwrap(), ["started", "the owner's"]);
+    assert_eq!(log(&database, b, "b").await.unwrap(), ["started"]);
+    assert_eq!(log(&database, c, "c").await, None);
+    let row = database.store.describe(ACCOUNT, MACHINE, "a").await.unwrap().unwrap();
+    assert_eq!(row.head.status, Status::Running);
+}
+
+#[tokio::test]
+async fn the_same_turn_of_another_epoch_is_another_writers() {
+    let database = Database::private().await;
+    let [node, a] = ids();
+    let mut lane = Lane::new(&database.store, node);
+    append(&mut lane, &batch([start(a, "a"), turn(a, "a", 2, "same")])).await;
+    let mut later = turn(a, "a", 2, "same");
+    later.epoch = 2;
+    assert!(matches!(lane.append(&batch([later])).await, Err(AppendError::Fenced)));
+    let other = batch([turn(a, "a", 2, "another decision")]);
+    assert!(matches!(lane.append(&other).await, Err(AppendError::Fenced)));
+}
+
+#[tokio::test]
+async fn a_start_that_ends_at_once_is_one_row() {
+    let database = Database::private().await;
+    let [node, a, b] = ids();
+    let mut lane = Lane::new(&database.store, node);
+    let whole = batch([
+        ending(start(a, "a"), Status::Succeeded, 1),
+        start(b, "b"),
+        ending(turn(b, "b", 2, "failed"), Status::Failed, 2),
+    ]);
+    append(&mut lane, &whole).await;
+    let a = database.store.describe(ACCOUNT, MACHINE, "a").await.unwrap().unwrap();
+    assert_eq!((a.head.status, a.output.as_deref()), (Status::Succeeded, Some(&b"1"[..])));
+    let b = database.store.describe(ACCOUNT, MACHINE, "b").await.unwrap().unwrap();
+    assert_eq!(b.head.status, Status::Failed);
+    assert_eq!(b.cause.as_deref(), Some("it broke\u{FFFD}"), "a NUL does not stop the batch");
+}
+
+#[tokio::test]
+async fn a_statement_that_is_refused_is_not_in_doubt() {
+    let database = Database::private().await;
+    let [node, a] = ids();
+    let mut lane = Lane::new(&database.store, node);
+    let mut empty = start(a, "a");
+    empty.event_count = 0;
+    match lane.append(&batch([empty])).await {
+        Err(AppendError::Unavailable { in_doubt, source }) => {
+            assert!(!in_doubt && !source.is_unavailable(), "{source}");
+        }
+        other => panic!("{other:?}"),
+    }
+    append(&mut lane, &batch([start(a, "a")])).await;
+}

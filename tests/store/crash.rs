@@ -1,0 +1,75 @@
+//! Postgres dies while a batch is on its way.
+
+use store::{AppendError, Batch, Lane, Store};
+use tests::database::private_cluster;
+use uuid::Uuid;
+
+use super::{batch, start, turn};
+
+#[tokio::test]
+async fn a_database_that_is_away_says_so_and_nothing_is_in_doubt() {
+    let mut cluster = private_cluster().await;
+    let store = Store::connect(&cluster.database("s").await.unwrap(), 2).await.unwrap();
+    store.migrate().await.unwrap();
+    cluster.kill_nine().await;
+    let mut lane = Lane::new(&store, Uuid::new_v4());
+    let first = batch([start(Uuid::new_v4(), "a")]);
+    match lane.append(&first).await {
+        Err(AppendError::Unavailable { in_doubt, source }) => {
+            assert!(!in_doubt && source.is_unavailable(), "{source}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(store.ping().await.unwrap_err().is_unavailable());
+    assert!(lane.landed(&first).await.unwrap_err().is_unavailable());
+    cluster.start_again().await.unwrap();
+    assert!(!lane.landed(&first).await.unwrap());
+    lane.append(&first).await.unwrap();
+    store.ping().await.unwrap();
+    cluster.stop().await;
+}
+
+#[tokio::test]
+async fn after_a_kill_landed_tells_the_truth() {
+    let mut cluster = private_cluster().await;
+    let store = Store::connect(&cluster.database("s").await.unwrap(), 2).await.unwrap();
+    store.migrate().await.unwrap();
+    let mut lane = Lane::new(&store, Uuid::new_v4());
+    let (id, name) = (Uuid::new_v4(), "a");
+    lane.append(&batch([start(id, name)])).await.unwrap();
+    let mut next = 2;
+    for _ in 0..5 {
+        next = append_until_killed(&mut cluster, &mut lane, id, next).await;
+    }
+    let turns = store.turns(turn(id, name, 1, "").shard, id, 0, 1_000_000).await.unwrap();
+    let firsts: Vec<i64> = turns.iter().map(|turn| turn.first_event).collect();
+    assert_eq!(firsts, (1..next).collect::<Vec<_>>(), "each once, none missing");
+    cluster.stop().await;
+}
+
+/// Appends turn after turn, one batch in flight, until the database is gone; then settles the
+/// last one. Returns the number of the next event.
+async fn append_until_killed(
+    cluster: &mut store::Cluster,
+    lane: &mut Lane,
+    id: Uuid,
+    mut next: i64,
+) -> i64 {
+    let appending = async {
+        loop {
+            let one: Batch = batch([turn(id, "a", next, "turn")]);
+            match lane.append(&one).await {
+                Ok(_) => next += 1,
+                Err(error) => return (one, error),
+            }
+        }
+    };
+    let ((one, error), ()) = tokio::join!(appending, cluster.kill_nine());
+    assert!(matches!(error, AppendError::Unavailable { .. }), "{error}");
+    cluster.start_again().await.unwrap();
+    let landed = lane.landed(&one).await.unwrap();
+    // Whether it landed or not, to append it again is right.
+    lane.append(&one).await.unwrap();
+    assert!(lane.landed(&one).await.unwrap(), "landed before: {landed}");
+    next + 1
+}

@@ -1,0 +1,125 @@
+//! Lists and logs, a page at a time.
+
+use futures_util::TryStreamExt;
+use store::{ExecutionFilter, Lane, ListedAfter, Status, Store, shard_of};
+use tests::database::Database;
+use uuid::Uuid;
+
+use super::{ACCOUNT, MACHINE, at, batch, ending, start, turn};
+
+fn filter() -> ExecutionFilter<'static> {
+    ExecutionFilter {
+        account: ACCOUNT,
+        state_machine: MACHINE,
+        status: None,
+        version: None,
+        alias: None,
+        after: None,
+        limit: 100,
+    }
+}
+
+/// The names of all pages of this size.
+async fn names(store: &Store, filter: &ExecutionFilter<'_>, page: i64) -> Vec<String> {
+    let mut filter = ExecutionFilter { limit: page, ..filter.clone() };
+    let mut names = Vec::new();
+    loop {
+        let heads = store.list(&filter).await.unwrap();
+        let Some(last) = heads.last() else { return names };
+        filter.after = Some(ListedAfter::from(last));
+        names.extend(heads.into_iter().map(|head| head.name));
+    }
+}
+
+/// `run-0` starts first; every third has failed, ten seconds after the last start.
+async fn twelve(store: &Store) {
+    let mut lane = Lane::new(store, Uuid::new_v4());
+    for n in 0..12 {
+        let (id, name) = (Uuid::new_v4(), format!("run-{n}"));
+        let mut first = start(id, &name);
+        let row = first.start.as_mut().unwrap();
+        row.started_at = at(n);
+        row.version = (n % 2 == 0).then_some(7);
+        row.alias = (n % 4 == 0).then(|| "live".to_owned());
+        lane.append(&batch([first])).await.unwrap();
+        if n % 3 == 0 {
+            let last = ending(turn(id, &name, 2, "failed"), Status::Failed, 20 + n);
+            lane.append(&batch([last])).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_list_is_newest_first_and_its_pages_fit_together() {
+    let database = Database::private().await;
+    let store = &database.store;
+    twelve(store).await;
+    let all = names(store, &filter(), 100).await;
+    let expected = [9, 6, 3, 0, 11, 10, 8, 7, 5, 4, 2, 1].map(|n| format!("run-{n}"));
+    assert_eq!(all, expected, "the ended ones by their end");
+    for page in [1, 2, 5, 11, 12] {
+        assert_eq!(names(store, &filter(), page).await, all, "pages of {page}");
+    }
+    let failed = ExecutionFilter { status: Some(Status::Failed), ..filter() };
+    assert_eq!(names(store, &failed, 3).await, ["run-9", "run-6", "run-3", "run-0"]);
+    let version = ExecutionFilter { version: Some(7), ..filter() };
+    assert_eq!(
+        names(store, &version, 4).await,
+        ["run-6", "run-0", "run-10", "run-8", "run-4", "run-2"]
+    );
+    let alias = ExecutionFilter { alias: Some("live"), ..filter() };
+    assert_eq!(names(store, &alias, 2).await, ["run-0", "run-8", "run-4"]);
+    let other = ExecutionFilter { account: "111111111111", ..filter() };
+    assert_eq!(names(store, &other, 2).await, [""; 0]);
+    assert!(store.has_running(ACCOUNT, MACHINE).await.unwrap());
+    assert!(!store.has_running(ACCOUNT, "other").await.unwrap());
+}
+
+#[tokio::test]
+async fn a_new_owner_reads_all_that_runs_and_nothing_else() {
+    let database = Database::private().await;
+    let store = &database.store;
+    let mut lane = Lane::new(store, Uuid::new_v4());
+    let count = 150;
+    let started: Vec<_> = (0..count).map(|n| (Uuid::new_v4(), format!("run-{n}"))).collect();
+    let turns = started.iter().flat_map(|(id, name)| {
+        let ends = name.ends_with('0').then(|| ending(turn(*id, name, 3, "3"), Status::Aborted, 1));
+        [start(*id, name), turn(*id, name, 2, "2")].into_iter().chain(ends)
+    });
+    lane.append(&batch(turns)).await.unwrap();
+    let shards: Vec<i16> = (0..256).collect();
+    let loaded: Vec<_> = store.stream_active(&shards).try_collect().await.unwrap();
+    assert_eq!(loaded.len(), 135);
+    assert!(loaded.iter().all(|one| one.turns == ["started", "2"]));
+    assert!(
+        loaded.windows(2).all(|two| {
+            (two[0].head.shard, two[0].head.id) < (two[1].head.shard, two[1].head.id)
+        })
+    );
+    let half: Vec<_> = store.stream_active(&shards[..128]).try_collect().await.unwrap();
+    assert_eq!(half.len(), loaded.iter().filter(|one| one.head.shard < 128).count());
+}
+
+#[tokio::test]
+async fn turns_are_read_from_the_one_that_holds_an_event() {
+    let database = Database::private().await;
+    let store = &database.store;
+    let mut lane = Lane::new(store, Uuid::new_v4());
+    let (id, name) = (Uuid::new_v4(), "a");
+    let mut second = turn(id, name, 2, "2 to 4");
+    second.event_count = 3;
+    lane.append(&batch([start(id, name), second, turn(id, name, 5, "5")])).await.unwrap();
+    let shard = shard_of(ACCOUNT, MACHINE, name);
+    for (from, limit, expected) in [
+        (0, 10, &[1, 2, 5][..]),
+        (1, 2, &[1, 2]),
+        (3, 10, &[2, 5]),
+        (4, 1, &[2]),
+        (5, 10, &[5]),
+        (6, 10, &[5]),
+    ] {
+        let turns = store.turns(shard, id, from, limit).await.unwrap();
+        let firsts: Vec<i64> = turns.iter().map(|turn| turn.first_event).collect();
+        assert_eq!(firsts, expected, "from {from}");
+    }
+}

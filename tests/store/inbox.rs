@@ -1,0 +1,66 @@
+//! Messages to other nodes' executions, and hints.
+
+use bytes::Bytes;
+use store::{Answer, Batch, Hint, Lane, Message};
+use tests::database::Database;
+use uuid::Uuid;
+
+use super::{at, batch, start, turn};
+
+fn message(execution_id: Uuid, name: &str) -> Message {
+    Message {
+        id: Uuid::new_v4(),
+        shard: turn(execution_id, name, 1, "").shard,
+        execution_id,
+        stimulus: Bytes::from_static(b"stop"),
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_written_with_the_turn_that_applies_the_message() {
+    let database = Database::private().await;
+    let store = &database.store;
+    let (node, a) = (Uuid::new_v4(), Uuid::new_v4());
+    let mut lane = Lane::new(store, node);
+    lane.append(&batch([start(a, "a")])).await.unwrap();
+    let first = message(a, "a");
+    store.at(at(1)).post(&first).await.unwrap();
+    store.at(at(2)).post(&first).await.unwrap();
+    let second = message(a, "a");
+    store.at(at(2)).post(&second).await.unwrap();
+    assert_eq!(store.inbox(&[first.shard], 10).await.unwrap(), [first.clone(), second.clone()]);
+    assert_eq!(store.answer(first.id).await.unwrap(), None);
+
+    let answer = Answer { message_id: first.id, answer: Bytes::from_static(b"stopped") };
+    let applied = Batch { turns: vec![turn(a, "a", 2, "stopped")], answers: vec![answer] };
+    lane.append(&applied).await.unwrap();
+    assert_eq!(store.answer(first.id).await.unwrap().as_deref(), Some(&b"stopped"[..]));
+    assert_eq!(store.inbox(&[first.shard], 10).await.unwrap(), [second]);
+
+    assert_eq!(store.sweep_inbox(at(1)).await.unwrap(), 0);
+    assert_eq!(store.sweep_inbox(at(2)).await.unwrap(), 1);
+    assert_eq!(store.answer(first.id).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_answer_to_a_forgotten_message_is_no_mistake() {
+    let database = Database::private().await;
+    let mut lane = Lane::new(&database.store, Uuid::new_v4());
+    let posted = message(Uuid::new_v4(), "a");
+    database.store.post(&posted).await.unwrap();
+    database.store.forget(posted.id).await.unwrap();
+    let answer = Answer { message_id: posted.id, answer: Bytes::new() };
+    let only_answer = Batch { turns: Vec::new(), answers: vec![answer] };
+    lane.append(&only_answer).await.unwrap();
+    assert!(lane.landed(&only_answer).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_hint_reaches_who_listens() {
+    let database = Database::private().await;
+    let mut hints = database.store.listen().await.unwrap();
+    database.store.hint(&[3, 200]).await.unwrap();
+    database.store.hint_functions().await.unwrap();
+    assert_eq!(hints.recv().await.unwrap(), Hint::Shards(vec![3, 200]));
+    assert_eq!(hints.recv().await.unwrap(), Hint::Functions);
+}

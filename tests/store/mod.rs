@@ -1,0 +1,73 @@
+//! SQL against Postgres, and Postgres against the model of it.
+
+mod append;
+mod cluster;
+mod crash;
+mod differential;
+mod executions;
+mod inbox;
+mod shards;
+mod state_machines;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use store::{Batch, Ending, NewExecution, NewTurn, Status, shard_of};
+use uuid::Uuid;
+
+const ACCOUNT: &str = "000000000000";
+const MACHINE: &str = "orders";
+
+/// So many seconds into the tests' time.
+fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_700_000_000 + seconds, 0).unwrap()
+}
+
+/// The turn that starts an execution.
+fn start(id: Uuid, name: &str) -> NewTurn {
+    let start = NewExecution {
+        account: ACCOUNT.to_owned(),
+        state_machine: MACHINE.to_owned(),
+        name: name.to_owned(),
+        revision_id: Uuid::nil(),
+        version: None,
+        alias: None,
+        input: Bytes::from_static(b"{}"),
+        started_at: at(0),
+        trace_header: None,
+    };
+    NewTurn { start: Some(Box::new(start)), ..turn(id, name, 1, "started") }
+}
+
+/// A turn of one event.
+fn turn(id: Uuid, name: &str, first_event: i64, body: &'static str) -> NewTurn {
+    NewTurn {
+        shard: shard_of(ACCOUNT, MACHINE, name),
+        execution_id: id,
+        first_event,
+        event_count: 1,
+        epoch: 1,
+        body: Bytes::from_static(body.as_bytes()),
+        start: None,
+        end: None,
+        wakes: false,
+    }
+}
+
+/// The same turn, as the last one.
+fn ending(turn: NewTurn, status: Status, seconds: i64) -> NewTurn {
+    let output = (status == Status::Succeeded).then(|| Bytes::from_static(b"1"));
+    let failed = status == Status::Failed;
+    let ending = Ending {
+        status,
+        ended_at: at(seconds),
+        output,
+        error: failed.then(|| "Broken".to_owned()),
+        cause: failed.then(|| "it broke\0".to_owned()),
+        failed_state: failed.then(|| "Pay".to_owned()),
+    };
+    NewTurn { end: Some(Box::new(ending)), ..turn }
+}
+
+fn batch(turns: impl IntoIterator<Item = NewTurn>) -> Batch {
+    Batch { turns: turns.into_iter().collect(), answers: Vec::new() }
+}

@@ -1,0 +1,50 @@
+//! A database of one's own, on a private Postgres that all tests of this process share.
+#![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use store::{Cluster, ClusterOptions, Store};
+use tokio::sync::OnceCell;
+
+const TEMPLATE: &str = "migrated";
+
+static SHARED: OnceCell<Cluster> = OnceCell::const_new();
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// A fresh database with the schema of this release, and a store on it.
+pub struct Database {
+    /// Where it is.
+    pub url: String,
+    /// Connected to it.
+    pub store: Store,
+}
+
+impl Database {
+    /// A database that nobody else uses.
+    pub async fn private() -> Self {
+        let cluster = SHARED.get_or_init(start_shared).await;
+        let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let url = cluster.copy_database(TEMPLATE, &name).await.unwrap();
+        let store = Store::connect(&url, 4).await.unwrap();
+        Self { url, store }
+    }
+}
+
+async fn start_shared() -> Cluster {
+    let cluster = private_cluster().await;
+    let store = Store::connect(&cluster.database(TEMPLATE).await.unwrap(), 1).await.unwrap();
+    store.migrate().await.unwrap();
+    store.close().await;
+    cluster
+}
+
+/// A Postgres that nobody else uses, for tests that kill it.
+pub async fn private_cluster() -> Cluster {
+    let name = format!(
+        "statewright-test-{}-{}",
+        std::process::id(),
+        COUNT.fetch_add(1, Ordering::Relaxed)
+    );
+    let options = ClusterOptions::new(std::env::temp_dir().join(name)).for_tests();
+    Cluster::start(options).await.unwrap()
+}

@@ -1,0 +1,394 @@
+//! The store as a plain value: the same questions, the same answers, no database. The simulation
+//! runs on it; the differential test makes it trustworthy.
+#![expect(clippy::unwrap_used, reason = "what does not fit is a mistake of the test")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use store::{
+    Answer, AppendError, Appended, Batch, Beat, Ending, ExecutionFilter, ExecutionHead,
+    ExecutionRow, ListedAfter, Loaded, Message, NewExecution, NewTurn, SHARDS, Status, TurnRow,
+};
+use uuid::Uuid;
+
+/// What the database would hold.
+#[derive(Clone, Debug)]
+pub struct ModelStore {
+    executions: BTreeMap<(i16, Uuid), ExecutionRow>,
+    turns: BTreeMap<(i16, Uuid, i64), Written>,
+    inbox: Vec<(Message, Option<Bytes>)>,
+    shards: Vec<Lease>,
+    nodes: BTreeMap<Uuid, DateTime<Utc>>,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Written {
+    event_count: i32,
+    body: Bytes,
+    epoch: i64,
+    writer: Uuid,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Lease {
+    owner: Option<(Uuid, DateTime<Utc>)>,
+    epoch: i64,
+}
+
+impl Default for ModelStore {
+    fn default() -> Self {
+        Self {
+            executions: BTreeMap::new(),
+            turns: BTreeMap::new(),
+            inbox: Vec::new(),
+            shards: vec![Lease::default(); usize::from(SHARDS.unsigned_abs())],
+            nodes: BTreeMap::new(),
+        }
+    }
+}
+
+impl ModelStore {
+    /// As `Lane::append`; it is never unavailable.
+    pub fn append(&mut self, node: Uuid, batch: &Batch) -> Result<Appended, AppendError> {
+        let mut next = self.clone();
+        let missing = next.insert_starts(batch);
+        if next.insert_turns(node, batch, &missing).is_err() {
+            return self.verdict(node, batch).ok_or(AppendError::Fenced);
+        }
+        let started: BTreeSet<Uuid> = starts(batch).map(|(turn, _)| turn.execution_id).collect();
+        for turn in batch.turns.iter().filter(|turn| !started.contains(&turn.execution_id)) {
+            if let Some(row) = next.executions.get_mut(&(turn.shard, turn.execution_id)) {
+                if turn.wakes {
+                    row.head.wake_at = None;
+                }
+                if let Some(ending) = &turn.end {
+                    end(row, ending);
+                }
+            }
+        }
+        for Answer { message_id, answer } in &batch.answers {
+            for (message, given) in &mut next.inbox {
+                if message.id == *message_id && given.is_none() {
+                    *given = Some(answer.clone());
+                }
+            }
+        }
+        *self = next;
+        if missing.is_empty() {
+            return Ok(Appended::default());
+        }
+        self.verdict(node, batch).ok_or(AppendError::Fenced)
+    }
+
+    /// As `Lane::landed`.
+    pub fn landed(&self, node: Uuid, batch: &Batch) -> bool {
+        self.verdict(node, batch).is_some()
+    }
+
+    /// Inserts the rows of starts; the ones whose names are taken.
+    fn insert_starts(&mut self, batch: &Batch) -> BTreeSet<Uuid> {
+        let mut missing = BTreeSet::new();
+        for (turn, start) in starts(batch) {
+            let ending = batch
+                .turns
+                .iter()
+                .filter(|other| other.execution_id == turn.execution_id)
+                .find_map(|other| other.end.as_deref());
+            if self.holder(start).is_some() {
+                missing.insert(turn.execution_id);
+                continue;
+            }
+            let mut row = row_of(turn, start);
+            if let Some(ending) = ending {
+                end(&mut row, ending);
+            }
+            self.executions.insert((turn.shard, turn.execution_id), row);
+        }
+        missing
+    }
+
+    fn insert_turns(
+        &mut self,
+        node: Uuid,
+        batch: &Batch,
+        missing: &BTreeSet<Uuid>,
+    ) -> Result<(), ()> {
+        for turn in batch.turns.iter().filter(|turn| !missing.contains(&turn.execution_id)) {
+            let key = (turn.shard, turn.execution_id, turn.first_event);
+            if self.turns.insert(key, written(node, turn)).is_some() {
+                return Err(());
+            }
+        }
+        Ok(())
+    }
+
+    /// What became of the batch, if all of it is there.
+    fn verdict(&self, node: Uuid, batch: &Batch) -> Option<Appended> {
+        let mut refused = BTreeSet::new();
+        for (turn, start) in starts(batch) {
+            if self.holder(start)? != turn.execution_id {
+                refused.insert(turn.execution_id);
+            }
+        }
+        let recorded = |turn: &NewTurn| {
+            let key = (turn.shard, turn.execution_id, turn.first_event);
+            self.turns.get(&key) == Some(&written(node, turn))
+        };
+        let all_there =
+            batch.turns.iter().filter(|turn| !refused.contains(&turn.execution_id)).all(recorded);
+        let all_answered = batch.answers.iter().all(|answer| {
+            !self
+                .inbox
+                .iter()
+                .any(|(message, given)| message.id == answer.message_id && given.is_none())
+        });
+        (all_there && all_answered).then(|| Appended { refused: refused.into_iter().collect() })
+    }
+
+    fn holder(&self, start: &NewExecution) -> Option<Uuid> {
+        self.describe(&start.account, &start.state_machine, &start.name).map(|row| row.head.id)
+    }
+
+    /// As `Store::load`.
+    pub fn load(&self, shard: i16, id: Uuid) -> Option<Loaded> {
+        let head = self.executions.get(&(shard, id))?.head.clone();
+        let turns = self.turns.range((shard, id, i64::MIN)..=(shard, id, i64::MAX));
+        Some(Loaded { head, turns: turns.map(|(_, turn)| turn.body.clone()).collect() })
+    }
+
+    /// As `Store::stream_active`.
+    pub fn active(&self, shards: &[i16]) -> Vec<Loaded> {
+        self.executions
+            .values()
+            .map(|row| &row.head)
+            .filter(|head| shards.contains(&head.shard))
+            .filter(|head| head.status == Status::Running && head.wake_at.is_none())
+            .filter_map(|head| self.load(head.shard, head.id))
+            .collect()
+    }
+
+    /// As `Store::due_wakes`.
+    pub fn due_wakes(
+        &self,
+        shards: &[i16],
+        after: (DateTime<Utc>, Uuid),
+        before: DateTime<Utc>,
+        limit: usize,
+    ) -> Vec<(i16, Uuid, DateTime<Utc>)> {
+        let mut due: Vec<_> = self
+            .executions
+            .values()
+            .filter(|row| shards.contains(&row.head.shard))
+            .filter_map(|row| Some((row.head.shard, row.head.id, row.head.wake_at?)))
+            .filter(|(_, id, wake_at)| *wake_at <= before && (*wake_at, *id) > after)
+            .collect();
+        due.sort_by_key(|(_, id, wake_at)| (*wake_at, *id));
+        due.truncate(limit);
+        due
+    }
+
+    /// As `Store::passivate`; with `None` as `Store::wake`.
+    pub fn passivate(
+        &mut self,
+        shard: i16,
+        id: Uuid,
+        wake_at: Option<DateTime<Utc>>,
+        epoch: i64,
+    ) -> bool {
+        if self.lease(shard).epoch != epoch {
+            return false;
+        }
+        match self.executions.get_mut(&(shard, id)) {
+            Some(row) if row.head.status == Status::Running => {
+                row.head.wake_at = wake_at;
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    /// As `Store::turns`.
+    pub fn turns(&self, shard: i16, id: Uuid, from_event: i64, limit: usize) -> Vec<TurnRow> {
+        let (first, last) = ((shard, id, i64::MIN), (shard, id, i64::MAX));
+        let from = self
+            .turns
+            .range(first..=(shard, id, from_event))
+            .next_back()
+            .map_or((shard, id, from_event), |(key, _)| *key);
+        self.turns.range(from..=last).take(limit).map(turn_row).collect()
+    }
+
+    /// As `Store::turns_before`.
+    pub fn turns_before(&self, shard: i16, id: Uuid, before: i64, limit: usize) -> Vec<TurnRow> {
+        let earlier = self.turns.range((shard, id, i64::MIN)..(shard, id, before));
+        earlier.rev().take(limit).map(turn_row).collect()
+    }
+
+    /// As `Store::beat`, at this time.
+    pub fn beat(&mut self, node: Uuid, lease: Duration, now: DateTime<Utc>) -> Beat {
+        let until = now + lease;
+        self.nodes.insert(node, until);
+        let live = self.nodes.values().filter(|expires_at| **expires_at > now).count();
+        let fair = self.shards.len().div_ceil(live);
+        for shard in &mut self.shards {
+            if shard.owner.is_some_and(|(owner, _)| owner == node) {
+                shard.owner = Some((node, until));
+            }
+        }
+        let owned = self.owned(node).len();
+        let free = self
+            .shards
+            .iter_mut()
+            .filter(|shard| shard.owner.is_none_or(|(_, expires_at)| expires_at <= now));
+        for shard in free.take(fair.saturating_sub(owned)) {
+            *shard = Lease { owner: Some((node, until)), epoch: shard.epoch + 1 };
+        }
+        let owned = self.owned(node);
+        let surplus = owned.iter().skip(fair).map(|(shard, _)| *shard).collect();
+        Beat { owned, surplus, live_nodes: i64::try_from(live).unwrap() }
+    }
+
+    /// As `Store::release`.
+    pub fn release(&mut self, node: Uuid, shards: &[i16]) {
+        for shard in shards {
+            let lease = &mut self.shards[usize::try_from(*shard).unwrap()];
+            if lease.owner.is_some_and(|(owner, _)| owner == node) {
+                lease.owner = None;
+            }
+        }
+    }
+
+    /// As `Store::leave`.
+    pub fn leave(&mut self, node: Uuid) {
+        self.nodes.remove(&node);
+    }
+
+    /// The shard's present epoch.
+    pub fn epoch(&self, shard: i16) -> i64 {
+        self.lease(shard).epoch
+    }
+
+    fn owned(&self, node: Uuid) -> Vec<(i16, i64)> {
+        (0..SHARDS)
+            .map(|shard| (shard, self.lease(shard)))
+            .filter(|(_, lease)| lease.owner.is_some_and(|(owner, _)| owner == node))
+            .map(|(shard, lease)| (shard, lease.epoch))
+            .collect()
+    }
+
+    fn lease(&self, shard: i16) -> &Lease {
+        &self.shards[usize::try_from(shard).unwrap()]
+    }
+
+    /// As `Store::post`; later messages are newer.
+    pub fn post(&mut self, message: &Message) {
+        if !self.inbox.iter().any(|(other, _)| other.id == message.id) {
+            self.inbox.push((message.clone(), None));
+        }
+    }
+
+    /// As `Store::inbox`.
+    pub fn inbox(&self, shards: &[i16], limit: usize) -> Vec<Message> {
+        self.inbox
+            .iter()
+            .filter(|(message, answer)| answer.is_none() && shards.contains(&message.shard))
+            .map(|(message, _)| message.clone())
+            .take(limit)
+            .collect()
+    }
+
+    /// As `Store::answer`.
+    pub fn answer(&self, id: Uuid) -> Option<Bytes> {
+        self.inbox.iter().find(|(message, _)| message.id == id)?.1.clone()
+    }
+
+    /// As `Store::forget`.
+    pub fn forget(&mut self, id: Uuid) {
+        self.inbox.retain(|(message, _)| message.id != id);
+    }
+
+    /// As `Store::describe`.
+    pub fn describe(&self, account: &str, machine: &str, name: &str) -> Option<&ExecutionRow> {
+        self.executions.values().find(|row| {
+            let head = &row.head;
+            head.account == account && head.state_machine == machine && head.name == name
+        })
+    }
+
+    /// As `Store::list`.
+    pub fn list(&self, filter: &ExecutionFilter<'_>) -> Vec<ExecutionHead> {
+        let mut heads: Vec<_> = self
+            .executions
+            .values()
+            .map(|row| &row.head)
+            .filter(|head| head.account == filter.account)
+            .filter(|head| head.state_machine == filter.state_machine)
+            .filter(|head| filter.status.is_none_or(|status| head.status == status))
+            .filter(|head| filter.version.is_none() || head.version == filter.version)
+            .filter(|head| filter.alias.is_none() || head.alias.as_deref() == filter.alias)
+            .map(|head| (ListedAfter::from(head), head))
+            .filter(|(at, _)| {
+                filter.after.is_none_or(|after| (at.at, at.id) < (after.at, after.id))
+            })
+            .collect();
+        heads.sort_by_key(|(at, _)| std::cmp::Reverse((at.at, at.id)));
+        heads.truncate(usize::try_from(filter.limit).unwrap());
+        heads.into_iter().map(|(_, head)| head.clone()).collect()
+    }
+}
+
+fn starts(batch: &Batch) -> impl Iterator<Item = (&NewTurn, &NewExecution)> {
+    batch.turns.iter().filter_map(|turn| Some((turn, turn.start.as_deref()?)))
+}
+
+fn written(node: Uuid, turn: &NewTurn) -> Written {
+    Written {
+        event_count: turn.event_count,
+        body: turn.body.clone(),
+        epoch: turn.epoch,
+        writer: node,
+    }
+}
+
+fn turn_row(((_, _, first_event), turn): (&(i16, Uuid, i64), &Written)) -> TurnRow {
+    let Written { event_count, body, .. } = turn.clone();
+    TurnRow { first_event: *first_event, event_count, body }
+}
+
+fn row_of(turn: &NewTurn, start: &NewExecution) -> ExecutionRow {
+    ExecutionRow {
+        head: ExecutionHead {
+            id: turn.execution_id,
+            shard: turn.shard,
+            account: start.account.clone(),
+            state_machine: start.state_machine.clone(),
+            name: start.name.clone(),
+            revision_id: start.revision_id,
+            version: start.version,
+            alias: start.alias.clone(),
+            status: Status::Running,
+            started_at: start.started_at,
+            ended_at: None,
+            wake_at: None,
+            trace_header: start.trace_header.clone(),
+        },
+        input: start.input.clone(),
+        output: None,
+        error: None,
+        cause: None,
+        failed_state: None,
+    }
+}
+
+fn end(row: &mut ExecutionRow, ending: &Ending) {
+    let text = |text: &Option<String>| text.as_ref().map(|text| text.replace('\0', "\u{FFFD}"));
+    row.head.status = ending.status;
+    row.head.ended_at = Some(ending.ended_at);
+    row.head.wake_at = None;
+    row.output.clone_from(&ending.output);
+    row.error = text(&ending.error);
+    row.cause = text(&ending.cause);
+    row.failed_state = text(&ending.failed_state);
+}
