@@ -1,5 +1,7 @@
 //! The table of contents of the tests.
 #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
 
+mod engine;
+mod simulation;
 mod store;
 mod tidy;

@@ -156,6 +156,11 @@ impl Engine {
         !self.stop.is_cancelled() && !self.shared.is_away()
     }
 
+    /// How many shards this node owns.
+    pub fn shards(&self) -> usize {
+        self.shared.owned().len()
+    }
+
     /// Ids of executions that get new turns on this node. A listener that lags misses some and
     /// reads the log instead.
     pub fn appended(&self) -> broadcast::Receiver<Uuid> {

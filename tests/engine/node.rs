@@ -1,0 +1,185 @@
+//! A node under test: an engine in this process, with scripted answers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use asl::Payload;
+use chrono::DateTime;
+use machine::Timestamp;
+use runtime::perform::{Call, Outcome, Perform, Progress};
+use runtime::{Engine, EngineOptions, Start, StartError, Started};
+use store::{Created, ExecutionRow, Kind, NewStateMachine, Revision, Store};
+use tests::database::Database;
+use uuid::Uuid;
+
+pub(super) const ACCOUNT: &str = "123456789012";
+
+/// What every call is answered with.
+#[derive(Clone, Copy)]
+pub(super) enum Script {
+    /// Its parameters, at once.
+    Echo,
+    Never,
+}
+
+struct Scripted {
+    script: Script,
+    repeated: Arc<AtomicUsize>,
+}
+
+impl Perform for Scripted {
+    fn perform<'a>(
+        &'a self,
+        call: &'a Call,
+        _: &'a (dyn Fn(Progress) + Send + Sync),
+    ) -> futures_util::future::BoxFuture<'a, Outcome> {
+        Box::pin(async move {
+            self.repeated.fetch_add(usize::from(call.repeated), Ordering::Relaxed);
+            match self.script {
+                Script::Echo => Outcome::Succeeded(call.parameters.clone()),
+                Script::Never => std::future::pending().await,
+            }
+        })
+    }
+}
+
+/// A node under test.
+pub(super) struct Node {
+    pub(super) engine: Engine,
+    repeated: Arc<AtomicUsize>,
+}
+
+impl Node {
+    pub(super) async fn start(database: &Database, script: Script) -> Self {
+        Self::start_with(database, script, |_| {}).await
+    }
+
+    pub(super) async fn start_with(
+        database: &Database,
+        script: Script,
+        change: impl FnOnce(&mut EngineOptions),
+    ) -> Self {
+        let mut options = EngineOptions { lease: Duration::from_secs(1), ..Default::default() };
+        change(&mut options);
+        let repeated = Arc::new(AtomicUsize::new(0));
+        let performer = Arc::new(Scripted { script, repeated: repeated.clone() });
+        let store = Store::connect(&database.url, 8).await.unwrap();
+        let engine = Engine::start(store, options, performer).await.unwrap();
+        Self { engine, repeated }
+    }
+
+    /// How many calls were repetitions.
+    pub(super) fn repeated(&self) -> usize {
+        self.repeated.load(Ordering::Relaxed)
+    }
+
+    /// Creates a state machine and gives its revision.
+    pub(super) async fn create(&self, name: &str, definition: &str) -> Uuid {
+        let new = NewStateMachine {
+            account: ACCOUNT.to_owned(),
+            name: name.to_owned(),
+            kind: Kind::Standard,
+            revision: Revision {
+                id: Uuid::new_v4(),
+                definition: definition.to_owned(),
+                role_arn: "arn:aws:iam::123456789012:role/r".to_owned(),
+                logging: None,
+                tracing: None,
+                encryption: None,
+                initial: true,
+                created_at: DateTime::UNIX_EPOCH,
+            },
+            tags: Vec::new(),
+            publish: None,
+        };
+        match self.engine.store().create(&new).await.unwrap() {
+            Created::Created(machine, _) | Created::Existing(machine) => machine.revision.id,
+        }
+    }
+
+    pub(super) async fn begin(
+        &self,
+        revision: Uuid,
+        name: Option<&str>,
+        input: &str,
+    ) -> Result<Started, StartError> {
+        self.engine.start_execution(start_of(revision, name, input)).await
+    }
+
+    async fn row(&self, name: &str) -> Option<ExecutionRow> {
+        self.engine.store().describe(ACCOUNT, "m", name).await.unwrap()
+    }
+
+    /// Waits until an execution's row says so.
+    pub(super) async fn until(
+        &self,
+        what: impl Fn(&ExecutionRow) -> bool,
+        name: &str,
+    ) -> ExecutionRow {
+        for _ in 0..3_000 {
+            if let Some(row) = self.row(name).await
+                && what(&row)
+            {
+                return row;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("it does not come about: {:?}", self.row(name).await);
+    }
+
+    /// Waits until an execution has ended.
+    pub(super) async fn ended(&self, name: &str) -> ExecutionRow {
+        self.until(|row| row.head.ended_at.is_some(), name).await
+    }
+
+    /// Waits until this node and another each own half of the shards.
+    pub(super) async fn until_shared(&self, other: &Self) {
+        for _ in 0..3_000 {
+            if self.engine.shards() == 128 && other.engine.shards() == 128 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{} and {} shards", self.engine.shards(), other.engine.shards());
+    }
+
+    /// Takes all shards from this node without telling it.
+    pub(super) async fn usurp(&self) {
+        let all: Vec<i16> = (0..256).collect();
+        self.engine.store().release(self.engine.options().node, &all).await.unwrap();
+    }
+
+    /// The execution's turns follow each other without a gap, and it ends once.
+    pub(super) async fn assert_one_history(&self, name: &str) {
+        let row = self.row(name).await.unwrap();
+        let turns = self.engine.store().turns(row.head.shard, row.head.id, 0, 1_000).await.unwrap();
+        let mut next = 0;
+        let mut events = Vec::new();
+        for turn in turns {
+            assert_eq!(turn.first_event, next, "a gap or a fork");
+            next += i64::from(turn.event_count);
+            events.extend(machine::log::decode(&turn.body).unwrap());
+        }
+        let ends = events.iter().filter(|event| event.kind.is_terminal()).count();
+        assert_eq!(ends, 1, "it ends once");
+        assert!(events.is_sorted_by_key(|event| event.at), "time runs forwards");
+        assert!(events.first().is_some_and(|event| event.at > Timestamp(0)));
+    }
+}
+
+/// A start of the machine `m`.
+pub(super) fn start_of(revision: Uuid, name: Option<&str>, input: &str) -> Start {
+    Start {
+        account: ACCOUNT.to_owned(),
+        state_machine: "m".to_owned(),
+        state_machine_arn: format!("arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:m"),
+        revision_id: revision,
+        role_arn: "arn:aws:iam::123456789012:role/r".to_owned(),
+        name: name.map(str::to_owned),
+        input: Payload::from_text(input).unwrap(),
+        version: None,
+        alias: None,
+        trace_header: None,
+    }
+}

@@ -1,0 +1,190 @@
+//! The machines that are simulated: one for each thing that can go wrong, and nestings of them.
+//!
+//! How a call ends is a function of the state's name, its parameters and the attempt, so that
+//! a repeated call ends as the first one did. A name says what its calls do: `Flaky…` fails on
+//! the first two attempts, `Broken…` always, `Hanging…` never answers.
+
+use asl::Program;
+use machine::{Failure, Stimulus};
+
+/// One machine to simulate.
+pub(super) struct Machine {
+    pub(super) name: &'static str,
+    pub(super) program: Program,
+    pub(super) input: &'static str,
+    /// Whether branches race: a failing branch stops others wherever they are.
+    pub(super) races: bool,
+}
+
+const TASK: &str =
+    r#""Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f""#;
+const RETRY: &str =
+    r#""Retry": [{"ErrorEquals": ["Oops"], "IntervalSeconds": 2, "MaxAttempts": 3}]"#;
+const CATCH: &str =
+    r#""Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Caught"}]"#;
+
+/// All machines.
+pub(super) fn all() -> Vec<Machine> {
+    let machine = |name, states: String, input, races| {
+        let text = format!(r#"{{"StartAt": "A", "States": {{{states}}}}}"#);
+        let program = asl::compile(&text).unwrap_or_else(|why| panic!("{name}: {why:?}"));
+        Machine { name, program, input, races }
+    };
+    vec![
+        machine("chain", chain(), r#"{"n": 1}"#, false),
+        machine("flaky task", flaky(), r#"{"n": 2}"#, false),
+        machine("caught failure", caught(), r#"{"n": 3}"#, false),
+        machine("uncaught failure", uncaught(), "{}", false),
+        machine("timeout", timeout(), "{}", false),
+        machine("waits", waits(), r#"{"for": 7}"#, false),
+        machine("poll loop", poll(), r#"{"polls": 0}"#, false),
+        machine("branches", branches(), r#"{"n": 4}"#, false),
+        machine("branch fails", branch_fails(), r#"{"n": 5}"#, true),
+        machine("items", items(), r#"{"items": [1, 2, 3, 4, 5, 6, 7]}"#, false),
+        machine("item fails", item_fails(), r#"{"items": [1, 2, 3, 4]}"#, true),
+        machine("nested", nested(), r#"{"items": [[1, 2], [3], []]}"#, false),
+        machine("pass loop", pass_loop(), r#"{"left": [1]}"#, false),
+    ]
+}
+
+/// The machine of this seed.
+pub(super) fn choose(seed: u64) -> Machine {
+    let mut machines = all();
+    let index = usize::try_from(seed % machines.len() as u64).unwrap_or(0);
+    machines.swap_remove(index)
+}
+
+/// How the call of a task ends, and after how many milliseconds; `None` is never.
+pub(super) fn outcome(
+    state: &str,
+    parameters: &asl::Payload,
+    task: u64,
+    attempt: u32,
+) -> Option<(i64, Stimulus)> {
+    let delay = 10 + i64::try_from(parameters.size_bytes() % 50).unwrap_or(0);
+    let fails = (state.starts_with("Flaky") && attempt <= 2) || state.starts_with("Broken");
+    if state.starts_with("Hanging") {
+        return None;
+    }
+    let stimulus = if fails {
+        Stimulus::TaskFailed { task, failure: Failure::new("Oops", format!("attempt {attempt}")) }
+    } else {
+        let result = asl::Payload::from_value(serde_json::json!({
+            "state": state,
+            "got": parameters.value(),
+        }));
+        Stimulus::TaskSucceeded { task, result }
+    };
+    Some((delay, stimulus))
+}
+
+fn chain() -> String {
+    format!(
+        r#""A": {{{TASK}, "Next": "B"}}, "B": {{"Type": "Pass", "Result": {{"x": 1}}, "ResultPath": "$.b", "Next": "C"}},
+           "C": {{{TASK}, "ResultPath": "$.c", "Next": "D"}}, "D": {{"Type": "Succeed"}}"#
+    )
+}
+
+fn flaky() -> String {
+    format!(
+        r#""A": {{"Type": "Pass", "Next": "Flaky"}}, "Flaky": {{{TASK}, {RETRY}, "End": true}}"#
+    )
+}
+
+fn caught() -> String {
+    format!(
+        r#""A": {{"Type": "Pass", "Next": "Broken"}}, "Broken": {{{TASK}, {RETRY}, {CATCH}, "End": true}},
+           "Caught": {{"Type": "Fail", "ErrorPath": "$.error.Error", "Cause": "given up"}}"#
+    )
+}
+
+fn uncaught() -> String {
+    format!(
+        r#""A": {{"Type": "Pass", "Next": "Broken"}}, "Broken": {{{TASK}, {RETRY}, "End": true}}"#
+    )
+}
+
+fn timeout() -> String {
+    format!(
+        r#""A": {{"Type": "Pass", "Next": "Hanging"}},
+           "Hanging": {{{TASK}, "TimeoutSeconds": 100000, "Retry": [{{"ErrorEquals": ["States.Timeout"], "MaxAttempts": 1}}], {CATCH}, "End": true}},
+           "Caught": {{"Type": "Pass", "End": true}}"#
+    )
+}
+
+fn waits() -> String {
+    r#""A": {"Type": "Wait", "Seconds": 5, "Next": "B"}, "B": {"Type": "Wait", "SecondsPath": "$.for", "Next": "C"},
+       "C": {"Type": "Wait", "Timestamp": "2001-01-01T00:00:00Z", "End": true}"#
+        .to_owned()
+}
+
+fn poll() -> String {
+    format!(
+        r#""A": {{{TASK}, "ResultPath": "$.job", "Next": "W"}}, "W": {{"Type": "Wait", "Seconds": 30, "Next": "Ask"}},
+           "Ask": {{{TASK}, "Parameters": {{"so.$": "$"}}, "ResultPath": "$.last", "Next": "Done?"}},
+           "Done?": {{"Type": "Choice", "Choices": [{{"Variable": "$.last.got.so.last.got.so.last", "IsPresent": true, "Next": "End"}}], "Default": "W"}},
+           "End": {{"Type": "Succeed"}}"#
+    )
+}
+
+fn branches() -> String {
+    format!(
+        r#""A": {{"Type": "Parallel", "Branches": [
+             {{"StartAt": "P1", "States": {{"P1": {{{TASK}, "Next": "P2"}}, "P2": {{{TASK}, "End": true}}}}}},
+             {{"StartAt": "Flaky1", "States": {{"Flaky1": {{{TASK}, {RETRY}, "End": true}}}}}},
+             {{"StartAt": "P4", "States": {{"P4": {{"Type": "Wait", "Seconds": 3, "End": true}}}}}}],
+             "ResultSelector": {{"all.$": "$"}}, "End": true}}"#
+    )
+}
+
+fn branch_fails() -> String {
+    format!(
+        r#""A": {{"Type": "Parallel", "Branches": [
+             {{"StartAt": "P1", "States": {{"P1": {{{TASK}, "Next": "P2"}}, "P2": {{{TASK}, "End": true}}}}}},
+             {{"StartAt": "Broken1", "States": {{"Broken1": {{{TASK}, "End": true}}}}}},
+             {{"StartAt": "P4", "States": {{"P4": {{"Type": "Wait", "Seconds": 300, "End": true}}}}}}],
+             "Retry": [{{"ErrorEquals": ["Oops"], "MaxAttempts": 2}}], {CATCH}, "End": true}},
+           "Caught": {{"Type": "Pass", "End": true}}"#
+    )
+}
+
+fn items() -> String {
+    format!(
+        r#""A": {{"Type": "Map", "ItemsPath": "$.items", "MaxConcurrency": 3,
+             "ItemSelector": {{"i.$": "$$.Map.Item.Index", "v.$": "$$.Map.Item.Value"}},
+             "ItemProcessor": {{"StartAt": "I", "States": {{"I": {{{TASK}, "Next": "J"}}, "J": {{"Type": "Pass", "End": true}}}}}},
+             "ResultPath": "$.out", "Next": "B"}}, "B": {{{TASK}, "End": true}}"#
+    )
+}
+
+fn item_fails() -> String {
+    format!(
+        r#""A": {{"Type": "Map", "ItemsPath": "$.items", "MaxConcurrency": 2,
+             "ItemProcessor": {{"StartAt": "I", "States": {{"I": {{{TASK}, "Next": "Broken1"}}, "Broken1": {{{TASK}, "End": true}}}}}},
+             "Retry": [{{"ErrorEquals": ["States.TaskFailed"], "MaxAttempts": 1}}], "End": true}}"#
+    )
+}
+
+fn nested() -> String {
+    format!(
+        r#""A": {{"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": {{"StartAt": "Inner", "States": {{
+             "Inner": {{"Type": "Map", "ItemProcessor": {{"StartAt": "Both", "States": {{
+               "Both": {{"Type": "Parallel", "Branches": [
+                 {{"StartAt": "Flaky1", "States": {{"Flaky1": {{{TASK}, {RETRY}, "End": true}}}}}},
+                 {{"StartAt": "N2", "States": {{"N2": {{"Type": "Wait", "Seconds": 1, "End": true}}}}}}], "End": true}}}}}}, "End": true}}}}}}, "End": true}}"#
+    )
+}
+
+fn pass_loop() -> String {
+    // 6 rounds of a loop without tasks: longer than the simulation's turns.
+    let mut states = String::from(r#""A": {"Type": "Pass", "Next": "L0"}"#);
+    for round in 0..6 {
+        let next = if round == 5 {
+            r#""End": true"#.to_owned()
+        } else {
+            format!(r#""Next": "L{}""#, round + 1)
+        };
+        states.push_str(&format!(r#", "L{round}": {{"Type": "Pass", {next}}}"#));
+    }
+    states
+}

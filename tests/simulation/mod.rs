@@ -1,0 +1,92 @@
+//! Simulation: executions under a seeded world of crashes, repeated and late answers, two
+//! owners, clock jumps and appends in doubt. With a pure `step`, a crash is just not using a
+//! return value.
+//!
+//! `SIMULATION_SEEDS=200000 cargo test -p tests simulation` runs more seeds;
+//! `SIMULATION_SEED=123` runs one, and prints what happens.
+
+mod faults;
+mod invariants;
+mod machines;
+mod world;
+
+use faults::Faults;
+use world::{Ended, World};
+
+/// Seeds in an ordinary run: each is one calm and one stormy run of one machine.
+const SEEDS: u64 = 20_000;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().and_then(|text| text.parse().ok())
+}
+
+/// Runs one machine twice, in calm and in storm, and compares.
+fn check(seed: u64, print: bool) {
+    let machine = machines::choose(seed);
+    let calm = World::new(&machine, seed, Faults::none(), false).run();
+    let stormy = World::new(&machine, seed, Faults::storm(seed), print).run();
+    let context = || format!("seed {seed}, machine `{}`", machine.name);
+    for run in [&calm, &stormy] {
+        if let Err(broken) = invariants::all(run) {
+            panic!("{}: {broken}\n{}", context(), run.transcript());
+        }
+    }
+    if let Err(difference) = same(&calm, &stormy, machine.races) {
+        panic!("{}: {difference}\n{}", context(), stormy.transcript());
+    }
+}
+
+/// The stormy run tells the same story as the calm one. Where branches race, which of their
+/// events came before the end is chance, and only the ending is compared.
+fn same(calm: &Ended, stormy: &Ended, races: bool) -> Result<(), String> {
+    if calm.ending() != stormy.ending() {
+        return Err(format!(
+            "in calm it ended {:?}, in storm {:?}",
+            calm.ending(),
+            stormy.ending()
+        ));
+    }
+    if !races && calm.story() != stormy.story() {
+        return Err(format!(
+            "the histories differ:\n{}\n---\n{}",
+            calm.story().join("\n"),
+            stormy.story().join("\n")
+        ));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_stormy_run_ends_like_a_calm_one() {
+    if let Some(seed) = number("SIMULATION_SEED") {
+        check(seed, true);
+        return;
+    }
+    let seeds = number("SIMULATION_SEEDS").unwrap_or(SEEDS);
+    for seed in 0..seeds {
+        check(seed, false);
+    }
+    println!("{seeds} seeds, each in calm and in storm");
+}
+
+#[test]
+fn a_crash_after_any_turn_changes_nothing() {
+    for machine in machines::all() {
+        for seed in 0..4 {
+            let calm = World::new(&machine, seed, Faults::none(), false).run();
+            for turn in 0..=calm.turns {
+                for landed in [true, false] {
+                    let crash = Faults::crash_at(turn, landed);
+                    let crashed = World::new(&machine, seed, crash, false).run();
+                    let context = format!("machine `{}`, seed {seed}, turn {turn}", machine.name);
+                    if let Err(broken) = invariants::all(&crashed) {
+                        panic!("{context}: {broken}\n{}", crashed.transcript());
+                    }
+                    if let Err(difference) = same(&calm, &crashed, machine.races) {
+                        panic!("{context}: {difference}\n{}", crashed.transcript());
+                    }
+                }
+            }
+        }
+    }
+}

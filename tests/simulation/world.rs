@@ -1,0 +1,297 @@
+//! A world for one execution: a virtual clock, a durable log, an owner that may die, calls on
+//! their way.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use machine::{
+    Command, Event, EventKind, Execution, Identity, Limits, Random, Stimulus, Timestamp, Turn,
+};
+
+use super::faults::{Append, Faults};
+use super::machines::{Machine, outcome};
+
+/// Most actions in a run: far more than any needs.
+const MOST_ACTIONS: u32 = 20_000;
+
+/// The world of one run.
+pub(super) struct World<'m> {
+    machine: &'m Machine,
+    limits: Limits,
+    faults: Faults,
+    print: bool,
+    now: Timestamp,
+    /// Committed events.
+    log: Vec<Event>,
+    owner: Option<Owner>,
+    /// Answers on their way, by the time they arrive.
+    answers: BTreeMap<(Timestamp, u64), Stimulus>,
+    sent: u64,
+    turns: u64,
+    lines: Vec<String>,
+}
+
+/// What dies in a crash.
+struct Owner {
+    execution: Execution,
+    /// Turns that are decided and not committed.
+    pending: VecDeque<Turn>,
+    random: Random,
+}
+
+/// A run that is over.
+pub(super) struct Ended {
+    pub(super) log: Vec<Event>,
+    /// The execution as it was in memory at the end.
+    pub(super) memory: Execution,
+    pub(super) turns: u64,
+    lines: Vec<String>,
+}
+
+impl<'m> World<'m> {
+    pub(super) fn new(machine: &'m Machine, seed: u64, faults: Faults, print: bool) -> Self {
+        // Short turns, so that cutting them happens.
+        let turn_events = 4 + usize::try_from(seed % 5).unwrap_or(0);
+        Self {
+            machine,
+            limits: Limits { turn_events, ..Limits::strict() },
+            faults,
+            print,
+            now: Timestamp(1_700_000_000_000),
+            log: Vec::new(),
+            owner: None,
+            answers: BTreeMap::new(),
+            sent: 0,
+            turns: 0,
+            lines: Vec::new(),
+        }
+    }
+
+    pub(super) fn run(mut self) -> Ended {
+        for _ in 0..MOST_ACTIONS {
+            if self.owner.is_none() {
+                self.take_over();
+            }
+            if self.commit_one() {
+                continue;
+            }
+            let Some(owner) = &self.owner else { continue };
+            if owner.execution.ending().is_some() {
+                return self.end();
+            }
+            self.act();
+        }
+        panic!("the run does not end\n{}", self.lines.join("\n"));
+    }
+
+    fn end(mut self) -> Ended {
+        // Answers that are still on their way find nobody.
+        let late: Vec<Stimulus> = std::mem::take(&mut self.answers).into_values().collect();
+        let mut owner = self.owner.take().expect("the run has just ended in memory");
+        for stimulus in late {
+            let (program, limits) = (&self.machine.program, &self.limits);
+            let Owner { execution, random, .. } = &mut owner;
+            let turn = machine::step(program, execution, stimulus, self.now, random, limits);
+            assert!(turn.events.is_empty(), "something happened after the end");
+        }
+        Ended { log: self.log, memory: owner.execution, turns: self.turns, lines: self.lines }
+    }
+
+    /// A new owner: from the log if there is one, or the start of it all.
+    fn take_over(&mut self) {
+        self.say("an owner takes over");
+        let mut random = Random::seeded(7);
+        let (execution, pending) = match machine::fold(&self.log) {
+            Some(execution) => (execution, VecDeque::new()),
+            None => {
+                let input = asl::Payload::from_text(self.machine.input).expect("the input is JSON");
+                let (program, limits) = (&self.machine.program, &self.limits);
+                let (execution, turn) =
+                    machine::start(program, identity(), input, self.now, &mut random, limits);
+                (execution, VecDeque::from([turn]))
+            }
+        };
+        if !self.log.is_empty() {
+            for command in machine::open_commands(&execution) {
+                self.carry_out(command);
+            }
+        }
+        self.owner = Some(Owner { execution, pending, random });
+    }
+
+    /// Appends the next pending turn; whether there was one.
+    fn commit_one(&mut self) -> bool {
+        let Some(owner) = self.owner.as_mut() else { return false };
+        let Some(turn) = owner.pending.pop_front() else { return false };
+        // What makes a second writer harmless: the key of `turns`.
+        if turn.first_event != self.log.len() as u64 {
+            self.say("fenced");
+            self.owner = None;
+            return true;
+        }
+        match self.faults.of_append(self.turns) {
+            Append::Lands => {
+                self.append(&turn);
+                for command in turn.commands {
+                    self.carry_out(command);
+                }
+            }
+            Append::Refused => {
+                self.say("the store refuses; tried again");
+                owner_of(&mut self.owner).pending.push_front(turn);
+            }
+            Append::Dies { landed } => {
+                self.say(if landed { "dies, append landed" } else { "dies, append lost" });
+                if landed {
+                    self.append(&turn);
+                }
+                self.owner = None;
+            }
+        }
+        true
+    }
+
+    fn append(&mut self, turn: &Turn) {
+        // Through the row's format, as in the store.
+        let row = machine::log::encode(&turn.events);
+        let events = machine::log::decode(&row).expect("what was written can be read");
+        assert_eq!(events, turn.events, "a row is read as it was written");
+        for event in &events {
+            self.say(&format!("  {} {:?}", event.id, event.kind));
+        }
+        self.log.extend(events);
+        self.turns += 1;
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        let Command::Invoke(call) = command else { return };
+        let Some((delay, stimulus)) =
+            outcome(&call.state, &call.parameters, call.task, call.attempt)
+        else {
+            return;
+        };
+        self.send(delay, stimulus.clone());
+        if self.faults.repeats() {
+            self.send(delay + 1, stimulus.clone());
+        }
+        if self.faults.is_late() {
+            self.send(delay + 3_600_000, stimulus);
+        }
+    }
+
+    fn send(&mut self, delay: i64, stimulus: Stimulus) {
+        self.sent += 1;
+        self.answers.insert((self.now.plus_ms(delay), self.sent), stimulus);
+    }
+
+    /// The next thing happens: whatever is due first.
+    fn act(&mut self) {
+        if self.faults.dies_idle() {
+            self.say("dies");
+            self.owner = None;
+            return;
+        }
+        if self.faults.second_owner() {
+            self.second_owner();
+        }
+        self.now = self.now.plus_ms(self.faults.jump_ms());
+        let owner = owner_of(&mut self.owner);
+        let stimulus = if owner.execution.wants_to_continue() {
+            Stimulus::Continue
+        } else {
+            let timer = owner.execution.next_timer();
+            let answer = self.answers.keys().next().map(|(at, _)| *at);
+            match (timer, answer) {
+                (Some(timer), Some(answer)) if timer < answer => self.wait_for(timer),
+                (Some(timer), None) => self.wait_for(timer),
+                (_, Some(answer)) => {
+                    self.now = self.now.max(answer);
+                    self.answers.pop_first().expect("it was just seen").1
+                }
+                (None, None) => panic!("nothing can happen\n{}", self.lines.join("\n")),
+            }
+        };
+        self.say(&format!("{} {stimulus:?}", self.now.0 - 1_700_000_000_000));
+        let owner = owner_of(&mut self.owner);
+        let (program, limits) = (&self.machine.program, &self.limits);
+        let Owner { execution, random, pending } = owner;
+        let turn = machine::step(program, execution, stimulus, self.now, random, limits);
+        if !turn.events.is_empty() {
+            pending.push_back(turn);
+        }
+    }
+
+    fn wait_for(&mut self, timer: Timestamp) -> Stimulus {
+        self.now = self.now.max(timer);
+        Stimulus::Timer
+    }
+
+    /// Another node takes over while this one still believes that it is the owner. One of
+    /// them appends first; the other's key is taken.
+    fn second_owner(&mut self) {
+        if self.log.is_empty() || self.answers.is_empty() {
+            return;
+        }
+        self.say("a second owner");
+        let Some(mut execution) = machine::fold(&self.log) else { return };
+        let stimulus = self.answers.values().next().cloned().expect("checked above");
+        let mut random = Random::seeded(9);
+        let (program, limits) = (&self.machine.program, &self.limits);
+        let turn = machine::step(program, &mut execution, stimulus, self.now, &mut random, limits);
+        if !turn.events.is_empty() && turn.first_event == self.log.len() as u64 {
+            self.append(&turn);
+            for command in turn.commands {
+                self.carry_out(command);
+            }
+        }
+    }
+
+    fn say(&mut self, line: &str) {
+        if self.print {
+            println!("{line}");
+        }
+        self.lines.push(line.to_owned());
+    }
+}
+
+fn owner_of(owner: &mut Option<Owner>) -> &mut Owner {
+    owner.as_mut().expect("the run goes on only with an owner")
+}
+
+fn identity() -> Identity {
+    Identity {
+        arn: "arn:aws:states:us-east-1:123456789012:execution:simulated:run".to_owned(),
+        name: "run".to_owned(),
+        state_machine_arn: "arn:aws:states:us-east-1:123456789012:stateMachine:simulated"
+            .to_owned(),
+        state_machine_name: "simulated".to_owned(),
+        role_arn: "arn:aws:iam::123456789012:role/r".to_owned(),
+        region: "us-east-1".to_owned(),
+        version_arn: None,
+        alias_arn: None,
+    }
+}
+
+impl Ended {
+    /// How it ended: its last event.
+    pub(super) fn ending(&self) -> Option<&EventKind> {
+        self.log.last().map(|event| &event.kind)
+    }
+
+    /// What the user sees, without times, and in an order that does not depend on which
+    /// branch was faster.
+    pub(super) fn story(&self) -> Vec<String> {
+        let view = machine::history::View { region: "us-east-1", with_data: true };
+        let mut story: Vec<String> = self
+            .log
+            .iter()
+            .filter_map(|event| view.show(event))
+            .map(|shown| format!("{} {:?}", shown.name, shown.details))
+            .collect();
+        story.sort();
+        story
+    }
+
+    pub(super) fn transcript(&self) -> String {
+        self.lines.join("\n")
+    }
+}
