@@ -1,6 +1,7 @@
 //! The table of contents of the tests.
 #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
 
+mod api;
 mod engine;
 mod simulation;
 mod store;

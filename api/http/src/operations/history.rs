@@ -108,9 +108,10 @@ impl Reader<'_> {
                     }
                 }
             }
-            match turns.last() {
-                Some(last) => from = last.first_event + i64::from(last.event_count),
-                None => return Ok(None),
+            // The store gives the turn that holds the event, so the last one comes again.
+            match turns.last().map(end) {
+                Some(end) if end > from => from = end,
+                Some(_) | None => return Ok(None),
             }
         }
     }
@@ -208,7 +209,7 @@ impl Tail {
             .turns(self.shard, self.execution_id, self.from, CHUNK)
             .await
             .map_err(failed)?;
-        let mut news = News { events: Vec::new(), more: !turns.is_empty(), ended: false };
+        let mut news = News { events: Vec::new(), more: false, ended: false };
         for turn in &turns {
             for (number, event) in numbered(turn)? {
                 news.ended |= is_last(&event.kind);
@@ -216,10 +217,18 @@ impl Tail {
                     news.events.extend(view.show(&event));
                 }
             }
-            self.from = turn.first_event + i64::from(turn.event_count);
+        }
+        if let Some(end) = turns.last().map(end) {
+            news.more = end > self.from;
+            self.from = self.from.max(end);
         }
         Ok(news)
     }
+}
+
+/// The number of the event after a turn's last.
+fn end(turn: &TurnRow) -> i64 {
+    turn.first_event + i64::from(turn.event_count)
 }
 
 /// The events of a turn with their numbers in the log.

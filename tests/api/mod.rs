@@ -1,0 +1,214 @@
+//! Both doors of the API, asked over HTTP.
+//!
+//! A check is a request, the status it is to be answered with, and the body. Expected bodies may
+//! hold placeholders: `"<any>"` stands for any value, `"<seconds>"` for a number of seconds since
+//! 1970, `"<time>"` for an ISO time, `"<uuid>"` for a UUID, and `"…"` at the end of a text for
+//! whatever follows.
+
+mod aws;
+mod bad_input;
+mod live;
+mod openapi;
+mod rest;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use http_api::HttpOptions;
+use runtime::perform::{Call, Outcome, Perform, Progress};
+use runtime::{Engine, EngineOptions};
+use serde_json::{Value, json};
+use store::{Cluster, ClusterOptions, Store};
+
+/// A database, an engine and the API, in this process.
+pub(crate) struct Served {
+    pub(crate) cluster: Cluster,
+    pub(crate) client: Client,
+    engine: Engine,
+}
+
+impl Served {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(EngineOptions::default()).await
+    }
+
+    pub(crate) async fn start_with(options: EngineOptions) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder =
+            std::env::temp_dir().join(format!("statewright-api-{}-{number}", std::process::id()));
+        let cluster = Cluster::start(ClusterOptions::new(folder).for_tests()).await.unwrap();
+        let store = Store::connect(&cluster.url(), 8).await.unwrap();
+        store.migrate().await.unwrap();
+        let engine = Engine::start(store, options, Arc::new(Nothing)).await.unwrap();
+        let router = http_api::router(engine.clone(), HttpOptions::default());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = Client::new(&format!("http://{}", listener.local_addr().unwrap()));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { cluster, client, engine }
+    }
+
+    pub(crate) async fn stop(self) {
+        self.engine.shutdown().await;
+        self.cluster.stop().await;
+    }
+}
+
+/// Performs nothing: these tests are about the API, and their state machines have no tasks.
+struct Nothing;
+
+impl Perform for Nothing {
+    fn perform<'a>(
+        &'a self,
+        _: &'a Call,
+        _: &'a (dyn Fn(Progress) + Send + Sync),
+    ) -> futures_util::future::BoxFuture<'a, Outcome> {
+        Box::pin(std::future::pending())
+    }
+}
+
+/// A client of one server.
+pub(crate) struct Client {
+    pub(crate) http: reqwest::Client,
+    pub(crate) url: String,
+}
+
+impl Client {
+    pub(crate) fn new(url: &str) -> Self {
+        Self { http: tests::client::client(), url: url.to_owned() }
+    }
+
+    /// Calls an operation of the AWS API.
+    pub(crate) async fn aws(&self, operation: &str, request: Value) -> (u16, Value) {
+        self.aws_raw(operation, request.to_string().into_bytes()).await
+    }
+
+    pub(crate) async fn aws_raw(&self, operation: &str, body: Vec<u8>) -> (u16, Value) {
+        let answer = self
+            .http
+            .post(&self.url)
+            .header("content-type", "application/x-amz-json-1.0")
+            .header("x-amz-target", format!("AWSStepFunctions.{operation}"))
+            .body(body)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.headers()["content-type"], "application/x-amz-json-1.0");
+        assert!(answer.headers().contains_key("x-amzn-requestid"));
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    /// Asks the REST API; an empty answer is `null`.
+    pub(crate) async fn rest(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+        let method = method.parse().unwrap();
+        let request = self.http.request(method, format!("{}{path}", self.url));
+        let request = if body.is_null() { request } else { request.body(body.to_string()) };
+        let answer = request.send().await.unwrap();
+        let status = answer.status().as_u16();
+        if status >= 400 {
+            assert_eq!(answer.headers()["content-type"], "application/problem+json");
+        }
+        let text = answer.text().await.unwrap();
+        (status, if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() })
+    }
+
+    pub(crate) async fn check_aws(
+        &self,
+        operation: &str,
+        request: Value,
+        status: u16,
+        expected: Value,
+    ) -> Value {
+        let (got, body) = self.aws(operation, request.clone()).await;
+        check(&format!("{operation} {request}"), (got, &body), (status, &expected));
+        body
+    }
+
+    pub(crate) async fn check_rest(
+        &self,
+        request: &str,
+        body: Value,
+        status: u16,
+        expected: Value,
+    ) -> Value {
+        let (method, path) = request.split_once(' ').unwrap();
+        let (got, answer) = self.rest(method, path, body).await;
+        check(request, (got, &answer), (status, &expected));
+        answer
+    }
+
+    /// Asks for the status of an execution until it is not running, and returns that.
+    pub(crate) async fn wait_for_end(&self, execution: &str) -> Value {
+        // Follows the events, so that nothing is polled.
+        let url = format!("{}/v1/executions/{execution}/events", self.url);
+        self.http.get(url).send().await.unwrap().text().await.unwrap();
+        self.aws("DescribeExecution", json!({ "executionArn": execution })).await.1
+    }
+}
+
+/// What the AWS API answers when it refuses.
+pub(crate) fn refused(kind: &str, message: &str) -> Value {
+    json!({ "__type": kind, "message": message })
+}
+
+/// A definition of one Pass state.
+pub(crate) fn pass() -> String {
+    r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}"#.to_owned()
+}
+
+/// A definition of one Wait state.
+pub(crate) fn wait(seconds: u32) -> String {
+    format!(
+        r#"{{"StartAt": "A", "States": {{"A": {{"Type": "Wait", "Seconds": {seconds}, "End": true}}}}}}"#
+    )
+}
+
+pub(crate) const ROLE: &str = "arn:aws:iam::123456789012:role/test";
+
+fn check(request: &str, got: (u16, &Value), expected: (u16, &Value)) {
+    let mut complaints = Vec::new();
+    if got.0 != expected.0 {
+        complaints.push(format!("status {}, not {}", got.0, expected.0));
+    }
+    compare("", got.1, expected.1, &mut complaints);
+    assert!(complaints.is_empty(), "{request}\n{}\n{:#}", complaints.join("\n"), got.1);
+}
+
+fn compare(path: &str, got: &Value, expected: &Value, complaints: &mut Vec<String>) {
+    match (got, expected) {
+        (_, Value::String(pattern)) if matches(got, pattern) => {}
+        (Value::Object(got), Value::Object(expected)) => {
+            for (name, value) in expected {
+                match got.get(name) {
+                    Some(found) => compare(&format!("{path}/{name}"), found, value, complaints),
+                    None => complaints.push(format!("{path}/{name} is missing")),
+                }
+            }
+            for name in got.keys().filter(|name| !expected.contains_key(*name)) {
+                complaints.push(format!("{path}/{name} is not expected"));
+            }
+        }
+        (Value::Array(got), Value::Array(expected)) if got.len() == expected.len() => {
+            for (index, (got, expected)) in got.iter().zip(expected).enumerate() {
+                compare(&format!("{path}/{index}"), got, expected, complaints);
+            }
+        }
+        (got, expected) if got == expected => {}
+        (got, expected) => complaints.push(format!("{path} is {got}, not {expected}")),
+    }
+}
+
+fn matches(got: &Value, pattern: &str) -> bool {
+    match pattern {
+        "<any>" => true,
+        "<seconds>" => got.as_f64().is_some_and(|seconds| seconds > 1.0e9),
+        "<time>" => {
+            got.as_str().is_some_and(|text| chrono::DateTime::parse_from_rfc3339(text).is_ok())
+        }
+        "<uuid>" => got.as_str().is_some_and(|text| uuid::Uuid::parse_str(text).is_ok()),
+        _ => match pattern.strip_suffix('…') {
+            Some(begin) => got.as_str().is_some_and(|text| text.starts_with(begin)),
+            None => got.as_str() == Some(pattern),
+        },
+    }
+}
