@@ -112,6 +112,10 @@ async fn an_execution_lives(client: &Client) {
         "loggingConfiguration": { "level": "OFF", "includeExecutionData": false },
     });
     client.check_aws("DescribeStateMachineForExecution", by_arn.clone(), 200, pinned).await;
+    a_history_comes_in_pages(client, &execution).await;
+}
+
+async fn a_history_comes_in_pages(client: &Client, execution: &str) {
     let event = |id: u64, previous: u64, kind: &str| {
         json!({
             "id": id, "previousEventId": previous, "type": kind, "timestamp": "<seconds>",
@@ -146,17 +150,17 @@ async fn an_execution_lives(client: &Client) {
         )
         .await;
     let mut ids = Vec::new();
-    let mut token = None;
+    let mut next_token = None;
     loop {
         let page = json!({
-            "executionArn": execution, "reverseOrder": true, "maxResults": 3, "nextToken": token,
+            "executionArn": execution, "reverseOrder": true, "maxResults": 3, "nextToken": next_token,
         });
         let (_, answer) = client.aws("GetExecutionHistory", page).await;
         ids.extend(
             answer["events"].as_array().unwrap().iter().map(|it| it["id"].as_u64().unwrap()),
         );
         match answer.get("nextToken") {
-            Some(next) => token = Some(next.clone()),
+            Some(next) => next_token = Some(next.clone()),
             None => break,
         }
     }

@@ -15,6 +15,8 @@ async fn bad_input_is_refused_in_the_callers_shape() {
     broken_definitions(client).await;
     broken_inputs(client).await;
     broken_members(client).await;
+    broken_creations(client).await;
+    broken_starts_and_lists(client).await;
     operations_that_are_not_served(client).await;
     broken_rest_bodies(client).await;
     let machines = json!({ "stateMachines": [{
@@ -55,9 +57,9 @@ async fn broken_definitions(client: &Client) {
         "{\"A\":".repeat(50_000),
         "}".repeat(50_000)
     );
-    let states: Vec<String> =
+    let wrong: Vec<String> =
         (0..1_000).map(|n| format!("\"S{n}\": {{\"Type\": \"Nothing\"}}")).collect();
-    let many = format!("{{\"StartAt\": \"S0\", \"States\": {{{}}}}}", states.join(","));
+    let many = format!("{{\"StartAt\": \"S0\", \"States\": {{{}}}}}", wrong.join(","));
     for definition in ["{nope", "", "[]", "{}", "\u{0}", &deep, &many] {
         let (status, answer) = client.aws("CreateStateMachine", create(definition)).await;
         let expected =
@@ -112,7 +114,6 @@ async fn broken_members(client: &Client) {
     let rule = "failed to satisfy constraint: Member must";
     let arn = "arn:aws:states:us-east-1:123456789012:stateMachine:never";
     let execution = "arn:aws:states:us-east-1:123456789012:execution:never:x";
-    let long = "x".repeat(3097);
     for (operation, request, kind, message) in [
         (
             "DescribeStateMachine",
@@ -162,6 +163,13 @@ async fn broken_members(client: &Client) {
             "ValidationException",
             format!("{at} null at 'executionArn' {rule} not be null"),
         ),
+    ] {
+        client.check_aws(operation, request, 400, refused(kind, &message)).await;
+    }
+}
+
+async fn broken_creations(client: &Client) {
+    for (operation, request, kind, message) in [
         (
             "CreateStateMachine",
             json!({ "name": "a\u{1f}b", "definition": pass(), "roleArn": ROLE }),
@@ -189,6 +197,16 @@ async fn broken_members(client: &Client) {
             "InvalidLoggingConfiguration",
             "Invalid Logging Configuration: Must specify exactly one Log Destination.".to_owned(),
         ),
+    ] {
+        client.check_aws(operation, request, 400, refused(kind, &message)).await;
+    }
+}
+
+async fn broken_starts_and_lists(client: &Client) {
+    let at = "1 validation error detected: Value";
+    let rule = "failed to satisfy constraint: Member must";
+    let long = "x".repeat(3097);
+    for (operation, request, kind, message) in [
         (
             "StartExecution",
             json!({ "stateMachineArn": MACHINE, "name": "a b" }),

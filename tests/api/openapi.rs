@@ -1,4 +1,4 @@
-//! The OpenAPI document that is served is the one that is committed.
+//! The `OpenAPI` document that is served is the one that is committed.
 
 use std::fs;
 
