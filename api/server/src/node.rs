@@ -1,16 +1,14 @@
 //! One running node: store, engine and API wired together, from start to stop.
 
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
 use http_api::HttpOptions;
-use machine::Failure;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use runtime::perform::{Call, Outcome, Perform, Progress};
+use runtime::perform::{PerformOptions, Performers};
 use runtime::{Engine, EngineOptions};
 use store::Store;
 use tokio::net::TcpListener;
@@ -26,6 +24,8 @@ const CONNECTIONS: u32 = 16;
 const DATABASE_PATIENCE: Duration = Duration::from_secs(30);
 /// How often it looks meanwhile.
 const DATABASE_POLL: Duration = Duration::from_millis(500);
+/// How long a connection to a function may take to come about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long shards may take to be handed over at the end.
 const HAND_OVER: Duration = Duration::from_secs(20);
 /// How long open requests may take after that; streams of events never end by themselves.
@@ -118,24 +118,18 @@ impl Node {
 /// # Errors
 /// The database is away.
 pub async fn start_engine(store: Store, options: EngineOptions) -> anyhow::Result<Engine> {
-    Engine::start(store, options, Arc::new(NoFunctions))
+    let performers = Performers::new(
+        store.clone(),
+        PerformOptions {
+            lambda_endpoint: options.lambda_endpoint.clone(),
+            concurrency: options.concurrency,
+            answer_bytes: options.limits.payload_bytes,
+            connect_timeout: CONNECT_TIMEOUT,
+        },
+    );
+    Engine::start(store, options, Arc::new(performers))
         .await
         .context("the engine cannot be started")
-}
-
-/// Fails every task: nothing is called.
-struct NoFunctions;
-
-impl Perform for NoFunctions {
-    fn perform<'a>(
-        &'a self,
-        call: &'a Call,
-        _: &'a (dyn Fn(Progress) + Send + Sync),
-    ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>> {
-        let cause =
-            format!("`{}` cannot be called: this build calls nothing", call.kind.resource());
-        Box::pin(async { Outcome::Failed(Failure::new("States.TaskFailed", cause)) })
-    }
 }
 
 /// Connects to the database and waits for it a while, as it may be starting too.

@@ -1,9 +1,22 @@
 //! Performing a task: one kind of task resource each, behind the engine's one trait.
 
+mod exchange;
+mod lambda;
+mod places;
+mod registry;
+
+use std::sync::Arc;
+use std::time::Duration;
+
 use asl::Payload;
 use futures_util::future::BoxFuture;
 use machine::{Failure, TaskKind};
+use store::{Delivery, Function, Protocol, Store};
 use uuid::Uuid;
+
+use exchange::{Answer, Exchange, Request};
+use places::Places;
+use registry::Registry;
 
 /// One attempt of a task, to be performed.
 #[derive(Clone, Debug)]
@@ -40,12 +53,168 @@ pub enum Progress {
     Began,
 }
 
+/// Hears of a call's progress.
+pub type Report<'a> = &'a (dyn Fn(Progress) + Send + Sync);
+
 /// Performs tasks; the engine's extension point, and the seam for scripted answers.
 pub trait Perform: Send + Sync {
     /// Performs one call. Dropping the future gives it up.
-    fn perform<'a>(
-        &'a self,
-        call: &'a Call,
-        progress: &'a (dyn Fn(Progress) + Send + Sync),
-    ) -> BoxFuture<'a, Outcome>;
+    fn perform<'a>(&'a self, call: &'a Call, progress: Report<'a>) -> BoxFuture<'a, Outcome>;
+}
+
+/// How calls are made.
+#[derive(Clone, Debug)]
+pub struct PerformOptions {
+    /// Base URL of a Lambda-compatible server for functions that are not registered.
+    pub lambda_endpoint: Option<String>,
+    /// Most calls under way at once on this node.
+    pub concurrency: usize,
+    /// Longest answer that is read.
+    pub answer_bytes: usize,
+    /// How long a connection may take to come about.
+    pub connect_timeout: Duration,
+}
+
+/// Performs every kind of task there is.
+pub struct Performers {
+    registry: Registry,
+    exchange: Exchange,
+    places: Places,
+    lambda_endpoint: Option<String>,
+}
+
+impl Performers {
+    /// Performers that look functions up in this store.
+    pub fn new(store: Store, options: PerformOptions) -> Self {
+        Self {
+            registry: Registry::new(store),
+            exchange: Exchange::new(&options),
+            places: Places::new(options.concurrency),
+            lambda_endpoint: options.lambda_endpoint,
+        }
+    }
+
+    async fn outcome(&self, call: &Call, progress: Report<'_>) -> Result<Payload, Failure> {
+        match &call.kind {
+            TaskKind::Lambda { arn } => {
+                let invocation = lambda::Invocation::by_arn(arn, &call.parameters);
+                self.invoke(call, &invocation, progress).await?.into_payload(arn)
+            }
+            TaskKind::Integration { resource_type, resource, .. }
+                if resource_type == "lambda" && resource == "invoke" =>
+            {
+                let invocation = lambda::Invocation::of_parameters(&call.parameters)?;
+                let answer = self.invoke(call, &invocation, progress).await?;
+                lambda::result(&answer)
+            }
+            TaskKind::Integration { arn, .. } => Err(not_served(arn)),
+            TaskKind::Url { url } => {
+                let _place = self.places.take(None, progress).await;
+                let request = Request::new(call, url, call.parameters.raw());
+                let answer = self.exchange.make(&request).await?;
+                answer.check_http()?.into_payload(url)
+            }
+        }
+    }
+
+    /// Calls a function by its name, however it is registered.
+    async fn invoke(
+        &self,
+        call: &Call,
+        invocation: &lambda::Invocation,
+        progress: Report<'_>,
+    ) -> Result<Answer, Failure> {
+        let name = &invocation.name;
+        let Some(function) = self.registry.function(&call.account, name).await else {
+            let endpoint = self.lambda_endpoint.as_ref().ok_or_else(|| not_registered(name))?;
+            let _place = self.places.take(None, progress).await;
+            let request = invocation.request(call, endpoint);
+            return lambda::checked(self.exchange.make(&request).await?);
+        };
+        if call.repeated && function.delivery == Delivery::AtMostOnce {
+            return Err(outcome_unknown(name));
+        }
+        let _place = self.places.take(Some(&function), progress).await;
+        let mut request = match function.protocol {
+            Protocol::Lambda => invocation.request(call, &function.url),
+            Protocol::Http => Request::new(call, &function.url, &invocation.payload),
+        };
+        request.add_headers(&function.headers);
+        request.may_repeat = function.delivery == Delivery::AtLeastOnce;
+        let answer = within(&function, self.exchange.make(&request)).await?;
+        match function.protocol {
+            Protocol::Lambda => lambda::checked(answer),
+            Protocol::Http => answer.check_http(),
+        }
+    }
+}
+
+impl Perform for Performers {
+    fn perform<'a>(&'a self, call: &'a Call, progress: Report<'a>) -> BoxFuture<'a, Outcome> {
+        Box::pin(async move {
+            match self.outcome(call, progress).await {
+                Ok(result) => {
+                    metrics::counter!("statewright_calls_total", "outcome" => "succeeded")
+                        .increment(1);
+                    Outcome::Succeeded(result)
+                }
+                Err(failure) => {
+                    metrics::counter!("statewright_calls_total", "outcome" => "failed")
+                        .increment(1);
+                    Outcome::Failed(failure)
+                }
+            }
+        })
+    }
+}
+
+/// The exchange, if it ends within the function's own time.
+async fn within(
+    function: &Arc<Function>,
+    exchange: impl Future<Output = Result<Answer, Failure>>,
+) -> Result<Answer, Failure> {
+    let Some(seconds) = function.timeout_seconds.and_then(|seconds| u64::try_from(seconds).ok())
+    else {
+        return exchange.await;
+    };
+    tokio::time::timeout(Duration::from_secs(seconds), exchange).await.unwrap_or_else(|_| {
+        Err(Failure::new(
+            "States.Timeout",
+            format!(
+                "the function `{}` did not answer within {seconds} s, the `timeout_seconds` it is \
+                 registered with",
+                function.name
+            ),
+        ))
+    })
+}
+
+fn not_registered(name: &str) -> Failure {
+    Failure::new(
+        "Lambda.ResourceNotFoundException",
+        format!(
+            "there is no function `{name}`: register it with `PUT /v1/functions/{name}`, or set \
+             `AWS_ENDPOINT_URL_LAMBDA` to a Lambda-compatible server that has it"
+        ),
+    )
+}
+
+fn outcome_unknown(name: &str) -> Failure {
+    Failure::new(
+        "Statewright.OutcomeUnknown",
+        format!(
+            "the function `{name}` is registered as `at-most-once`, and a call of it was under \
+             way when its node ended: whether it was carried out is not known"
+        ),
+    )
+}
+
+fn not_served(arn: &str) -> Failure {
+    Failure::new(
+        "Statewright.IntegrationNotServed",
+        format!(
+            "`{arn}` is not served here: a task may call a Lambda function by ARN, \
+             `arn:aws:states:::lambda:invoke`, or an `http(s)://` URL"
+        ),
+    )
 }
