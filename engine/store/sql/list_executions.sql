@@ -8,9 +8,9 @@ CROSS JOIN LATERAL (
         ended_at, wake_at, trace_header
     FROM executions
     WHERE account = $1 AND state_machine = $2 AND status = wanted.status
-        AND (
-            $4::timestamptz IS NULL
-            OR (coalesce(ended_at, started_at), id) < ($4::timestamptz, $5::uuid)
+        AND (coalesce(ended_at, started_at), id) < (
+            coalesce($4, 'infinity'::timestamptz),
+            coalesce($5, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
         )
     ORDER BY coalesce(ended_at, started_at) DESC, id DESC
     LIMIT $6

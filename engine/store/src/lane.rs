@@ -186,6 +186,9 @@ async fn end_session(connection: &mut PgConnection, session: Session) -> Result<
     }
 }
 
+#[cfg(test)]
+mod tests;
+
 /// An error before anything of the batch was sent, or after it was rolled back.
 fn not_sent(source: Error) -> AppendError {
     AppendError::Unavailable { in_doubt: false, source }

@@ -20,7 +20,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, PgPool};
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 
 mod append;
 mod cluster;
@@ -86,6 +86,7 @@ impl Store {
         let pool = PgPoolOptions::new()
             .max_connections(max_connections)
             .acquire_timeout(CONNECT_TIMEOUT)
+            .after_release(|connection, _| Box::pin(still_answers(connection)))
             .connect_with(options.clone())
             .await?;
         Ok(Self { pool, options, now: None })
@@ -113,6 +114,16 @@ impl Store {
     /// Closes the pool; statements in flight end first.
     pub async fn close(&self) {
         self.pool.close().await;
+    }
+}
+
+/// Lets go of a connection whose statement we gave up and that still does not answer: it would
+/// keep its place in the pool until the network reports it dead, which may take a quarter of an
+/// hour after a failover.
+async fn still_answers(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    match tokio::time::timeout(CONNECT_TIMEOUT, connection.ping()).await {
+        Ok(answer) => answer.map(|()| true),
+        Err(_) => Err(sqlx::Error::PoolTimedOut),
     }
 }
 

@@ -89,15 +89,13 @@ impl Store {
     }
 
     async fn with_turns(&self, heads: Vec<ExecutionHead>) -> Result<Vec<Loaded>, Error> {
-        let rows = in_time(
-            sqlx::query(include_str!("../sql/turns_of.sql"))
-                .bind(heads.iter().map(|head| head.shard).collect::<Vec<_>>())
-                .bind(heads.iter().map(|head| head.id).collect::<Vec<_>>())
-                .fetch_all(&self.pool),
-        )
-        .await?;
+        let mut rows = sqlx::query(include_str!("../sql/turns_of.sql"))
+            .bind(heads.iter().map(|head| head.shard).collect::<Vec<_>>())
+            .bind(heads.iter().map(|head| head.id).collect::<Vec<_>>())
+            .fetch(&self.pool);
         let mut turns: HashMap<Uuid, Vec<Bytes>> = HashMap::with_capacity(heads.len());
-        for row in rows {
+        // A log may be long, so each row has its time, not all of them together.
+        while let Some(row) = in_time(rows.try_next()).await? {
             let body: Vec<u8> = row.try_get("body")?;
             turns.entry(row.try_get("execution_id")?).or_default().push(body.into());
         }
