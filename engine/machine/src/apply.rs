@@ -72,10 +72,10 @@ pub fn apply(execution: &mut Execution, event: &Event) {
             start_iteration(execution, event, *index, *child, input);
         }
         EventKind::IterationSucceeded { .. } | EventKind::BranchSucceeded => {
-            deliver(execution, event.frame, true);
+            deliver(execution, event, true);
         }
         EventKind::IterationFailed { .. } | EventKind::BranchFailed => {
-            deliver(execution, event.frame, false);
+            deliver(execution, event, false);
         }
         EventKind::IterationAborted { .. } => remove(execution, event.frame),
         EventKind::ParallelFailed | EventKind::MapFailed => {
@@ -142,6 +142,7 @@ fn change_state(execution: &mut Execution, event: &Event) {
             next: 0,
             concurrency: *concurrency,
             start: start.as_str().into(),
+            chain: event.id,
         }),
         _ => At::Entered,
     });
@@ -276,8 +277,10 @@ fn start_iteration(
 }
 
 /// A branch or an iteration ended: its parent goes on where the child's chain of events ended,
-/// and keeps the result if there is one.
-fn deliver(execution: &mut Execution, child: FrameId, succeeded: bool) {
+/// and keeps the result if there is one. As recorded on AWS, what closes a Map points back to
+/// the last `MapIterationSucceeded`, and the next iteration to the last event before it.
+fn deliver(execution: &mut Execution, event: &Event, succeeded: bool) {
+    let child = event.frame;
     let Some(frame) = execution.frames.get(&child) else { return };
     let (last, parent) = (frame.last, frame.parent);
     let output = match &frame.at {
@@ -288,10 +291,13 @@ fn deliver(execution: &mut Execution, child: FrameId, succeeded: bool) {
     let Some((parent, place)) = parent else { return };
     let Some(frame) = execution.frames.get_mut(&parent) else { return };
     unindex(&mut execution.ready, &mut execution.timers, &mut execution.tasks, frame);
-    frame.last = last;
+    frame.last = if succeeded && event.id != 0 { event.id } else { last };
     let (results, open) = match &mut frame.at {
         At::Branches(branches) => (&mut branches.results, &mut branches.open),
-        At::Iterations(iterations) => (&mut iterations.results, &mut iterations.open),
+        At::Iterations(iterations) => {
+            iterations.chain = last;
+            (&mut iterations.results, &mut iterations.open)
+        }
         _ => return,
     };
     *open = open.saturating_sub(1);

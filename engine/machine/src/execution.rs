@@ -119,6 +119,9 @@ pub struct Iterations {
     pub next: u32,
     pub concurrency: u32,
     pub start: Arc<str>,
+    /// What the next `MapIterationStarted` points back to: the Map's start, later the last
+    /// event inside the iteration that ended last.
+    pub chain: u64,
 }
 
 impl Iterations {

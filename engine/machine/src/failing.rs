@@ -51,20 +51,16 @@ impl Step<'_> {
         true
     }
 
-    /// A Parallel or Map that fails stops what is under way in it.
+    /// A Parallel or Map that fails stops what is under way in it. One that has not begun, or
+    /// is over, has nothing to close.
     fn close(&mut self, id: FrameId) {
-        let program = self.program;
-        match self.state_of(id).map(|state| &program.state(state).kind) {
-            Some(StateKind::Parallel(_)) => {
-                self.abort_children(id);
-                self.record(id, EventKind::ParallelFailed);
-            }
-            Some(StateKind::Map(_)) => {
-                self.abort_children(id);
-                self.record(id, EventKind::MapFailed);
-            }
-            _ => {}
-        }
+        let closing = match self.execution.frame(id).map(|frame| &frame.at) {
+            Some(At::Branches(_)) => EventKind::ParallelFailed,
+            Some(At::Iterations(_)) => EventKind::MapFailed,
+            _ => return,
+        };
+        self.abort_children(id);
+        self.record(id, closing);
     }
 
     /// Goes where the first matching catcher says, with the error as data.

@@ -72,6 +72,14 @@ pub fn step(
     Turn { first_event, events: step.events, commands: step.commands }
 }
 
+/// What the next iteration of a Map points back to.
+fn chain(map: &Frame) -> u64 {
+    match &map.at {
+        At::Iterations(iterations) => iterations.chain,
+        _ => map.last,
+    }
+}
+
 /// A step in progress. Everything it does goes through [`Step::record`].
 pub(crate) struct Step<'a> {
     pub(crate) program: &'a Program,
@@ -194,6 +202,7 @@ impl<'a> Step<'a> {
         }
         let previous = match &kind {
             EventKind::ExecutionTimedOut | EventKind::ExecutionAborted { .. } => 0,
+            EventKind::IterationStarted { .. } => self.frame(frame).map_or(0, chain),
             _ => self.frame(frame).map_or(0, |frame| frame.last),
         };
         let (id, previous) = if visible { (self.execution.next_id, previous) } else { (0, 0) };

@@ -181,6 +181,7 @@ fn literal(cursor: &mut Cursor<'_>) -> Parsed<Value> {
 }
 
 /// A quoted text; a backslash makes the next character an ordinary one, `\n` and the like aside.
+/// As recorded on AWS, one before the other kind of quote is itself part of the text.
 pub(super) fn quoted(cursor: &mut Cursor<'_>) -> Parsed<String> {
     let Some(quote @ ('\'' | '"')) = cursor.next() else {
         return Err(cursor.expected("a quoted text"));
@@ -194,6 +195,7 @@ pub(super) fn quoted(cursor: &mut Cursor<'_>) -> Parsed<String> {
                 Some('r') => text.push('\r'),
                 Some('t') => text.push('\t'),
                 Some('b' | 'f' | 'u') => return Err(cursor.unsupported("this escape is")),
+                Some(other @ ('\'' | '"')) if other != quote => text.extend(['\\', other]),
                 Some(c) => text.push(c),
                 None => return Err(cursor.expected("the closing quote")),
             },

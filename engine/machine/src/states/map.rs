@@ -54,8 +54,9 @@ fn concurrency(
                 (None, None) => {
                     return Err(EvaluationError {
                         cause: format!(
-                            "The MaxConcurrencyPath field refers to value {value} which is not a \
+                            "The MaxConcurrencyPath field refers to value \"{}\" which is not a \
                              valid integer: {}",
+                            as_text(&value),
                             path.text()
                         ),
                     });
@@ -65,6 +66,11 @@ fn concurrency(
     };
     let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
     Ok(if wanted == 0 { most } else { wanted.min(most) })
+}
+
+/// A value as AWS quotes it in texts: a string's content, anything else as JSON.
+pub(crate) fn as_text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// Starts the next iteration.

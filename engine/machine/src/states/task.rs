@@ -7,6 +7,7 @@ use crate::command::{Command, Invocation};
 use crate::data::Data;
 use crate::event::{EventKind, FrameId, TaskKind};
 use crate::execution::{At, OpenTask};
+use crate::states::map::as_text;
 use crate::states::too_large;
 use crate::step::Step;
 use crate::stimulus::Failure;
@@ -71,7 +72,8 @@ fn seconds(
         Some(seconds) if seconds > 0 => Ok(Some(seconds)),
         _ => Err(EvaluationError {
             cause: format!(
-                "The {field} field refers to value {value} which is not a valid integer: {}",
+                "The {field} field refers to value \"{}\" which is not a valid integer: {}",
+                as_text(&value),
                 path.text()
             ),
         }),

@@ -45,9 +45,11 @@ impl Invocation {
             ));
         };
         let (name, qualifier) = named(&function);
-        // No payload, or null, reaches a function as an empty object.
+        // As recorded on AWS: no payload, or null, reaches a function as an empty object; a
+        // string that holds JSON reaches it as that JSON.
         let payload = match given.get("Payload") {
             None | Some(Value::Null) => "{}".to_owned(),
+            Some(Value::String(text)) if Payload::from_text(text.as_str()).is_ok() => text.clone(),
             Some(payload) => payload.to_string(),
         };
         Ok(Self {
