@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
 
 mod api;
+mod clients;
 mod conformance;
 mod engine;
 mod simulation;

@@ -142,7 +142,7 @@ pub(super) fn load_all() -> Result<Vec<Case>> {
     struct Cases {
         cases: Vec<Case>,
     }
-    let folder = tests::server::workspace().join("../shared/conformance/asl/cases");
+    let folder = tests::server::shared().join("conformance/asl/cases");
     let mut cases = Vec::new();
     for entry in fs::read_dir(&folder).with_context(|| format!("read {}", folder.display()))? {
         let path = entry?.path();
