@@ -58,6 +58,13 @@ async fn a_state_machine_lives(client: &Client) {
         client.check_aws("UpdateStateMachine", update.clone(), 200, updated.clone()).await;
     let same = client.check_aws("UpdateStateMachine", update, 200, updated).await;
     assert_eq!(revision["revisionId"], same["revisionId"], "an equal update makes no revision");
+    let execution = format!("{BASE}:execution:life:one");
+    let start = json!({ "stateMachineArn": arn, "name": "one" });
+    client.aws("StartExecution", start).await;
+    client.wait_for_end(&execution).await;
+    let by_arn = json!({ "executionArn": execution });
+    let (_, pinned) = client.aws("DescribeStateMachineForExecution", by_arn).await;
+    assert_eq!(pinned["definition"], json!(wait(1)), "an update is seen by the next start");
     described["definition"] = json!(wait(1));
     described["revisionId"] = revision["revisionId"].clone();
     client.check_aws("DescribeStateMachine", describe.clone(), 200, described.clone()).await;

@@ -73,18 +73,18 @@ async fn dispatch(
     let engine = &door.engine;
     match operation {
         "CreateStateMachine" => state_machines::create(engine, caller, body).await,
-        "UpdateStateMachine" => state_machines::update(engine, caller, body).await,
+        "UpdateStateMachine" => state_machines::update(door, caller, body).await,
         "DescribeStateMachine" => state_machines::describe(engine, caller, body).await,
         "DescribeStateMachineForExecution" => {
             state_machines::describe_for_execution(engine, caller, body).await
         }
         "ListStateMachines" => state_machines::list(engine, caller, body).await,
-        "DeleteStateMachine" => state_machines::delete(engine, caller, body).await,
+        "DeleteStateMachine" => state_machines::delete(door, caller, body).await,
         "ValidateStateMachineDefinition" => state_machines::validate(body),
         "PublishStateMachineVersion" => versions::publish(engine, caller, body).await,
         "ListStateMachineVersions" => versions::list(engine, caller, body).await,
-        "DeleteStateMachineVersion" => versions::delete(engine, caller, body).await,
-        "StartExecution" => executions::start(engine, caller, body).await,
+        "DeleteStateMachineVersion" => versions::delete(door, caller, body).await,
+        "StartExecution" => executions::start(door, caller, body).await,
         "StartSyncExecution" => executions::start_sync(engine, caller, body).await,
         "DescribeExecution" => executions::describe(engine, caller, body).await,
         "StopExecution" => executions::stop(engine, caller, body).await,

@@ -16,6 +16,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use utoipa::OpenApi;
 
+use crate::operations::startable::Startables;
+
 mod aws;
 mod body;
 mod error;
@@ -47,6 +49,7 @@ impl Default for HttpOptions {
 #[derive(Clone)]
 pub(crate) struct Door {
     pub(crate) engine: Engine,
+    pub(crate) startables: Arc<Startables>,
     options: HttpOptions,
 }
 
@@ -61,7 +64,7 @@ impl Door {
 
 /// Everything that is served over HTTP.
 pub fn router(engine: Engine, options: HttpOptions) -> Router {
-    let door = Door { engine, options };
+    let door = Door { engine, startables: Arc::default(), options };
     Router::new()
         .route("/", any(root))
         .route("/openapi.json", get(openapi))
@@ -71,7 +74,7 @@ pub fn router(engine: Engine, options: HttpOptions) -> Router {
         .merge(rest::routes())
         .fallback(fallback)
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn_with_state(door.clone(), watch::watch))
+        .layer(middleware::from_fn(watch::watch))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
         .with_state(door)
@@ -142,4 +145,43 @@ fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response<Body> {
         .unwrap_or("no text");
     tracing::error!(panic = why, "a request handler panicked: `{why}`");
     rest::Refusal(OperationError::internal()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    async fn boom() {
+        panic!("the secret text of a panic");
+    }
+
+    /// The whole answer to a request of a router whose every path panics.
+    async fn answer(request: &str) -> String {
+        let router = Router::new()
+            .fallback(boom)
+            .layer(CatchPanicLayer::custom(panicked))
+            .layer(middleware::from_fn(watch::watch));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let rest = "Host: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+        stream.write_all(format!("{request}\r\n{rest}").as_bytes()).await.unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.unwrap();
+        text
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_internal_error_in_the_callers_shape() {
+        let target = "POST / HTTP/1.1\r\nX-Amz-Target: AWSStepFunctions.ListStateMachines";
+        let aws = answer(target).await;
+        let body = r#"{"__type":"InternalFailure","message":"an internal error occurred"}"#;
+        assert!(aws.starts_with("HTTP/1.1 500") && aws.ends_with(body), "{aws}");
+        let rest = answer("GET /v1/functions HTTP/1.1").await;
+        assert!(rest.starts_with("HTTP/1.1 500"), "{rest}");
+        assert!(rest.contains("application/problem+json") && !rest.contains("secret"), "{rest}");
+    }
 }

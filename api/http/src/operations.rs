@@ -7,6 +7,8 @@ pub mod executions;
 pub mod functions;
 pub mod history;
 pub mod json_text;
+pub mod revisions;
+pub mod startable;
 pub mod state_machines;
 pub mod tags;
 pub mod validate;

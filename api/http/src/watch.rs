@@ -4,17 +4,17 @@
 use std::time::Instant;
 
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::Response;
 use tower_http::request_id::RequestId;
 
+use crate::aws;
 use crate::rest::{Refusal, problem, status_problem};
-use crate::{Door, aws};
 
 /// Watches over one request.
-pub(crate) async fn watch(State(_): State<Door>, request: Request, next: Next) -> Response {
+pub(crate) async fn watch(request: Request, next: Next) -> Response {
     let began = Instant::now();
     let path = request.uri().path().to_owned();
     let is_aws = request.headers().contains_key(aws::TARGET)

@@ -4,6 +4,7 @@ use machine::history::HistoryEvent;
 use runtime::Engine;
 use serde_json::{Value, json};
 
+use crate::Door;
 use crate::error::OperationError;
 use crate::operations::executions::{self, Described, Filter, Item, Start, Status};
 use crate::operations::{Caller, history};
@@ -17,12 +18,12 @@ const STATUSES: [&str; 6] =
     ["SUCCEEDED", "TIMED_OUT", "PENDING_REDRIVE", "ABORTED", "FAILED", "RUNNING"];
 
 pub(super) async fn start(
-    engine: &Engine,
+    door: &Door,
     caller: &Caller,
     body: &[u8],
 ) -> Result<Value, OperationError> {
-    let (arn, request) = start_request(engine, body)?;
-    let started = executions::start(engine, caller, &arn, request).await?;
+    let (arn, request) = start_request(&door.engine, body)?;
+    let started = executions::start(&door.engine, &door.startables, caller, &arn, request).await?;
     Ok(json!({ "executionArn": started.arn, "startDate": started.started_at.epoch_seconds() }))
 }
 

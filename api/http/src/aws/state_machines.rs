@@ -4,11 +4,13 @@ use asl::MAX_DEFINITION_BYTES;
 use runtime::Engine;
 use serde_json::{Value, json};
 
+use crate::Door;
 use crate::error::OperationError;
 use crate::operations::configuration::{
     Encryption, EncryptionType, LogDestination, LogGroup, LogLevel, Logging, Tracing,
 };
-use crate::operations::state_machines::{self, Create, Described, MachineType, Pinned, Update};
+use crate::operations::revisions::Pinned;
+use crate::operations::state_machines::{self, Create, Described, MachineType, Update};
 use crate::operations::tags::Tag;
 use crate::operations::{Caller, validate};
 
@@ -50,7 +52,7 @@ pub(super) async fn create(
 }
 
 pub(super) async fn update(
-    engine: &Engine,
+    door: &Door,
     caller: &Caller,
     body: &[u8],
 ) -> Result<Value, OperationError> {
@@ -66,7 +68,8 @@ pub(super) async fn update(
         encryption: members.structure("encryptionConfiguration", encryption)?.flatten(),
     };
     members.check()?;
-    let updated = state_machines::update(engine, caller, &arn, request).await?;
+    let updated =
+        state_machines::update(&door.engine, &door.startables, caller, &arn, request).await?;
     Ok(object([
         ("updateDate", Some(moment(updated.updated_at))),
         ("revisionId", updated.revision_id.map(|id| json!(id))),
@@ -156,14 +159,14 @@ pub(super) async fn list(
 }
 
 pub(super) async fn delete(
-    engine: &Engine,
+    door: &Door,
     caller: &Caller,
     body: &[u8],
 ) -> Result<Value, OperationError> {
     let mut members = Members::of(body)?;
     let arn = members.required("stateMachineArn", ARN)?;
     members.check()?;
-    state_machines::delete(engine, caller, &arn).await?;
+    state_machines::delete(&door.engine, &door.startables, caller, &arn).await?;
     Ok(json!({}))
 }
 

@@ -3,6 +3,7 @@
 use runtime::Engine;
 use serde_json::{Value, json};
 
+use crate::Door;
 use crate::error::OperationError;
 use crate::operations::{Caller, versions};
 
@@ -55,13 +56,13 @@ pub(super) async fn list(
 }
 
 pub(super) async fn delete(
-    engine: &Engine,
+    door: &Door,
     caller: &Caller,
     body: &[u8],
 ) -> Result<Value, OperationError> {
     let mut members = Members::of(body)?;
     let arn = members.required("stateMachineVersionArn", Text::within(1, 2000))?;
     members.check()?;
-    versions::delete(engine, caller, &arn).await?;
+    versions::delete(&door.engine, &door.startables, caller, &arn).await?;
     Ok(json!({}))
 }

@@ -4,13 +4,14 @@ use asl::Payload;
 use chrono::{DateTime, Utc};
 use machine::Timestamp;
 use runtime::{Engine, StartError, Started, StopError, StopRequest};
-use store::{ExecutionHead, ExecutionRow, ListedAfter, MachineStatus, Revision};
+use store::{ExecutionHead, ExecutionRow, ListedAfter, MachineStatus};
 use uuid::Uuid;
 
 use crate::error::{Kind, OperationError};
 use crate::page::{self, Page};
 
 use super::arn::{self, ExecutionRef, MachineRef, Qualifier};
+use super::startable::{Startable, Startables};
 use super::state_machines::{self, MachineType};
 use super::{Caller, failed, json_text};
 
@@ -88,6 +89,7 @@ impl Described {
 /// Starts an execution. It is durable when this returns.
 pub async fn start(
     engine: &Engine,
+    startables: &Startables,
     caller: &Caller,
     arn: &str,
     request: Start,
@@ -100,8 +102,8 @@ pub async fn start(
     if let Some(header) = &request.trace_header {
         check_trace_header(header)?;
     }
-    let (kind, version, revision) = to_run(engine, caller, &machine).await?;
-    if kind == MachineType::Express {
+    let startable = startable(engine, startables, caller, &machine).await?;
+    if startable.kind == MachineType::Express {
         let message = "executions of EXPRESS state machines are not served yet";
         return Err(OperationError::new(Kind::StateMachineTypeNotSupported, message));
     }
@@ -109,11 +111,11 @@ pub async fn start(
         account: caller.account.clone(),
         state_machine: machine.name,
         state_machine_arn: machine.arn,
-        revision_id: revision.id,
-        role_arn: revision.role_arn,
+        revision_id: startable.revision_id,
+        role_arn: startable.role_arn,
         name: request.name,
         input,
-        version,
+        version: startable.version,
         alias: None,
         trace_header: request.trace_header,
     };
@@ -137,20 +139,38 @@ pub async fn start_sync(engine: &Engine, caller: &Caller, arn: &str) -> Operatio
     };
     match found.await {
         Err(refusal) => refusal,
-        Ok((MachineType::Standard, ..)) => OperationError::type_not_supported(),
-        Ok((MachineType::Express, ..)) => OperationError::new(
-            Kind::UnknownOperationException,
-            "the operation `StartSyncExecution` of Step Functions is not served yet",
-        ),
+        Ok(startable) => match startable.kind {
+            MachineType::Standard => OperationError::type_not_supported(),
+            MachineType::Express => OperationError::new(
+                Kind::UnknownOperationException,
+                "the operation `StartSyncExecution` of Step Functions is not served yet",
+            ),
+        },
     }
 }
 
-/// The type of the state machine, and the version and revision that a start of it runs.
+/// What a start of this state machine or version runs: as remembered, or as the database has it.
+async fn startable(
+    engine: &Engine,
+    startables: &Startables,
+    caller: &Caller,
+    machine: &MachineRef,
+) -> Result<Startable, OperationError> {
+    let (now, changes) = (engine.now(), startables.changes());
+    if let Some(known) = startables.of(&machine.arn, now) {
+        return Ok(known);
+    }
+    let read = to_run(engine, caller, machine).await?;
+    startables.remember(&machine.arn, &read, now, changes);
+    Ok(read)
+}
+
+/// What a start of this state machine or version runs.
 async fn to_run(
     engine: &Engine,
     caller: &Caller,
     machine: &MachineRef,
-) -> Result<(MachineType, Option<i64>, Revision), OperationError> {
+) -> Result<Startable, OperationError> {
     let found = state_machines::find(engine, caller, machine).await?;
     if found.status == MachineStatus::Deleting {
         return Err(OperationError::state_machine_deleting(&machine.arn));
@@ -166,7 +186,12 @@ async fn to_run(
             return Err(OperationError::state_machine_does_not_exist(&machine.arn));
         }
     };
-    Ok((found.kind.into(), version, revision))
+    Ok(Startable {
+        kind: found.kind.into(),
+        version,
+        revision_id: revision.id,
+        role_arn: revision.role_arn,
+    })
 }
 
 /// The execution that this ARN names.

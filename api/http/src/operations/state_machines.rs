@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use runtime::Engine;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use store::{MachineStatus, NewStateMachine, Publication, Revision, StateMachine, Version};
 use utoipa::ToSchema;
@@ -13,6 +12,8 @@ use crate::page::{self, Page};
 
 use super::arn::{self, MachineRef, Qualifier};
 use super::configuration::{Encryption, Logging, Tracing};
+use super::revisions::{Pinned, changes_nothing, is_same, json, pinned};
+use super::startable::Startables;
 use super::tags::{self, Tag};
 use super::{Caller, executions, failed, moment, storable, validate, versions};
 
@@ -120,20 +121,6 @@ pub struct Described {
     pub pinned: Pinned,
 }
 
-/// What a revision holds: executions are pinned to one.
-#[derive(Clone, Debug)]
-pub struct Pinned {
-    pub definition: String,
-    pub role_arn: String,
-    pub logging: Logging,
-    pub tracing: Tracing,
-    /// Only if it was given.
-    pub encryption: Option<Encryption>,
-    /// Absent for the revision the state machine was created with, as on AWS.
-    pub revision_id: Option<Uuid>,
-    pub made_at: DateTime<Utc>,
-}
-
 /// A state machine, as lists show it.
 #[derive(Clone, Debug)]
 pub struct Item {
@@ -192,6 +179,7 @@ pub async fn create(
 /// executions keep theirs.
 pub async fn update(
     engine: &Engine,
+    startables: &Startables,
     caller: &Caller,
     arn: &str,
     request: Update,
@@ -210,6 +198,7 @@ pub async fn update(
              TracingConfiguration must be specified",
         ));
     }
+    unqualified(&machine)?;
     check_publication(*publish, request.version_description.as_deref())?;
     check_configuration(logging.as_ref(), encryption.as_ref())?;
     if let Some(role) = role_arn {
@@ -238,6 +227,7 @@ pub async fn update(
             .then_some(Publication { description: request.version_description }),
     };
     let updated = engine.store().update(&caller.account, &machine.name, &update).await;
+    startables.forget();
     match updated.map_err(failed)? {
         store::Updated::Updated(machine, version) => Ok(Updated {
             updated_at: machine.updated_at,
@@ -321,20 +311,33 @@ pub async fn list(
 
 /// Deletes a state machine: it can no longer be started, and goes with its last execution. One
 /// that is not there is no mistake.
-pub async fn delete(engine: &Engine, caller: &Caller, arn: &str) -> Result<(), OperationError> {
+pub async fn delete(
+    engine: &Engine,
+    startables: &Startables,
+    caller: &Caller,
+    arn: &str,
+) -> Result<(), OperationError> {
     let machine = match arn::state_machine(caller, arn) {
         Err(refusal) if refusal.kind == Kind::StateMachineDoesNotExist => return Ok(()),
         machine => machine?,
     };
-    if machine.qualifier.is_some() {
-        let message = "the ARN of a state machine is wanted, not that of a version or alias";
-        return Err(OperationError::validation(message));
-    }
+    unqualified(&machine)?;
     let store = engine.store();
-    if store.delete(&caller.account, &machine.name).await.map_err(failed)? {
+    let deleted = store.delete(&caller.account, &machine.name).await;
+    startables.forget();
+    if deleted.map_err(failed)? {
         store.remove_deleted().await.map_err(failed)?;
     }
     Ok(())
+}
+
+/// Refuses the ARN of a version or alias where only a state machine's will do.
+pub(super) fn unqualified(machine: &MachineRef) -> Result<(), OperationError> {
+    if machine.qualifier.is_none() {
+        return Ok(());
+    }
+    let message = "the ARN of a state machine is wanted, not that of a version or alias";
+    Err(OperationError::validation(message))
 }
 
 /// The state machine itself, whatever the qualifier. A deleted one goes as soon as somebody
@@ -389,22 +392,6 @@ fn new_state_machine(engine: &Engine, caller: &Caller, request: &Create) -> NewS
     }
 }
 
-/// Whether this is what the request would have created.
-fn is_same(machine: &StateMachine, published: Option<&Version>, new: &NewStateMachine) -> bool {
-    let (is, would_be) = (&machine.revision, &new.revision);
-    let same_publication = match (published, &new.publish) {
-        (None, None) => true,
-        (Some(version), Some(publication)) => version.description == publication.description,
-        (Some(_), None) | (None, Some(_)) => false,
-    };
-    machine.kind == new.kind
-        && is.definition == would_be.definition
-        && parsed::<Logging>(is.logging.as_deref()) == parsed(would_be.logging.as_deref())
-        && parsed::<Tracing>(is.tracing.as_deref()) == parsed(would_be.tracing.as_deref())
-        && is.encryption == would_be.encryption
-        && same_publication
-}
-
 /// The version that was published by the creation itself, if it was.
 async fn first_version(
     engine: &Engine,
@@ -412,15 +399,6 @@ async fn first_version(
 ) -> Result<Option<Version>, OperationError> {
     let first = engine.store().version(&machine.account, &machine.name, 1).await.map_err(failed)?;
     Ok(first.map(|(version, _)| version).filter(|it| it.created_at == machine.created_at))
-}
-
-fn changes_nothing(revision: &Revision, request: &Update) -> bool {
-    let Update { definition, role_arn, logging, tracing, encryption, .. } = request;
-    definition.as_ref().is_none_or(|it| *it == revision.definition)
-        && role_arn.as_ref().is_none_or(|it| *it == revision.role_arn)
-        && logging.as_ref().is_none_or(|it| *it == parsed(revision.logging.as_deref()))
-        && tracing.as_ref().is_none_or(|it| *it == parsed(revision.tracing.as_deref()))
-        && encryption.as_ref().is_none_or(|it| Some(json(it)) == revision.encryption)
 }
 
 /// The answer to an update that changes nothing; it may still publish.
@@ -459,25 +437,4 @@ fn check_configuration(
 ) -> Result<(), OperationError> {
     logging.map_or(Ok(()), Logging::check)?;
     encryption.map_or(Ok(()), Encryption::check)
-}
-
-fn pinned(revision: Revision) -> Pinned {
-    Pinned {
-        logging: parsed(revision.logging.as_deref()),
-        tracing: parsed(revision.tracing.as_deref()),
-        encryption: parsed(revision.encryption.as_deref()),
-        revision_id: (!revision.initial).then_some(revision.id),
-        made_at: revision.created_at,
-        definition: revision.definition,
-        role_arn: revision.role_arn,
-    }
-}
-
-/// What [`json`] wrote, or the default where nothing was given.
-fn parsed<T: DeserializeOwned + Default>(text: Option<&str>) -> T {
-    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
-}
-
-fn json(configuration: &impl Serialize) -> String {
-    serde_json::to_string(configuration).expect("strings and numbers can be written as JSON")
 }

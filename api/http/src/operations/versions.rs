@@ -9,6 +9,7 @@ use crate::error::{Kind, OperationError};
 use crate::page::{self, Page};
 
 use super::arn::{self, Qualifier};
+use super::startable::Startables;
 use super::{Caller, failed, moment, state_machines, storable};
 
 /// A version that was published.
@@ -28,10 +29,7 @@ pub async fn publish(
     description: Option<String>,
 ) -> Result<Version, OperationError> {
     let machine = arn::state_machine(caller, arn)?;
-    if machine.qualifier.is_some() {
-        let message = "the ARN of a state machine is wanted, not that of a version or alias";
-        return Err(OperationError::validation(message));
-    }
+    state_machines::unqualified(&machine)?;
     if let Some(description) = &description {
         storable("description", description)?;
     }
@@ -94,7 +92,12 @@ pub async fn list(
 }
 
 /// Deletes a version; one that is not there is no mistake. Executions it started go on.
-pub async fn delete(engine: &Engine, caller: &Caller, arn: &str) -> Result<(), OperationError> {
+pub async fn delete(
+    engine: &Engine,
+    startables: &Startables,
+    caller: &Caller,
+    arn: &str,
+) -> Result<(), OperationError> {
     let machine = match arn::state_machine(caller, arn) {
         Err(refusal) if refusal.kind == Kind::StateMachineDoesNotExist => return Ok(()),
         machine => machine?,
@@ -103,8 +106,9 @@ pub async fn delete(engine: &Engine, caller: &Caller, arn: &str) -> Result<(), O
         return Err(OperationError::validation("the ARN of a version is wanted"));
     };
     let number = arn::number(number);
-    engine.store().delete_version(&caller.account, &machine.name, number).await.map_err(failed)?;
-    Ok(())
+    let deleted = engine.store().delete_version(&caller.account, &machine.name, number).await;
+    startables.forget();
+    deleted.map(drop).map_err(failed)
 }
 
 fn other_revision(arn: &str) -> OperationError {

@@ -183,7 +183,8 @@ async fn begin(
     let NewExecution { name, input, trace_header, .. } = new;
     let input = input.map(|input| input.get().to_owned());
     let request = Start { name, input, trace_header };
-    let started = executions::start(&door.engine, caller, machine_arn, request).await?;
+    let started =
+        executions::start(&door.engine, &door.startables, caller, machine_arn, request).await?;
     let location = HeaderValue::try_from(format!("/v1/executions/{}", started.arn));
     let body = StartedExecution {
         arn: started.arn,

@@ -144,7 +144,7 @@ pub(crate) async fn replace(
         version_description: new.version_description.clone(),
     };
     let arn = caller.state_machine_arn(&name);
-    match state_machines::update(&door.engine, &caller, &arn, update).await {
+    match state_machines::update(&door.engine, &door.startables, &caller, &arn, update).await {
         Err(refusal) if refusal.kind == Kind::StateMachineDoesNotExist => {
             let new = new.into_create(name.clone(), &caller)?;
             let created = state_machines::create(&door.engine, &caller, new).await?;
@@ -230,7 +230,7 @@ pub(crate) async fn delete(
     Path(name): Path<String>,
 ) -> Result<StatusCode, Refusal> {
     let arn = caller.state_machine_arn(&name);
-    state_machines::delete(&door.engine, &caller, &arn).await?;
+    state_machines::delete(&door.engine, &door.startables, &caller, &arn).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
