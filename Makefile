@@ -9,11 +9,7 @@ dev: ## run the server on an embedded Postgres, with demo functions
 	cargo run -- dev
 
 test: ## every test; installs what is missing first (Postgres' binaries, boto3, AWS CLI)
-	./.ci/prerequisites
-	cargo build -p server
-	if cargo nextest --version >/dev/null 2>&1; \
-	then cargo nextest run --workspace; \
-	else cargo test --workspace; fi
+	./.ci/test
 
 check: ## format and lint, without running anything
 	cargo fmt --all --check
