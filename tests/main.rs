@@ -4,7 +4,9 @@
 mod api;
 mod clients;
 mod conformance;
+mod crash;
 mod engine;
+mod nodes;
 mod simulation;
 mod store;
 mod tidy;

@@ -69,8 +69,8 @@ async fn a_stop_is_idempotent_and_finds_only_what_exists() {
     assert_eq!(node.engine.stop_execution(stop("a")).await.unwrap(), first);
     let row = node.ended("a").await;
     assert_eq!((row.head.status, row.error.as_deref()), (Status::Aborted, Some("Enough")));
-    let none = node.engine.stop_execution(stop("b")).await.unwrap_err();
-    assert!(matches!(none, StopError::NotFound), "{none}");
+    let unknown = node.engine.stop_execution(stop("b")).await.unwrap_err();
+    assert!(matches!(unknown, StopError::NotFound), "{unknown}");
     node.engine.shutdown().await;
 }
 

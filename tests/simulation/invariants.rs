@@ -55,10 +55,10 @@ fn what_is_entered_is_left(log: &[Event]) -> Result<(), String> {
                     return Err(format!("`{state}` is entered inside `{other}`"));
                 }
             }
-            EventKind::StateExited { state, .. } => {
-                if inside.remove(&event.frame.0) != Some(state) {
-                    return Err(format!("`{state}` is left without having been entered"));
-                }
+            EventKind::StateExited { state, .. }
+                if inside.remove(&event.frame.0) != Some(state) =>
+            {
+                return Err(format!("`{state}` is left without having been entered"));
             }
             _ => {}
         }

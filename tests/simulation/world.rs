@@ -100,15 +100,14 @@ impl<'m> World<'m> {
     fn take_over(&mut self) {
         self.say("an owner takes over");
         let mut random = Random::seeded(7);
-        let (execution, pending) = match machine::fold(&self.log) {
-            Some(execution) => (execution, VecDeque::new()),
-            None => {
-                let input = asl::Payload::from_text(self.machine.input).expect("the input is JSON");
-                let (program, limits) = (&self.machine.program, &self.limits);
-                let (execution, turn) =
-                    machine::start(program, identity(), input, self.now, &mut random, limits);
-                (execution, VecDeque::from([turn]))
-            }
+        let (execution, pending) = if let Some(execution) = machine::fold(&self.log) {
+            (execution, VecDeque::new())
+        } else {
+            let input = asl::Payload::from_text(self.machine.input).expect("the input is JSON");
+            let (program, limits) = (&self.machine.program, &self.limits);
+            let (execution, turn) =
+                machine::start(program, identity(), input, self.now, &mut random, limits);
+            (execution, VecDeque::from([turn]))
         };
         if !self.log.is_empty() {
             for command in machine::open_commands(&execution) {

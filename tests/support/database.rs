@@ -48,3 +48,42 @@ pub async fn private_cluster() -> Cluster {
     let options = ClusterOptions::new(std::env::temp_dir().join(name)).for_tests();
     Cluster::start(options).await.unwrap()
 }
+
+/// A Postgres that nobody else uses and whose commits wait for the disk, with one database of
+/// this release's schema: for tests that kill it.
+pub struct Durable {
+    cluster: Cluster,
+    url: String,
+}
+
+impl Durable {
+    pub async fn start() -> Self {
+        let name = format!(
+            "statewright-durable-{}-{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
+        let mut options = ClusterOptions::new(std::env::temp_dir().join(name));
+        options.temporary = true;
+        let cluster = Cluster::start(options).await.unwrap();
+        let url = cluster.database("statewright").await.unwrap();
+        let store = Store::connect(&url, 1).await.unwrap();
+        store.migrate().await.unwrap();
+        store.close().await;
+        Self { cluster, url }
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Kills it as a power cut would.
+    pub async fn kill(&mut self) {
+        self.cluster.kill_nine().await;
+    }
+
+    /// Starts it again on the same data.
+    pub async fn start_again(&mut self) {
+        self.cluster.start_again().await.unwrap();
+    }
+}

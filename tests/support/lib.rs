@@ -5,3 +5,4 @@ pub mod client;
 pub mod database;
 pub mod model;
 pub mod server;
+pub mod wire;

@@ -52,6 +52,9 @@ impl Membership {
             .map(|(shard, epoch)| (*shard, *epoch))
             .collect();
         self.ours = owned;
+        #[expect(clippy::cast_precision_loss, reason = "at most 256")]
+        metrics::gauge!("statewright_shards_owned")
+            .set((self.ours.len() - beat.surplus.len()) as f64);
         if !lost.is_empty() {
             tracing::info!(count = lost.len(), "shards have gone to another node");
             self.give_up(&lost).await;

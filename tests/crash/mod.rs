@@ -1,0 +1,113 @@
+//! Real faults: the real binary and a real Postgres under load, both killed at random.
+//! Afterwards every acknowledged execution is there, ended once, with one linear history and
+//! each outcome applied once.
+
+mod audit;
+mod load;
+
+use std::time::Duration;
+
+use tests::database::Durable;
+use tests::server::{Server, ServerOptions, free_address};
+
+use load::Load;
+
+/// Kills in an ordinary run; `CRASH_KILLS` asks for more.
+const KILLS: usize = 24;
+/// Executions that must be acknowledged between two kills.
+const BETWEEN: usize = 15;
+
+/// Who is killed, in turn: each node alone, the database alone, and everything at once.
+#[derive(Clone, Copy, Debug)]
+enum Victim {
+    FirstNode,
+    SecondNode,
+    Database,
+    Everything,
+}
+
+const VICTIMS: [Victim; 6] = [
+    Victim::FirstNode,
+    Victim::Database,
+    Victim::SecondNode,
+    Victim::FirstNode,
+    Victim::Everything,
+    Victim::Database,
+];
+
+/// Two nodes on one database.
+struct Nodes {
+    url: String,
+    addresses: [std::net::SocketAddr; 2],
+    servers: [Option<Server>; 2],
+}
+
+impl Nodes {
+    fn start(url: String) -> Self {
+        let addresses = [free_address(), free_address()].map(|address| address.expect("a port"));
+        let mut nodes = Self { url, addresses, servers: [None, None] };
+        nodes.restart(0);
+        nodes.restart(1);
+        nodes
+    }
+
+    fn kill(&mut self, index: usize) {
+        if let Some(server) = self.servers[index].take() {
+            server.kill().expect("a process of ours can be killed");
+        }
+    }
+
+    fn restart(&mut self, index: usize) {
+        let options = ServerOptions {
+            args: Vec::new(),
+            env: vec![
+                ("STATEWRIGHT_LEASE_SECONDS".to_owned(), "2".to_owned()),
+                ("STATEWRIGHT_LOG_LEVEL".to_owned(), "info".to_owned()),
+            ],
+        };
+        let mut server = Server::spawn(&self.url, self.addresses[index], &options)
+            .expect("the server starts again on its port");
+        server.wait_until_ready().unwrap_or_else(|error| panic!("{error}\n{}", server.log()));
+        self.servers[index] = Some(server);
+    }
+
+    fn base_urls(&self) -> [String; 2] {
+        self.addresses.map(|address| format!("http://{address}"))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_is_lost_whatever_is_killed() {
+    let kills = std::env::var("CRASH_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(KILLS);
+    let mut database = Durable::start().await;
+    let mut nodes = Nodes::start(database.url().to_owned());
+    let load = Load::start(nodes.base_urls()).await;
+    for round in 0..kills {
+        load.wait_for_more(BETWEEN).await;
+        let victim = VICTIMS[round % VICTIMS.len()];
+        match victim {
+            Victim::FirstNode => nodes.kill(0),
+            Victim::SecondNode => nodes.kill(1),
+            Victim::Database => database.kill().await,
+            Victim::Everything => {
+                nodes.kill(0);
+                nodes.kill(1);
+                database.kill().await;
+            }
+        }
+        if matches!(victim, Victim::Database | Victim::Everything) {
+            database.start_again().await;
+        }
+        for index in 0..2 {
+            if nodes.servers[index].is_none() {
+                nodes.restart(index);
+            }
+        }
+    }
+    load.wait_for_more(BETWEEN).await;
+    let acknowledged = load.stop().await;
+    let audit = audit::Audit::new(&nodes.base_urls()[0]);
+    audit.wait_until_all_ended(Duration::from_mins(2)).await;
+    audit.check(&acknowledged).await;
+    println!("{kills} kills, {} acknowledged executions, all there", acknowledged.len());
+}

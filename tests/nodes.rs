@@ -1,0 +1,137 @@
+//! Several nodes on one database: they share the work, and survive each other and the
+//! database's absence.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::json;
+use tests::database::Durable;
+use tests::server::{Server, ServerOptions};
+use tests::wire::{Client, serve_function};
+
+const WAITS_LONG: &str = r#"{"StartAt": "W", "States": {
+    "W": {"Type": "Wait", "Seconds": 3600, "End": true}}}"#;
+const WAITS_SHORT: &str = r#"{"StartAt": "W", "States": {
+    "W": {"Type": "Wait", "Seconds": 3, "End": true}}}"#;
+const WORKS: &str = r#"{"StartAt": "T", "States": {
+    "T": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:work",
+          "End": true}}}"#;
+
+fn node(url: &str) -> (Server, Client) {
+    let lease = ("STATEWRIGHT_LEASE_SECONDS".to_owned(), "2".to_owned());
+    let options = ServerOptions { args: Vec::new(), env: vec![lease] };
+    let server = Server::start(url, &options).expect("a node");
+    let client = Client::new(server.url());
+    (server, client)
+}
+
+/// Starts so many executions and gives their ARNs.
+async fn start(client: &Client, machine: &str, prefix: &str, count: usize) -> Vec<String> {
+    let mut arns = Vec::new();
+    for number in 0..count {
+        let name = format!("{prefix}{number}");
+        let start = json!({ "stateMachineArn": machine, "name": name, "input": "{}" });
+        let started = client.must("StartExecution", start).await;
+        arns.push(started["executionArn"].as_str().expect("an ARN").to_owned());
+    }
+    arns
+}
+
+/// Waits until each of two nodes owns a share of the shards: then an execution started by name
+/// is as likely the other's as one's own.
+async fn until_both_own_shards(one: &Client, other: &Client) {
+    for _ in 0..600 {
+        let owned = [one, other].map(|node| node.metric("statewright_shards_owned"));
+        let [owned, others] = owned;
+        if (owned.await, others.await) == (Some(128.0), Some(128.0)) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("two nodes do not share the shards");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_node_starts_and_stops_any_execution() {
+    let database = Durable::start().await;
+    let (_first, one) = node(database.url());
+    let (_second, other) = node(database.url());
+    until_both_own_shards(&one, &other).await;
+    let machine = one.create("waits", WAITS_LONG).await;
+    for arn in start(&one, &machine, "n", 12).await {
+        let stop = json!({ "executionArn": arn, "error": "Enough", "cause": "of this" });
+        let stopped = other.must("StopExecution", stop.clone()).await;
+        assert!(stopped["stopDate"].is_number(), "{stopped}");
+        let again = one.must("StopExecution", stop).await;
+        assert_eq!(again["stopDate"], stopped["stopDate"], "it has ended once");
+        let execution = other.must("DescribeExecution", json!({ "executionArn": arn })).await;
+        assert_eq!(execution["status"], "ABORTED");
+        assert_eq!(execution["error"], "Enough");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_nodes_executions_go_on_elsewhere() {
+    let database = Durable::start().await;
+    let (first, one) = node(database.url());
+    let machine = one.create("waits", WAITS_SHORT).await;
+    let arns = start(&one, &machine, "n", 20).await;
+    let (_second, other) = node(database.url());
+    first.kill().expect("a process of ours can be killed");
+    for arn in arns {
+        assert_eq!(other.ended(&arn).await["status"], "SUCCEEDED");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_stops_hands_its_work_over() {
+    let database = Durable::start().await;
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = calls.clone();
+    let (url, _function) = serve_function(move |_, _| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        (200, json!({}))
+    })
+    .await;
+    let (first, one) = node(database.url());
+    let (_second, other) = node(database.url());
+    until_both_own_shards(&one, &other).await;
+    one.register("work", &url).await;
+    let waiting = one.create("waits", WAITS_SHORT).await;
+    let working = one.create("works", WORKS).await;
+    let mut arns = start(&one, &waiting, "n", 10).await;
+    arns.extend(start(&one, &working, "n", 10).await);
+    let status = first.stop().expect("it stops when asked");
+    assert!(status.success(), "{status}");
+    for arn in arns {
+        assert_eq!(other.ended(&arn).await["status"], "SUCCEEDED");
+    }
+    assert!(calls.load(Ordering::Relaxed) >= 10, "every task was called");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_database_a_node_refuses_and_goes_on_when_it_is_back() {
+    let mut database = Durable::start().await;
+    let (_node, client) = node(database.url());
+    let machine = client.create("waits", WAITS_SHORT).await;
+    let before = start(&client, &machine, "before", 5).await;
+    database.kill().await;
+    let start_now = json!({ "stateMachineArn": machine, "name": "during", "input": "{}" });
+    let stop_now = json!({ "executionArn": before[0] });
+    for (operation, parameters) in [("StartExecution", start_now), ("StopExecution", stop_now)] {
+        let refused = client.call(operation, &parameters).await.expect_err("nothing is written");
+        assert_eq!(refused.code(), "ServiceUnavailable", "{refused:?}");
+    }
+    database.start_again().await;
+    for arn in before {
+        assert_eq!(client.ended(&arn).await["status"], "SUCCEEDED");
+    }
+    let gone = json!({
+        "executionArn": machine.replace(":stateMachine:", ":execution:") + ":during",
+    });
+    let refused = client.call("DescribeExecution", &gone).await.expect_err("it was never started");
+    assert_eq!(refused.code(), "ExecutionDoesNotExist");
+    let after = start(&client, &machine, "after", 1).await;
+    assert_eq!(client.ended(&after[0]).await["status"], "SUCCEEDED");
+}
