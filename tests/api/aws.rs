@@ -17,6 +17,7 @@ async fn the_aws_door_answers_as_aws_does() {
     tags_are_kept(client).await;
     lists_come_in_pages(client).await;
     accounts_do_not_see_one_another(client).await;
+    a_deleted_machine_waits_for_its_last_execution(client).await;
     served.stop().await;
 }
 
@@ -299,6 +300,30 @@ async fn lists_come_in_pages(client: &Client) {
     second["statusFilter"] = json!("FAILED");
     let refusal = refused("InvalidToken", "Invalid Token: 'Invalid token'");
     client.check_aws("ListExecutions", second, 400, refusal).await;
+}
+
+async fn a_deleted_machine_waits_for_its_last_execution(client: &Client) {
+    let arn = format!("{BASE}:stateMachine:leaving");
+    let create = json!({ "name": "leaving", "definition": wait(3600), "roleArn": ROLE });
+    client.aws("CreateStateMachine", create.clone()).await;
+    let start = json!({ "stateMachineArn": arn, "name": "last", "traceHeader": "Root=1-2-3" });
+    client.aws("StartExecution", start.clone()).await;
+    let by_arn = json!({ "stateMachineArn": arn });
+    client.check_aws("DeleteStateMachine", by_arn.clone(), 200, json!({})).await;
+    let (_, described) = client.aws("DescribeStateMachine", by_arn.clone()).await;
+    assert_eq!(described["status"], "DELETING");
+    let deleting = refused("StateMachineDeleting", &format!("State Machine Is Deleting: '{arn}'"));
+    client.check_aws("StartExecution", start, 400, deleting.clone()).await;
+    client.check_aws("CreateStateMachine", create.clone(), 400, deleting).await;
+    let execution = format!("{BASE}:execution:leaving:last");
+    client.aws("StopExecution", json!({ "executionArn": execution })).await;
+    let described = client.wait_for_end(&execution).await;
+    assert_eq!(described["traceHeader"], "Root=1-2-3");
+    let gone =
+        refused("StateMachineDoesNotExist", &format!("State Machine Does Not Exist: '{arn}'"));
+    client.check_aws("DescribeStateMachine", by_arn, 400, gone).await;
+    let (status, _) = client.aws("CreateStateMachine", create).await;
+    assert_eq!(status, 200, "the name is free again");
 }
 
 async fn accounts_do_not_see_one_another(client: &Client) {

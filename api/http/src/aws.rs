@@ -35,8 +35,9 @@ pub(crate) async fn serve(door: &Door, request: Request<Body>) -> Response {
         Err(refusal) => return refuse(&refusal),
     };
     let caller = caller(&parts.headers, door);
+    let trace = executions::trace(&parts.headers);
     let answer = match body::read(body, door.body_limit()).await {
-        Ok(body) => dispatch(door, &caller, &operation, &body).await,
+        Ok(body) => dispatch(door, &caller, &operation, &body, trace).await,
         Err(too_large) => Err(too_large),
     };
     match answer {
@@ -69,6 +70,7 @@ async fn dispatch(
     caller: &Caller,
     operation: &str,
     body: &[u8],
+    trace: Option<String>,
 ) -> Result<Value, OperationError> {
     let engine = &door.engine;
     match operation {
@@ -84,7 +86,7 @@ async fn dispatch(
         "PublishStateMachineVersion" => versions::publish(engine, caller, body).await,
         "ListStateMachineVersions" => versions::list(engine, caller, body).await,
         "DeleteStateMachineVersion" => versions::delete(door, caller, body).await,
-        "StartExecution" => executions::start(door, caller, body).await,
+        "StartExecution" => executions::start(door, caller, body, trace).await,
         "StartSyncExecution" => executions::start_sync(engine, caller, body).await,
         "DescribeExecution" => executions::describe(engine, caller, body).await,
         "StopExecution" => executions::stop(engine, caller, body).await,

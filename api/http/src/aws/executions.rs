@@ -1,5 +1,6 @@
 //! Executions on the AWS wire: start, describe, stop, list, history.
 
+use axum::http::HeaderMap;
 use machine::history::HistoryEvent;
 use runtime::Engine;
 use serde_json::{Value, json};
@@ -21,10 +22,19 @@ pub(super) async fn start(
     door: &Door,
     caller: &Caller,
     body: &[u8],
+    trace: Option<String>,
 ) -> Result<Value, OperationError> {
-    let (arn, request) = start_request(&door.engine, body)?;
+    let (arn, mut request) = start_request(&door.engine, body)?;
+    request.trace_header = trace.or(request.trace_header);
     let started = executions::start(&door.engine, &door.startables, caller, &arn, request).await?;
     Ok(json!({ "executionArn": started.arn, "startDate": started.started_at.epoch_seconds() }))
+}
+
+/// The trace that the HTTP request itself names. It wins over the member `traceHeader`; one that
+/// AWS would not take as such a member is ignored.
+pub(super) fn trace(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get("x-amzn-trace-id")?.to_str().ok()?;
+    (value.len() <= 256).then(|| value.to_owned())
 }
 
 pub(super) async fn start_sync(
