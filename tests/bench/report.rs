@@ -25,7 +25,7 @@ impl Report {
             "load": load.name,
             "at_once": load.at_once,
             "seconds": round(seconds),
-            "executions": executions,
+            "executions": run.latencies.len(),
             "executions_per_second": per_second(executions),
             "states_per_second": per_second(states),
             "p50_ms": milliseconds(0.50),

@@ -1,8 +1,9 @@
 //! What this Postgres can take at all: a bare loop appends the same rows in the same batches.
 //!
 //! The loop runs inside of the server (a `DO` block that inserts through `unnest` and commits), so
-//! it pays for neither parsing nor a network. That makes it a hard yardstick: an engine cannot
-//! reach it, and how near it comes says how little it adds to the writing itself.
+//! it pays for neither parsing nor a network. That makes it a hard yardstick for one connection:
+//! how near an engine comes says how little it adds to the writing itself. An engine that writes
+//! through several connections may pass it where a commit waits for the disk.
 
 use std::time::Duration;
 
