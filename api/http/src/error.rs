@@ -104,10 +104,12 @@ impl OperationError {
         self
     }
 
+    /// AWS's `ValidationException`.
     pub fn validation(message: impl Into<String>) -> Self {
         Self::new(Kind::ValidationException, message)
     }
 
+    /// A name that AWS does not take.
     pub fn invalid_name(name: &str) -> Self {
         Self::new(Kind::InvalidName, format!("Invalid Name: '{name}'")).at("/name")
     }
@@ -118,69 +120,83 @@ impl OperationError {
         Self { diagnostics, ..Self::new(Kind::InvalidDefinition, message).at("/definition") }
     }
 
+    /// An execution's input that is no JSON, or too long.
     pub fn invalid_input(why: &str) -> Self {
         let message = format!("Invalid State Machine Execution Input: '{why}'");
         Self::new(Kind::InvalidExecutionInput, message).at("/input")
     }
 
+    /// A logging configuration that AWS does not take.
     pub fn invalid_logging(why: &str) -> Self {
         let message = format!("Invalid Logging Configuration: {why}");
         Self::new(Kind::InvalidLoggingConfiguration, message)
     }
 
+    /// A page token that is none of ours, of another listing, or too old.
     pub fn invalid_token() -> Self {
         Self::new(Kind::InvalidToken, "Invalid Token: 'Invalid token'")
     }
 
+    /// There is no such state machine, version or alias.
     pub fn state_machine_does_not_exist(arn: &str) -> Self {
         let message = format!("State Machine Does Not Exist: '{arn}'");
         Self::new(Kind::StateMachineDoesNotExist, message).about(arn)
     }
 
+    /// The name is taken by a state machine with other content.
     pub fn state_machine_already_exists(arn: &str) -> Self {
         let message = format!("State Machine Already Exists: '{arn}'");
         Self::new(Kind::StateMachineAlreadyExists, message).about(arn)
     }
 
+    /// The state machine was deleted and waits for its last execution.
     pub fn state_machine_deleting(arn: &str) -> Self {
         let message = format!("State Machine Is Deleting: '{arn}'");
         Self::new(Kind::StateMachineDeleting, message).about(arn)
     }
 
+    /// The operation is not for state machines of this type.
     pub fn type_not_supported() -> Self {
         let message = "This operation is not supported by this type of state machine";
         Self::new(Kind::StateMachineTypeNotSupported, message)
     }
 
+    /// There is no such execution.
     pub fn execution_does_not_exist(arn: &str) -> Self {
         let message = format!("Execution Does Not Exist: '{arn}'");
         Self::new(Kind::ExecutionDoesNotExist, message).about(arn)
     }
 
+    /// The name is taken by an execution that ended or has another input.
     pub fn execution_already_exists(arn: &str) -> Self {
         let message = format!("Execution Already Exists: '{arn}'");
         Self::new(Kind::ExecutionAlreadyExists, message).about(arn)
     }
 
+    /// There is nothing with this ARN that could have tags.
     pub fn resource_not_found(arn: &str) -> Self {
         let message = format!("Resource not found: '{arn}'");
         Self::new(Kind::ResourceNotFound, message).about(arn)
     }
 
+    /// There would be more than fifty tags.
     pub fn too_many_tags(arn: &str) -> Self {
         let message = format!("Too many tags: '{arn}'");
         Self::new(Kind::TooManyTags, message).about(arn)
     }
 
+    /// No function of this name is registered.
     pub fn function_does_not_exist(name: &str) -> Self {
         let message = format!("function `{name}` is not registered");
         Self::new(Kind::FunctionDoesNotExist, message).about(name)
     }
 
+    /// A queue is full; nothing was done.
     pub fn throttled() -> Self {
         Self::new(Kind::ThrottlingException, "Rate exceeded")
     }
 
+    /// The database is away; nothing was done.
     pub fn unavailable() -> Self {
         Self::new(
             Kind::ServiceUnavailable,

@@ -28,19 +28,23 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// The ARN of the caller's state machine of this name.
     pub fn state_machine_arn(&self, name: &str) -> String {
         let Self { region, account } = self;
         format!("arn:aws:states:{region}:{account}:stateMachine:{name}")
     }
 
+    /// The ARN of one version of it.
     pub fn version_arn(&self, name: &str, version: i64) -> String {
         format!("{}:{version}", self.state_machine_arn(name))
     }
 
+    /// The ARN of one alias of it.
     pub fn alias_arn(&self, name: &str, alias: &str) -> String {
         format!("{}:{alias}", self.state_machine_arn(name))
     }
 
+    /// The ARN of one execution of it.
     pub fn execution_arn(&self, state_machine: &str, name: &str) -> String {
         let Self { region, account } = self;
         format!("arn:aws:states:{region}:{account}:execution:{state_machine}:{name}")

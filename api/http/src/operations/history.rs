@@ -197,6 +197,7 @@ pub async fn follow(
 }
 
 impl Tail {
+    /// The execution that is followed.
     pub fn execution_id(&self) -> Uuid {
         self.execution_id
     }
