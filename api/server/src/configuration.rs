@@ -24,6 +24,9 @@ pub struct Settings {
     /// The database: `postgres://USER:PASSWORD@HOST/NAME` [environment: `DATABASE_URL`]
     #[arg(long, value_name = "URL")]
     pub database_url: Option<DatabaseUrl>,
+    /// How long to wait at the start for a database that does not answer yet [default: 30]
+    #[arg(long)]
+    pub database_wait_seconds: Option<u64>,
     /// The region in ARNs [default: us-east-1]
     #[arg(long)]
     pub region: Option<String>,
@@ -93,6 +96,8 @@ pub struct Configuration {
     pub listen: String,
     /// Absent where none is given; only `dev` and `run` can do without.
     pub database_url: Option<DatabaseUrl>,
+    /// How long to wait for it at the start.
+    pub database_wait: Duration,
     pub log_format: LogFormat,
     pub log_level: String,
     pub engine: EngineOptions,
@@ -101,9 +106,10 @@ pub struct Configuration {
 const PREFIX: &str = "STATEWRIGHT_";
 
 /// The keys, and which of them are whole numbers.
-const KEYS: [(&str, bool); 11] = [
+const KEYS: [(&str, bool); 12] = [
     ("listen", false),
     ("database_url", false),
+    ("database_wait_seconds", true),
     ("region", false),
     ("account", false),
     ("limits", false),
@@ -144,6 +150,7 @@ impl Settings {
         Self {
             listen: self.listen.or(lower.listen),
             database_url: self.database_url.or(lower.database_url),
+            database_wait_seconds: self.database_wait_seconds.or(lower.database_wait_seconds),
             region: self.region.or(lower.region),
             account: self.account.or(lower.account),
             limits: self.limits.or(lower.limits),
@@ -225,6 +232,12 @@ impl Settings {
         Ok(Configuration {
             listen: self.listen.unwrap_or_else(|| "127.0.0.1:8083".to_owned()),
             database_url: self.database_url,
+            database_wait: Duration::from_secs(within(
+                "database_wait_seconds",
+                self.database_wait_seconds.unwrap_or(30),
+                0,
+                3600,
+            )?),
             log_format: self.log_format.unwrap_or(LogFormat::Text),
             log_level,
             engine,

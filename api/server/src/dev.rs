@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use asl::MachineKind;
 use axum::Router;
-use store::{Cluster, ClusterOptions};
+use store::{Cluster, ClusterError, ClusterOptions};
 use tokio_util::sync::CancellationToken;
 
 use crate::configuration::Configuration;
@@ -83,11 +83,11 @@ async fn start(
         (url.clone(), None, url.to_string())
     } else {
         let folder = data_dir.map_or_else(default_data_dir, Ok)?;
-        let cluster = Cluster::start(ClusterOptions::new(&folder)).await?;
+        let cluster = Cluster::start(ClusterOptions::new(&folder)).await.map_err(told)?;
         let place = format!("embedded Postgres in {}", folder.display());
         (DatabaseUrl::from(cluster.url()), Some(cluster), place)
     };
-    let store = node::connect(&url).await?;
+    let store = node::connect(&url, configuration.database_wait).await?;
     store.migrate().await.context("cannot bring the schema up to date")?;
     let engine = configuration.engine.clone();
     let node = Node::start(store, engine, &configuration.listen, metrics).await?;
@@ -107,6 +107,17 @@ async fn deploy_all(router: &Router, machines: &[Machine]) -> anyhow::Result<Vec
         arns.push(deploy::deploy(router, &machine.name, &machine.definition).await?);
     }
     Ok(arns)
+}
+
+/// What else to do where two of us want one folder.
+fn told(error: ClusterError) -> anyhow::Error {
+    let two = matches!(error, ClusterError::InUse(_));
+    let error = anyhow::Error::from(error);
+    if two {
+        return error
+            .context("is `statewright dev` running already? `--data-dir` names another folder");
+    }
+    error
 }
 
 /// `None`: a definition has mistakes, which have been shown.

@@ -127,7 +127,7 @@ async fn on_database(
     signals: &mut StopSignals,
     stop: &CancellationToken,
 ) -> anyhow::Result<Exit> {
-    let store = node::connect(url).await?;
+    let store = node::connect(url, configuration.database_wait).await?;
     store.migrate().await.context("cannot bring the schema up to date")?;
     let engine = node::start_engine(store, configuration.engine.clone()).await?;
     let router = http_api::router(engine.clone(), HttpOptions::default());
@@ -146,6 +146,7 @@ async fn on_database(
     let ended = ended.await;
     // What is left undone is the log's to know: nobody waits for it here.
     let _ = timeout(SHUTDOWN, engine.shutdown()).await;
+    node::close(engine.store()).await;
     ended
 }
 

@@ -15,7 +15,8 @@ pub async fn serve(configuration: Configuration, migrate: bool) -> anyhow::Resul
     let mut signals = StopSignals::listen()?;
     let metrics = node::collect_metrics()?;
     let start = async {
-        let store = node::connect(database_url(&configuration)?).await?;
+        let store =
+            node::connect(database_url(&configuration)?, configuration.database_wait).await?;
         if migrate {
             store.migrate().await.context("cannot bring the schema up to date")?;
         }
@@ -45,7 +46,7 @@ pub async fn serve(configuration: Configuration, migrate: bool) -> anyhow::Resul
 /// There is no database or it refuses us.
 pub async fn migrate(configuration: &Configuration) -> anyhow::Result<Exit> {
     let url = database_url(configuration)?;
-    let store = node::connect(url).await?;
+    let store = node::connect(url, configuration.database_wait).await?;
     store.migrate().await.context("cannot bring the schema up to date")?;
     println!("the schema of `{url}` is up to date");
     Ok(Exit::Done)

@@ -1,0 +1,139 @@
+//! `statewright dev`: everything from one command, and nothing lost when it is killed.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tests::client::client;
+use tests::server::free_address;
+
+use super::{Folder, statewright};
+
+/// A running `statewright dev`. Dropping it kills the process.
+struct Dev {
+    child: Child,
+    url: String,
+    /// What it said to do next.
+    guide: String,
+}
+
+impl Dev {
+    fn start(folder: &Folder, definitions: &[&str]) -> Self {
+        let listen = free_address().unwrap().to_string();
+        let data = folder.path("data");
+        let mut child = statewright(&["dev", "--listen", &listen, "--data-dir", &data])
+            .args(definitions)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut guide = String::new();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            guide = guide + &line.unwrap() + "\n";
+            if guide.contains("Ctrl-C") {
+                break;
+            }
+        }
+        if !guide.contains("Ctrl-C") {
+            let mut said = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+            panic!("it did not start: {said}");
+        }
+        Self { child, url: format!("http://{listen}"), guide }
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        client().get(format!("{}{path}", self.url)).send().await.unwrap().json().await.unwrap()
+    }
+
+    /// Starts an execution of this name.
+    async fn start_execution(&self, machine: &str, name: &str) {
+        let url = format!("{}/v1/state-machines/{machine}/executions", self.url);
+        let answer = client().post(url).json(&json!({ "name": name })).send().await.unwrap();
+        assert_eq!(answer.status(), 201, "{}", answer.text().await.unwrap());
+    }
+
+    /// The execution once it has ended.
+    async fn ended(&self, id: &str) -> Value {
+        // The stream of its events ends with it.
+        let url = format!("{}/v1/executions/{id}/events", self.url);
+        let stream = client().get(url).timeout(Duration::from_mins(1)).send();
+        stream.await.unwrap().text().await.unwrap();
+        self.get(&format!("/v1/executions/{id}")).await
+    }
+
+    /// Ends it with Ctrl-C; its exit code.
+    fn interrupt(mut self) -> Option<i32> {
+        let kill = format!("kill -INT {}", self.child.id());
+        Command::new("sh").args(["-c", &kill]).status().unwrap();
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn wait(seconds: u32) -> String {
+    format!(
+        r#"{{"StartAt": "A", "States": {{"A": {{"Type": "Wait", "Seconds": {seconds}, "End": true}}}}}}"#
+    )
+}
+
+#[tokio::test]
+async fn what_was_running_goes_on_after_kill_nine() {
+    let folder = Folder::new();
+    let file = folder.file("nap.asl.json", &wait(1));
+    let mut dev = Dev::start(&folder, &[&file]);
+    dev.start_execution("nap", "one").await;
+    dev.child.kill().unwrap(); // SIGKILL
+    drop(dev);
+
+    let dev = Dev::start(&folder, &[&file]);
+    assert_eq!(dev.ended("nap:one").await["status"], "SUCCEEDED");
+    assert_eq!(dev.interrupt(), Some(0));
+}
+
+#[tokio::test]
+async fn a_changed_definition_is_deployed_at_the_next_start() {
+    let folder = Folder::new();
+    let file = folder.file("nap.asl.json", &wait(1));
+    let dev = Dev::start(&folder, &[&file]);
+    assert_eq!(dev.get("/v1/state-machines/nap").await["definition"]["States"]["A"]["Seconds"], 1);
+    assert_eq!(dev.interrupt(), Some(0));
+
+    folder.file("nap.asl.json", &wait(2));
+    let dev = Dev::start(&folder, &[&file]);
+    assert_eq!(dev.get("/v1/state-machines/nap").await["definition"]["States"]["A"]["Seconds"], 2);
+}
+
+#[tokio::test]
+async fn without_definitions_the_samples_are_there_and_can_be_started() {
+    let folder = Folder::new();
+    let dev = Dev::start(&folder, &[]);
+    let machines = dev.get("/v1/state-machines").await;
+    let machines = machines["state_machines"].as_array().unwrap().clone();
+    let names: Vec<&str> = machines.iter().filter_map(|it| it["name"].as_str()).collect();
+    assert_eq!(names, ["image_pipeline", "order_fulfilment", "poll_until_done", "trip_saga"]);
+    for said in [&dev.url, "curl -sS", "aws stepfunctions", "boto3"] {
+        assert!(dev.guide.contains(said), "{}", dev.guide);
+    }
+    let functions = dev.get("/v1/functions?limit=1000").await;
+    assert_eq!(functions["functions"].as_array().map(Vec::len), Some(17));
+}
+
+#[test]
+fn a_definition_with_mistakes_is_told_before_anything_starts() {
+    let folder = Folder::new();
+    let file = folder.file("bad.asl.json", r#"{"StartAt": "A"}"#);
+    let data = folder.path("data");
+    let output = statewright(&["dev", "--data-dir", &data, &file]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = super::stderr(&output);
+    assert!(said.starts_with(&format!("{file}:1:1: error SCHEMA_VALIDATION_FAILED")), "{said}");
+    assert!(!std::path::Path::new(&data).exists());
+}
