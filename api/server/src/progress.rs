@@ -22,12 +22,15 @@ struct Place {
     state: String,
     entered: Timestamp,
     retries: u32,
+    /// Whether what it did last failed; leaving it then is a catcher's doing.
+    failed: bool,
 }
 
 impl Progress {
     /// The line for an event, without a newline; `None` if there is nothing to say.
     pub fn line(&mut self, event: &Event) -> Option<String> {
         let began = *self.began.get_or_insert(event.at);
+        self.note(event);
         let words = self.words(event)?;
         Some(format!("{:>9.3} s  {words}", seconds(began, event.at)))
     }
@@ -35,15 +38,12 @@ impl Progress {
     fn words(&mut self, event: &Event) -> Option<String> {
         match &event.kind {
             EventKind::StateEntered { state, .. } => {
-                let place = Place { state: state.clone(), entered: event.at, retries: 0 };
+                let place =
+                    Place { state: state.clone(), entered: event.at, retries: 0, failed: false };
                 self.places.insert(event.frame, place);
                 Some(format!("{}  entered", self.name(event.frame)))
             }
-            EventKind::StateExited { .. } => {
-                let entered = self.places.get(&event.frame).map_or(event.at, |it| it.entered);
-                let took = duration(entered, event.at);
-                Some(format!("{}  done in {took}", self.name(event.frame)))
-            }
+            EventKind::StateExited { next, .. } => Some(self.exited(event, next.as_deref())),
             EventKind::StateAborted { .. } => {
                 Some(format!("{}  stopped: something beside it failed", self.name(event.frame)))
             }
@@ -78,6 +78,9 @@ impl Progress {
                 self.prefixes.insert(*child, prefix);
                 None
             }
+            EventKind::ParallelFailed | EventKind::MapFailed => {
+                Some(format!("{}  failed", self.name(event.frame)))
+            }
             EventKind::ExecutionSucceeded { .. } => Some(self.ended("SUCCEEDED", event)),
             EventKind::ExecutionFailed { failure, .. } => {
                 let why = failure_text(failure.error.as_deref(), failure.cause.as_deref());
@@ -91,10 +94,8 @@ impl Progress {
             | EventKind::TaskSucceeded { .. }
             | EventKind::TaskBegan { .. }
             | EventKind::ParallelSucceeded
-            | EventKind::ParallelFailed
             | EventKind::MapStarted { .. }
             | EventKind::MapSucceeded
-            | EventKind::MapFailed
             | EventKind::IterationSucceeded { .. }
             | EventKind::IterationFailed { .. }
             | EventKind::IterationAborted { .. }
@@ -103,9 +104,35 @@ impl Progress {
         }
     }
 
+    fn exited(&self, event: &Event, next: Option<&str>) -> String {
+        let place = self.places.get(&event.frame);
+        let took = duration(place.map_or(event.at, |place| place.entered), event.at);
+        let name = self.name(event.frame);
+        match next.filter(|_| place.is_some_and(|place| place.failed)) {
+            Some(next) => format!("{name}  caught after {took}: on to {}", next.escape_debug()),
+            None => format!("{name}  done in {took}"),
+        }
+    }
+
+    /// Remembers whether the state's last try failed.
+    fn note(&mut self, event: &Event) {
+        let failed = matches!(
+            event.kind,
+            EventKind::TaskFailed { .. }
+                | EventKind::TaskTimedOut { .. }
+                | EventKind::ParallelFailed
+                | EventKind::MapFailed
+        );
+        let tried_again = matches!(event.kind, EventKind::TaskScheduled { .. });
+        if let Some(place) = self.places.get_mut(&event.frame).filter(|_| failed || tried_again) {
+            place.failed = failed;
+        }
+    }
+
     fn count_retry(&mut self, frame: FrameId) -> u32 {
         self.places.get_mut(&frame).map_or(1, |place| {
             place.retries += 1;
+            place.failed = false;
             place.retries
         })
     }
