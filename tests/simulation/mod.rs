@@ -3,7 +3,7 @@
 //! return value.
 //!
 //! `SIMULATION_SEEDS=200000 cargo test -p tests simulation` runs more seeds;
-//! `SIMULATION_SEED=123` runs one, and prints what happens.
+//! `SIMULATION_SEED=123` runs one.
 
 mod faults;
 mod invariants;
@@ -21,21 +21,23 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|text| text.parse().ok())
 }
 
-/// Runs the seed's machine twice, in calm and in storm, and compares.
-fn check(machines: &[Machine], seed: u64, print: bool) {
+/// Runs the seed's machine twice, in calm and in storm, and compares. A run that goes wrong is
+/// made again, and told step by step.
+fn check(machines: &[Machine], seed: u64) {
     let index = usize::try_from(seed).unwrap_or(0) % machines.len();
     let machine = &machines[index];
-    let calm = World::new(machine, seed, Faults::none(), false).run();
-    let stormy = World::new(machine, seed, Faults::storm(seed), print).run();
-    let context = || format!("seed {seed}, machine `{}`", machine.name);
-    for run in [&calm, &stormy] {
-        if let Err(broken) = invariants::all(run) {
-            panic!("{}: {broken}\n{}", context(), run.transcript());
-        }
+    let run = |faults, print| World::new(machine, seed, faults, print).run();
+    let wrong = verdict(machine, &run(Faults::none(), false), &run(Faults::storm(seed), false));
+    if let Err(why) = wrong {
+        let told = run(Faults::storm(seed), true).transcript();
+        panic!("seed {seed}, machine `{}`: {why}\n{told}", machine.name);
     }
-    if let Err(difference) = same(&calm, &stormy, machine.races) {
-        panic!("{}: {difference}\n{}", context(), stormy.transcript());
-    }
+}
+
+fn verdict(machine: &Machine, calm: &Ended, other: &Ended) -> Result<(), String> {
+    invariants::all(calm)?;
+    invariants::all(other)?;
+    same(calm, other, machine.races)
 }
 
 /// The stormy run tells the same story as the calm one. Where branches race, which of their
@@ -62,12 +64,12 @@ fn same(calm: &Ended, stormy: &Ended, races: bool) -> Result<(), String> {
 fn a_stormy_run_ends_like_a_calm_one() {
     let machines = machines::all();
     if let Some(seed) = number("SIMULATION_SEED") {
-        check(&machines, seed, true);
+        check(&machines, seed);
         return;
     }
     let seeds = number("SIMULATION_SEEDS").unwrap_or(SEEDS);
     for seed in 0..seeds {
-        check(&machines, seed, false);
+        check(&machines, seed);
     }
     println!("{seeds} seeds, each in calm and in storm");
 }
@@ -79,14 +81,14 @@ fn a_crash_after_any_turn_changes_nothing() {
             let calm = World::new(&machine, seed, Faults::none(), false).run();
             for turn in 0..=calm.turns {
                 for landed in [true, false] {
-                    let crash = Faults::crash_at(turn, landed);
-                    let crashed = World::new(&machine, seed, crash, false).run();
-                    let context = format!("machine `{}`, seed {seed}, turn {turn}", machine.name);
-                    if let Err(broken) = invariants::all(&crashed) {
-                        panic!("{context}: {broken}\n{}", crashed.transcript());
-                    }
-                    if let Err(difference) = same(&calm, &crashed, machine.races) {
-                        panic!("{context}: {difference}\n{}", crashed.transcript());
+                    let run = |print| {
+                        let crash = Faults::crash_at(turn, landed);
+                        World::new(&machine, seed, crash, print).run()
+                    };
+                    if let Err(why) = verdict(&machine, &calm, &run(false)) {
+                        let name = machine.name;
+                        let told = run(true).transcript();
+                        panic!("machine `{name}`, seed {seed}, turn {turn}: {why}\n{told}");
                     }
                 }
             }

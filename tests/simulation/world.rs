@@ -98,7 +98,7 @@ impl<'m> World<'m> {
 
     /// A new owner: from the log if there is one, or the start of it all.
     fn take_over(&mut self) {
-        self.say("an owner takes over");
+        self.say(|| "an owner takes over".to_owned());
         let mut random = Random::seeded(7);
         let (execution, pending) = if let Some(execution) = machine::fold(&self.log) {
             (execution, VecDeque::new())
@@ -123,7 +123,7 @@ impl<'m> World<'m> {
         let Some(turn) = owner.pending.pop_front() else { return false };
         // What makes a second writer harmless: the key of `turns`.
         if turn.first_event != self.log.len() as u64 {
-            self.say("fenced");
+            self.say(|| "fenced".to_owned());
             self.owner = None;
             return true;
         }
@@ -135,11 +135,11 @@ impl<'m> World<'m> {
                 }
             }
             Append::Refused => {
-                self.say("the store refuses; tried again");
+                self.say(|| "the store refuses; tried again".to_owned());
                 owner_of(&mut self.owner).pending.push_front(turn);
             }
             Append::Dies { landed } => {
-                self.say(if landed { "dies, append landed" } else { "dies, append lost" });
+                self.say(|| format!("dies while appending; landed: {landed}"));
                 if landed {
                     self.append(&turn);
                 }
@@ -155,7 +155,7 @@ impl<'m> World<'m> {
         let events = machine::log::decode(&row).expect("what was written can be read");
         assert_eq!(events, turn.events, "a row is read as it was written");
         for event in &events {
-            self.say(&format!("  {} {:?}", event.id, event.kind));
+            self.say(|| format!("  {} {:?}", event.id, event.kind));
         }
         self.log.extend(events);
         self.turns += 1;
@@ -185,7 +185,7 @@ impl<'m> World<'m> {
     /// The next thing happens: whatever is due first.
     fn act(&mut self) {
         if self.faults.dies_idle() {
-            self.say("dies");
+            self.say(|| "dies".to_owned());
             self.owner = None;
             return;
         }
@@ -209,7 +209,8 @@ impl<'m> World<'m> {
                 (None, None) => panic!("nothing can happen\n{}", self.lines.join("\n")),
             }
         };
-        self.say(&format!("{} {stimulus:?}", self.now.0 - 1_700_000_000_000));
+        let now = self.now.0 - 1_700_000_000_000;
+        self.say(|| format!("{now} {stimulus:?}"));
         let owner = owner_of(&mut self.owner);
         let (program, limits) = (&self.machine.program, &self.limits);
         let Owner { execution, random, pending } = owner;
@@ -230,7 +231,7 @@ impl<'m> World<'m> {
         if self.log.is_empty() || self.answers.is_empty() {
             return;
         }
-        self.say("a second owner");
+        self.say(|| "a second owner".to_owned());
         let Some(mut execution) = machine::fold(&self.log) else { return };
         let stimulus = self.answers.values().next().cloned().expect("checked above");
         let mut random = Random::seeded(9);
@@ -244,11 +245,11 @@ impl<'m> World<'m> {
         }
     }
 
-    fn say(&mut self, line: &str) {
+    /// Tells what happens, if somebody listens.
+    fn say(&mut self, line: impl FnOnce() -> String) {
         if self.print {
-            println!("{line}");
+            self.lines.push(line());
         }
-        self.lines.push(line.to_owned());
     }
 }
 
