@@ -138,7 +138,8 @@ impl View<'_> {
                 ("ExecutionFailed", "executionFailedEventDetails", failure(json!({}), of))
             }
             EventKind::ExecutionTimedOut => {
-                ("ExecutionTimedOut", "executionTimedOutEventDetails", json!({}))
+                let details = json!({ "error": "States.Timeout" });
+                ("ExecutionTimedOut", "executionTimedOutEventDetails", details)
             }
             EventKind::ExecutionAborted { failure: of } => {
                 ("ExecutionAborted", "executionAbortedEventDetails", failure(json!({}), of))
