@@ -1,0 +1,130 @@
+//! Parallel and Map.
+
+use expect_test::expect;
+
+use crate::{check, failed, ok};
+
+#[test]
+fn an_input_that_is_passed_on_keeps_its_white_space() {
+    check(
+        r#""A": {"Type": "Parallel", "End": true, "Branches": [
+              {"StartAt": "B", "States": {"B": {"Type": "Pass", "End": true}}}]}"#,
+        "[ 1,  2 ]",
+        &[],
+        &expect![[r#"
+            0s Start
+              1<-0 ExecutionStarted [ 1,  2 ]
+              2<-0 ParallelStateEntered A [ 1,  2 ]
+              3<-2 ParallelStateStarted
+              4<-3 PassStateEntered B [ 1,  2 ]
+              5<-4 PassStateExited B [ 1,  2 ]
+              - BranchSucceeded
+              6<-5 ParallelStateSucceeded
+              7<-5 ParallelStateExited A [[ 1,  2 ]]
+              8<-7 ExecutionSucceeded [[ 1,  2 ]]
+        "#]],
+    );
+}
+
+#[test]
+fn a_failing_branch_stops_the_others() {
+    check(
+        r#""A": {"Type": "Parallel", "Branches": [
+              {"StartAt": "B", "States": {"B": {LAMBDA, "End": true}}},
+              {"StartAt": "C", "States": {"C": {LAMBDA, "End": true}}},
+              {"StartAt": "D", "States": {"D": {"Type": "Wait", "Seconds": 9, "End": true}}}],
+              "Catch": [{"ErrorEquals": ["Oops"], "Next": "E"}], "End": true},
+           "E": {"Type": "Pass", "End": true}"#,
+        "{}",
+        &[(1, failed(8, "Oops")), (2, ok(5, "1"))],
+        &expect![[r#"
+            0s Start
+              1<-0 ExecutionStarted {}
+              2<-0 ParallelStateEntered A {}
+              3<-2 ParallelStateStarted
+              4<-3 TaskStateEntered B {}
+              5<-4 LambdaFunctionScheduled {}
+              6<-5 LambdaFunctionStarted
+              7<-3 TaskStateEntered C {}
+              8<-7 LambdaFunctionScheduled {}
+              9<-8 LambdaFunctionStarted
+              10<-3 WaitStateEntered D {}
+              - wait until 9s
+              > invoke 5 B#1 {}
+              > invoke 8 C#1 {}
+            1s TaskFailed
+              11<-9 LambdaFunctionFailed Oops because
+              12<-11 TaskStateAborted
+              - BranchFailed
+              13<-6 TaskStateAborted
+              14<-10 WaitStateAborted
+              15<-11 ParallelStateFailed
+              16<-15 ParallelStateExited A {"Error":"Oops","Cause":"because"}
+              17<-16 PassStateEntered E {"Error":"Oops","Cause":"because"}
+              18<-17 PassStateExited E {"Error":"Oops","Cause":"because"}
+              19<-18 ExecutionSucceeded {"Error":"Oops","Cause":"because"}
+              > abandon 5
+            2s TaskSucceeded
+              nothing
+        "#]],
+    );
+}
+
+#[test]
+fn a_map_starts_as_many_iterations_as_it_may() {
+    check(
+        r#""A": {"Type": "Map", "MaxConcurrency": 2, "ItemSelector": {"i.$": "$$.Map.Item.Index", "v.$": "$$.Map.Item.Value"},
+              "ItemProcessor": {"StartAt": "B", "States": {"B": {LAMBDA, "End": true}}}, "End": true}"#,
+        "[10, 20, 30]",
+        &[(1, ok(10, "2")), (2, ok(7, "1")), (3, ok(14, "3"))],
+        &expect![[r#"
+            0s Start
+              1<-0 ExecutionStarted [10, 20, 30]
+              2<-0 MapStateEntered A [10, 20, 30]
+              3<-2 MapStateStarted 3
+              4<-3 MapIterationStarted A 0
+              5<-3 MapIterationStarted A 1
+              6<-4 TaskStateEntered B {"i":0,"v":10}
+              7<-6 LambdaFunctionScheduled {"i":0,"v":10}
+              8<-7 LambdaFunctionStarted
+              9<-5 TaskStateEntered B {"i":1,"v":20}
+              10<-9 LambdaFunctionScheduled {"i":1,"v":20}
+              11<-10 LambdaFunctionStarted
+              > invoke 7 B#1 {"i":0,"v":10}
+              > invoke 10 B#1 {"i":1,"v":20}
+            1s TaskSucceeded
+              12<-11 LambdaFunctionSucceeded 2
+              13<-12 TaskStateExited B 2
+              14<-13 MapIterationSucceeded A 1
+              15<-13 MapIterationStarted A 2
+              16<-15 TaskStateEntered B {"i":2,"v":30}
+              17<-16 LambdaFunctionScheduled {"i":2,"v":30}
+              18<-17 LambdaFunctionStarted
+              > invoke 17 B#1 {"i":2,"v":30}
+            2s TaskSucceeded
+              19<-8 LambdaFunctionSucceeded 1
+              20<-19 TaskStateExited B 1
+              21<-20 MapIterationSucceeded A 0
+            3s TaskSucceeded
+              nothing
+        "#]],
+    );
+}
+
+#[test]
+fn an_empty_map_succeeds_at_once() {
+    check(
+        r#""A": {"Type": "Map", "ItemProcessor": {"StartAt": "B", "States": {"B": {LAMBDA, "End": true}}}, "End": true}"#,
+        "[]",
+        &[],
+        &expect![[r#"
+            0s Start
+              1<-0 ExecutionStarted []
+              2<-0 MapStateEntered A []
+              3<-2 MapStateStarted 0
+              4<-3 MapStateSucceeded
+              5<-3 MapStateExited A []
+              6<-5 ExecutionSucceeded []
+        "#]],
+    );
+}

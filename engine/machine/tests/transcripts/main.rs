@@ -1,0 +1,123 @@
+//! Transcripts: stimuli in, turns printed as text. `UPDATE_EXPECT=1` writes what is printed.
+
+#![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
+#![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
+#![expect(clippy::format_push_string, reason = "a transcript is built line by line")]
+
+mod branches;
+mod flow;
+mod limits;
+mod tasks;
+
+use asl::Payload;
+use expect_test::Expect;
+use machine::history::View;
+use machine::{
+    Command, Event, EventKind, Failure, Identity, Limits, Random, Stimulus, Timestamp, Turn,
+};
+
+/// One thing that happens, at a time in seconds from the start.
+pub(crate) type Happening = (i64, Stimulus);
+
+pub(crate) fn ok(task: u64, result: &str) -> Stimulus {
+    Stimulus::TaskSucceeded { task, result: Payload::from_text(result).unwrap() }
+}
+
+pub(crate) fn failed(task: u64, error: &str) -> Stimulus {
+    Stimulus::TaskFailed { task, failure: Failure::new(error, "because") }
+}
+
+pub(crate) const TIMER: Stimulus = Stimulus::Timer;
+const LAMBDA: &str =
+    r#""Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f""#;
+
+pub(crate) fn check(states: &str, input: &str, happenings: &[Happening], expected: &Expect) {
+    check_within(&Limits::strict(), states, input, happenings, expected);
+}
+
+pub(crate) fn check_within(
+    limits: &Limits,
+    states: &str,
+    input: &str,
+    happenings: &[Happening],
+    expected: &Expect,
+) {
+    let definition = format!(r#"{{"StartAt": "A", "States": {{{states}}}}}"#);
+    let program = asl::compile(&definition.replace("LAMBDA", LAMBDA)).unwrap();
+    let mut random = Random::seeded(1);
+    let input = Payload::from_text(input).unwrap();
+    let identity = Identity {
+        arn: "arn:aws:states:us-east-1:123456789012:execution:m:e".to_owned(),
+        name: "e".to_owned(),
+        state_machine_arn: "arn:aws:states:us-east-1:123456789012:stateMachine:m".to_owned(),
+        state_machine_name: "m".to_owned(),
+        role_arn: "arn:aws:iam::123456789012:role/r".to_owned(),
+        region: "us-east-1".to_owned(),
+        version_arn: None,
+        alias_arn: None,
+    };
+    let (mut execution, turn) =
+        machine::start(&program, identity, input, Timestamp(0), &mut random, limits);
+    let mut text = printed(0, "Start", &turn);
+    let mut log = turn.events;
+    for (seconds, stimulus) in happenings {
+        let name = match stimulus {
+            Stimulus::Timer => "Timer".to_owned(),
+            other => format!("{other:?}").split(" {").next().unwrap().to_owned(),
+        };
+        let now = Timestamp(seconds * 1000);
+        let turn =
+            machine::step(&program, &mut execution, stimulus.clone(), now, &mut random, limits);
+        text.push_str(&printed(*seconds, &name, &turn));
+        log.extend(turn.events);
+        assert_eq!(machine::fold(&log).as_ref(), Some(&execution), "the log folds to the memory");
+    }
+    if let Some(due) = execution.next_timer() {
+        text.push_str(&format!("waits until {}s\n", due.0 / 1000));
+    }
+    expected.assert_eq(&text);
+}
+
+fn printed(seconds: i64, stimulus: &str, turn: &Turn) -> String {
+    let mut text = format!("{seconds}s {stimulus}\n");
+    if turn.events.is_empty() && turn.commands.is_empty() {
+        text.push_str("  nothing\n");
+    }
+    for event in &turn.events {
+        text.push_str(&line(event));
+    }
+    for command in &turn.commands {
+        match command {
+            Command::Invoke(call) => {
+                let (task, state, attempt) = (call.task, &call.state, call.attempt);
+                let parameters = call.parameters.raw();
+                text.push_str(&format!("  > invoke {task} {state}#{attempt} {parameters}\n"));
+            }
+            Command::Abandon { task } => text.push_str(&format!("  > abandon {task}\n")),
+        }
+    }
+    text
+}
+
+fn line(event: &Event) -> String {
+    let view = View { region: "us-east-1", with_data: true };
+    let Some(shown) = view.show(event) else {
+        let text = match &event.kind {
+            EventKind::RetryScheduled { retrier, until } => {
+                format!("retry by {retrier} at {}s", until.0 / 1000)
+            }
+            EventKind::WaitScheduled { until } => format!("wait until {}s", until.0 / 1000),
+            other => format!("{other:?}"),
+        };
+        return format!("  - {text}\n");
+    };
+    let details = shown.details.map(|(_, details)| details).unwrap_or_default();
+    let pick = ["name", "index", "length", "input", "parameters", "output", "error", "cause"];
+    let said: Vec<String> = pick
+        .iter()
+        .filter_map(|member| details.get(member))
+        .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+        .collect();
+    format!("  {}<-{} {} {}\n", shown.id, shown.previous, shown.name, said.join(" "))
+        .replace(" \n", "\n")
+}
