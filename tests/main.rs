@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
 
 mod api;
+mod calls;
 mod clients;
 mod conformance;
 mod crash;

@@ -67,7 +67,7 @@ pub trait Perform: Send + Sync {
 pub struct PerformOptions {
     /// Base URL of a Lambda-compatible server for functions that are not registered.
     pub lambda_endpoint: Option<String>,
-    /// Most calls under way at once on this node.
+    /// Most calls under way at once on this node; one function gets at most half of them.
     pub concurrency: usize,
     /// Longest answer that is read.
     pub answer_bytes: usize,
@@ -109,7 +109,7 @@ impl Performers {
             }
             TaskKind::Integration { arn, .. } => Err(not_served(arn)),
             TaskKind::Url { url } => {
-                let _place = self.places.take(None, progress).await;
+                let _place = self.places.take(&call.account, url, None, progress).await;
                 let request = Request::new(call, url, call.parameters.raw());
                 let answer = self.exchange.make(&request).await?;
                 answer.check_http()?.into_payload(url)
@@ -127,14 +127,15 @@ impl Performers {
         let name = &invocation.name;
         let Some(function) = self.registry.function(&call.account, name).await else {
             let endpoint = self.lambda_endpoint.as_ref().ok_or_else(|| not_registered(name))?;
-            let _place = self.places.take(None, progress).await;
+            let _place = self.places.take(&call.account, name, None, progress).await;
             let request = invocation.request(call, endpoint);
             return lambda::checked(self.exchange.make(&request).await?);
         };
         if call.repeated && function.delivery == Delivery::AtMostOnce {
             return Err(outcome_unknown(name));
         }
-        let _place = self.places.take(Some(&function), progress).await;
+        let most = function.max_concurrency;
+        let _place = self.places.take(&call.account, name, most, progress).await;
         let mut request = match function.protocol {
             Protocol::Lambda => invocation.request(call, &function.url),
             Protocol::Http => Request::new(call, &function.url, &invocation.payload),

@@ -42,8 +42,17 @@ pub(super) struct Answer {
 /// The body of an answer.
 pub(super) enum Body {
     Text(String),
-    /// Longer than may be read; the connection has been dropped.
-    TooLong,
+    /// Longer than may be read, with what was read of it; the connection has been dropped.
+    TooLong(String),
+}
+
+impl Body {
+    /// What was read of it.
+    pub(super) fn start(&self) -> &str {
+        match self {
+            Self::Text(text) | Self::TooLong(text) => text,
+        }
+    }
 }
 
 impl Request {
@@ -54,7 +63,7 @@ impl Request {
             ("content-type", "application/json".to_owned()),
             ("accept", "application/json".to_owned()),
             ("idempotency-key", format!("{}-{}", call.execution_id, call.task)),
-            ("statewright-execution-arn", call.execution_arn.clone()),
+            ("statewright-execution-arn", escaped(&call.execution_arn)),
             ("statewright-state", escaped(&call.state)),
             ("statewright-attempt", call.attempt.to_string()),
             ("traceparent", format!("00-{trace}-{span:016x}-01")),
@@ -78,7 +87,7 @@ fn span(call: &Call) -> u64 {
     (high ^ low.rotate_left(17)).wrapping_add(call.task.wrapping_mul(0x9E37_79B9_7F4A_7C15)) | 1
 }
 
-/// A state's name as a header can carry it: what is not printable ASCII is percent-encoded.
+/// A name as a header can carry it: what is not printable ASCII is percent-encoded.
 fn escaped(name: &str) -> String {
     let mut escaped = String::new();
     for byte in name.bytes() {
@@ -146,25 +155,34 @@ impl Exchange {
         Ok(Answer { status, headers, body })
     }
 
+    /// Reads a body to its end or to the limit. Of an error's body, whatever can be read will
+    /// do: that there was an error matters more than how its text ends.
     async fn read(&self, mut answer: reqwest::Response, place: &str) -> Result<Body, Broken> {
+        let succeeded = answer.status().is_success();
+        let most = self.answer_bytes;
+        if succeeded && answer.content_length().is_some_and(|length| length > most as u64) {
+            return Ok(Body::TooLong(String::new()));
+        }
         let mut bytes = Vec::new();
         loop {
-            let chunk = answer.chunk().await.map_err(|error| {
-                let cause = format!("the answer of `{place}` was cut off: {}", chain(&error));
-                let failure = Failure::new("Statewright.InvalidResponse", cause);
-                Broken { failure, repeatable: false }
-            })?;
-            let Some(chunk) = chunk else { break };
-            if bytes.len() + chunk.len() > self.answer_bytes {
-                return Ok(Body::TooLong);
+            let chunk = match answer.chunk().await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => break,
+                Err(_) if !succeeded => break,
+                Err(error) => return Err(cut_off(place, &error)),
+            };
+            if bytes.len() + chunk.len() > most {
+                return Ok(Body::TooLong(String::from_utf8_lossy(&bytes).into_owned()));
             }
             bytes.extend_from_slice(&chunk);
         }
-        String::from_utf8(bytes).map(Body::Text).map_err(|_| {
-            let cause = format!("the answer of `{place}` is not UTF-8");
-            let failure = Failure::new("Statewright.InvalidResponse", cause);
-            Broken { failure, repeatable: false }
-        })
+        match String::from_utf8(bytes) {
+            Ok(text) => Ok(Body::Text(text)),
+            Err(error) if !succeeded => {
+                Ok(Body::Text(String::from_utf8_lossy(error.as_bytes()).into_owned()))
+            }
+            Err(_) => Err(invalid(format!("the answer of `{place}` is not UTF-8"))),
+        }
     }
 }
 
@@ -182,6 +200,14 @@ fn broken(place: &str, error: &reqwest::Error) -> Broken {
         (format!("`{place}` closed the connection before it answered: {why}"), error.is_request())
     };
     Broken { failure: Failure::new("States.Http.Socket", cause), repeatable }
+}
+
+fn cut_off(place: &str, error: &reqwest::Error) -> Broken {
+    invalid(format!("the answer of `{place}` was cut off: {}", chain(error)))
+}
+
+fn invalid(cause: String) -> Broken {
+    Broken { failure: Failure::new("Statewright.InvalidResponse", cause), repeatable: false }
 }
 
 /// Where a request went, without what may be secret in a URL.
@@ -206,15 +232,15 @@ fn chain(error: &reqwest::Error) -> String {
 }
 
 impl Answer {
-    /// The answer, if its status is a success of the plain HTTP protocol.
-    pub(super) fn check_http(self) -> Result<Self, Failure> {
+    /// The answer, if its status is a success of the plain HTTP protocol; none at all is `null`.
+    pub(super) fn check_http(mut self) -> Result<Self, Failure> {
         if (200..300).contains(&self.status) {
+            if matches!(&self.body, Body::Text(text) if text.trim().is_empty()) {
+                self.body = Body::Text("null".to_owned());
+            }
             return Ok(self);
         }
-        let text = match &self.body {
-            Body::Text(text) => text.as_str(),
-            Body::TooLong => "",
-        };
+        let text = self.body.start();
         // A function may name its error as Lambda functions do.
         if let Ok(Value::Object(body)) = serde_json::from_str::<Value>(text)
             && let Some(Value::String(error)) = body.get("errorType")
@@ -240,7 +266,7 @@ impl Answer {
     /// The body as the task's result; `who` is how AWS names the task in texts about its size.
     pub(super) fn into_payload(self, who: &str) -> Result<Payload, Failure> {
         let text = match self.body {
-            Body::TooLong => return Err(too_long(who)),
+            Body::TooLong(_) => return Err(too_long(who)),
             Body::Text(text) => text,
         };
         if text.trim().is_empty() {

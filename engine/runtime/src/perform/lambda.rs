@@ -107,10 +107,7 @@ fn named(function: &str) -> (String, Option<String>) {
 
 /// The answer, if the function ended well. Errors are as AWS reports them.
 pub(super) fn checked(answer: Answer) -> Result<Answer, Failure> {
-    let text = match &answer.body {
-        Body::Text(text) => text.as_str(),
-        Body::TooLong => "",
-    };
+    let text = answer.body.start();
     if !(200..300).contains(&answer.status) {
         return Err(refused(&answer, text));
     }
@@ -151,7 +148,7 @@ fn refused(answer: &Answer, text: &str) -> Failure {
 pub(super) fn result(answer: &Answer) -> Result<Payload, Failure> {
     let text = match &answer.body {
         Body::Text(text) => text.as_str(),
-        Body::TooLong => return Err(too_long("lambda")),
+        Body::TooLong(_) => return Err(too_long("lambda")),
     };
     let payload: Value = if text.is_empty() {
         Value::String(String::new())

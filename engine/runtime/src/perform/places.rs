@@ -3,19 +3,23 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use store::Function;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Progress, Report};
 
+/// Functions remembered; when there are more, those that are not being called are forgotten.
+const CAPACITY: usize = 10_000;
+
 /// The places of one node.
 pub(super) struct Places {
     all: Arc<Semaphore>,
+    /// Most places that one function gets.
+    half: usize,
     /// By account and name; another `max_concurrency` makes new places.
     functions: Mutex<HashMap<Key, Own>>,
 }
 
-/// Account and name.
+/// Account, and name or URL.
 type Key = (String, String);
 /// How many places a function has, and the places.
 type Own = (usize, Arc<Semaphore>);
@@ -28,38 +32,48 @@ pub(super) struct Place {
 
 impl Places {
     pub(super) fn new(all: usize) -> Self {
-        Self { all: Arc::new(Semaphore::new(all.max(1))), functions: Mutex::default() }
+        let all = all.max(1);
+        Self {
+            all: Arc::new(Semaphore::new(all)),
+            half: all.div_ceil(2),
+            functions: Mutex::default(),
+        }
     }
 
     /// Waits for a place, first come first served. The function's own place comes first, so
-    /// that calls that wait for a slow function hold none of the places of all.
+    /// that calls that wait for a slow function hold none of the places of all; and since one
+    /// function gets at most half of those, it holds up no other.
     pub(super) async fn take(
         &self,
-        function: Option<&Arc<Function>>,
+        account: &str,
+        function: &str,
+        max_concurrency: Option<i32>,
         progress: Report<'_>,
     ) -> Place {
-        let own = function.and_then(|function| self.of(function));
+        let own = self.of(account, function, max_concurrency);
         let mut queued = false;
-        let function = match own {
-            None => None,
-            Some(own) => Some(take_one(own, &mut queued, progress).await),
-        };
+        let function = take_one(own, &mut queued, progress).await;
         let all = take_one(self.all.clone(), &mut queued, progress).await;
         if queued {
             progress(Progress::Began);
         }
-        Place { _function: function.flatten(), _all: all }
+        Place { _function: function, _all: all }
     }
 
-    fn of(&self, function: &Function) -> Option<Arc<Semaphore>> {
-        let most = usize::try_from(function.max_concurrency?).ok()?;
+    fn of(&self, account: &str, function: &str, max_concurrency: Option<i32>) -> Arc<Semaphore> {
+        let most = max_concurrency.and_then(|most| usize::try_from(most).ok());
+        let most = most.map_or(self.half, |most| most.clamp(1, self.half));
         let mut functions = self.functions.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (function.account.clone(), function.name.clone());
+        if functions.len() > CAPACITY {
+            // Who holds a place or waits for one holds on to its semaphore.
+            functions.retain(|_, (_, places)| Arc::strong_count(places) > 1);
+        }
+        let key = (account.to_owned(), function.to_owned());
         let places = functions.entry(key).or_insert_with(|| (most, Arc::new(Semaphore::new(most))));
         if places.0 != most {
             *places = (most, Arc::new(Semaphore::new(most)));
         }
-        Some(places.1.clone())
+        places.1.clone()
     }
 }
 

@@ -1,0 +1,9 @@
+//! Functions called over HTTP: what they are sent, and what their answers become.
+
+mod broken;
+mod caller;
+mod http;
+mod lambda;
+mod peer;
+mod places;
+mod registry;
