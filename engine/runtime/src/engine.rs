@@ -127,7 +127,12 @@ impl Engine {
         membership.beat().await?;
         let sleepers =
             Sleepers { shared: shared.clone(), owners: owners.clone(), seen: HashMap::new() };
-        let inbox = Inbox { shared: shared.clone(), owners: owners.clone(), taken: HashMap::new() };
+        let inbox = Inbox {
+            shared: shared.clone(),
+            owners: owners.clone(),
+            taken: HashMap::new(),
+            swept: Timestamp::default(),
+        };
         loops.push(tokio::spawn(membership.run(stop.clone())));
         loops.push(tokio::spawn(sleepers.run(stop.clone())));
         loops.push(tokio::spawn(inbox.run(stop.clone())));

@@ -21,6 +21,8 @@ const EVERY: Duration = Duration::from_secs(5);
 const AT_ONCE: i64 = 500;
 /// After how long an unanswered message is taken up again.
 const AGAIN_MS: i64 = 15_000;
+/// How often, and how old, answers that nobody fetched are removed.
+const SWEEP_MS: i64 = 300_000;
 
 /// Takes messages for this node's shards, again and again.
 pub(crate) struct Inbox {
@@ -28,6 +30,8 @@ pub(crate) struct Inbox {
     pub(crate) owners: Vec<mpsc::Sender<Mail>>,
     /// When which message was handed to its owner.
     pub(crate) taken: HashMap<Uuid, Timestamp>,
+    /// When answers that nobody fetched were last removed.
+    pub(crate) swept: Timestamp,
 }
 
 impl Inbox {
@@ -39,6 +43,7 @@ impl Inbox {
             }
             if !self.shared.is_away() {
                 self.look().await;
+                self.sweep().await;
             }
             let hint = async {
                 match hints.as_mut() {
@@ -73,6 +78,18 @@ impl Inbox {
                 let index = usize::try_from(message.shard).unwrap_or(0) % self.owners.len();
                 let _ = self.owners[index].send(mail).await;
             }
+        }
+    }
+
+    /// Removes answers whose posters are gone.
+    async fn sweep(&mut self) {
+        let now = self.shared.now();
+        if now.0 - self.swept.0 < SWEEP_MS {
+            return;
+        }
+        self.swept = now;
+        if let Err(error) = self.shared.store.sweep_inbox(moment(now.plus_ms(-SWEEP_MS))).await {
+            tracing::debug!(%error, "old answers cannot be removed; tried again later");
         }
     }
 

@@ -109,7 +109,12 @@ impl Membership {
     async fn leave(&mut self) {
         let ours: Vec<i16> = self.ours.keys().copied().collect();
         self.give_up(&ours).await;
-        if let Err(error) = self.shared.store.release(self.shared.options.node, &ours).await {
+        let (store, node) = (&self.shared.store, self.shared.options.node);
+        let released = match store.release(node, &ours).await {
+            Ok(()) => store.leave(node).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = released {
             tracing::warn!(%error, "shards could not be handed over; they move when the lease ends");
         }
     }

@@ -225,6 +225,11 @@ impl Cluster {
             process::gone(pid, STOP_TIMEOUT).await;
         }
         tokio::task::spawn_blocking(move || shell.wait()).await.ok();
+        // The shell removes it, too; but not behind a server that was adopted, and not a file
+        // that a last process of the server was still writing.
+        if self.options.temporary {
+            fs::remove_dir_all(&self.base).ok();
+        }
         if self.sockets != self.base {
             fs::remove_dir(&self.sockets).ok();
         }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{Postgres, Row, Transaction};
 use uuid::Uuid;
 
 use crate::{Error, Store, in_time};
@@ -37,57 +37,37 @@ pub struct Beat {
 }
 
 impl Store {
-    /// Says that the node is alive, in one transaction: renews its own leases for `lease`
-    /// (also those that ran out, as long as nobody claimed them), then claims free and expired
-    /// shards up to its fair share, 256 by the number of live nodes, rounded up. A claim raises
-    /// the epoch; a renewal does not.
+    /// Says that the node is alive and renews its own leases for `lease` (also those that ran
+    /// out, as long as nobody claimed them), in one statement. Where it owns less than its fair
+    /// share, 256 by the number of live nodes, rounded up, a second one claims free and expired
+    /// shards. A claim raises the epoch; a renewal does not.
     ///
     /// Locks the node's row, then the shards' rows; others' rows only where free
     /// (`SKIP LOCKED`), so that nodes do not wait for each other's claims.
     pub async fn beat(&self, node: Uuid, lease: Duration, address: &str) -> Result<Beat, Error> {
-        in_time(async {
-            let mut transaction = self.pool.begin().await?;
-            let beat = self.beat_within(&mut transaction, node, lease, address).await?;
-            transaction.commit().await?;
-            Ok(beat)
-        })
-        .await
-    }
-
-    async fn beat_within(
-        &self,
-        transaction: &mut Transaction<'_, Postgres>,
-        node: Uuid,
-        lease: Duration,
-        address: &str,
-    ) -> Result<Beat, sqlx::Error> {
-        let live_nodes: i64 = sqlx::query(include_str!("../sql/beat.sql"))
-            .bind(self.now)
-            .bind(node)
-            .bind(address)
-            .bind(lease.as_secs_f64())
-            .fetch_one(&mut **transaction)
-            .await?
-            .try_get("live_nodes")?;
-        let mut owned = leases(
-            &sqlx::query(include_str!("../sql/renew_shards.sql"))
+        let rows = in_time(
+            sqlx::query(include_str!("../sql/beat.sql"))
                 .bind(self.now)
                 .bind(node)
+                .bind(address)
                 .bind(lease.as_secs_f64())
-                .fetch_all(&mut **transaction)
-                .await?,
-        )?;
+                .fetch_all(&self.pool),
+        )
+        .await?;
+        let live_nodes = rows.first().map_or(Ok(1), |row| row.try_get("live_nodes"))?;
+        let mut owned = leases(&rows)?;
         let fair = fair_share(live_nodes);
         if owned.len() < fair {
-            owned.extend(leases(
-                &sqlx::query(include_str!("../sql/claim_shards.sql"))
+            let claimed = in_time(
+                sqlx::query(include_str!("../sql/claim_shards.sql"))
                     .bind(self.now)
                     .bind(node)
                     .bind(lease.as_secs_f64())
                     .bind(i64::try_from(fair - owned.len()).expect("at most 256"))
-                    .fetch_all(&mut **transaction)
-                    .await?,
-            )?);
+                    .fetch_all(&self.pool),
+            )
+            .await?;
+            owned.extend(leases(&claimed)?);
         }
         owned.sort_unstable();
         let surplus = owned.iter().skip(fair).map(|(shard, _)| *shard).collect();
@@ -126,8 +106,13 @@ impl Store {
     }
 }
 
+/// The shards of these rows and their epochs; a row may have none.
 fn leases(rows: &[PgRow]) -> Result<Vec<(i16, i64)>, sqlx::Error> {
-    rows.iter().map(|row| Ok((row.try_get("shard")?, row.try_get("epoch")?))).collect()
+    let lease = |row: &PgRow| -> Result<Option<(i16, i64)>, sqlx::Error> {
+        let shard: Option<i16> = row.try_get("shard")?;
+        shard.map(|shard| Ok((shard, row.try_get("epoch")?))).transpose()
+    };
+    rows.iter().filter_map(|row| lease(row).transpose()).collect()
 }
 
 /// 256 by the number of live nodes, rounded up, so that all nodes together can own all.
