@@ -102,6 +102,16 @@ async fn a_function_that_streams_for_ever_is_not_listened_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn headers_without_end_are_not_listened_to() {
+    let peer = Peer::always(|| Answer::EndlessHead).await;
+    let outcome = Caller::new().await.perform(&of_resource(&peer.url, "{}")).await;
+    let start = format!("States.Http.Socket: `{}/` gave no answer that can be read: ", peer.url);
+    assert!(outcome.starts_with(&start), "{outcome}");
+    peer.until_left().await;
+    assert!(peer.sent() < 32 * 1024 * 1024, "{} bytes", peer.sent());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_announces_too_much_is_not_waited_for() {
     let announced = Peer::always(|| {
         // The connection stays open: only what is announced can be judged.

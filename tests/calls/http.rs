@@ -44,6 +44,18 @@ async fn a_call_says_whose_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_registered_header_takes_the_place_of_ours() {
+    let peer = Peer::always(|| ok("1")).await;
+    let caller = Caller::new().await;
+    let accept = |function: &mut store::Function| {
+        function.headers = [("Accept".to_owned(), "application/vnd.pay+json".to_owned())].into();
+    };
+    caller.register("f", &peer.url, accept).await;
+    assert_eq!(caller.perform(&by_arn("f", "{}")).await, "1");
+    assert_eq!(peer.only().header("accept"), "application/vnd.pay+json");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn names_that_no_header_can_carry_are_escaped() {
     let peer = Peer::always(|| ok("1")).await;
     let caller = Caller::new().await;

@@ -121,6 +121,23 @@ async fn a_function_that_the_server_does_not_have_fails_as_on_aws() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_without_a_word_is_told_by_its_status() {
+    let trailer = |status: u16| {
+        format!(
+            "(Service: AWSLambda; Status Code: {status}; Error Code: Unknown; Request ID: ; \
+             Proxy: null)"
+        )
+    };
+    let expected = format!("Lambda.Unknown: 502 Bad Gateway {}", trailer(502));
+    check(|| answer("502 X", &[], ""), &expected).await;
+    let expected = format!(
+        "Lambda.Unknown: 302 Found; redirects are not followed, since a call is a POST {}",
+        trailer(302)
+    );
+    check(|| answer("302 X", &["location: /"], ""), &expected).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_too_long_is_refused_in_both_ways() {
     let peer = Peer::always(|| Answer::Endless).await;
     let caller = caller_of(&peer).await;

@@ -21,8 +21,10 @@ pub(super) enum Answer {
     Stalled(&'static [u8]),
     /// Answers `null` once it gets a permit.
     Held(Arc<Semaphore>),
-    /// Begins an answer that has no end.
+    /// Begins an answer whose body has no end.
     Endless,
+    /// Begins an answer whose headers have no end.
+    EndlessHead,
 }
 
 /// A request as it arrived.
@@ -59,6 +61,14 @@ struct State {
 }
 
 impl State {
+    /// Writes this again and again until the caller has closed the connection.
+    async fn repeat(&self, stream: &mut TcpStream, bytes: &[u8]) {
+        while stream.write_all(bytes).await.is_ok() {
+            self.sent.fetch_add(bytes.len(), Ordering::Relaxed);
+        }
+        self.left.send_modify(|left| *left += 1);
+    }
+
     async fn wait_for_leaving(&self, stream: &mut TcpStream) {
         let _ = stream.read(&mut [0]).await;
         self.left.send_modify(|left| *left += 1);
@@ -156,10 +166,12 @@ async fn converse(
             let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
             let _ = stream.write_all(head).await;
             let chunk = format!("1000\r\n{}\r\n", "x".repeat(0x1000));
-            while stream.write_all(chunk.as_bytes()).await.is_ok() {
-                state.sent.fetch_add(chunk.len(), Ordering::Relaxed);
-            }
-            state.left.send_modify(|left| *left += 1);
+            state.repeat(&mut stream, chunk.as_bytes()).await;
+        }
+        Answer::EndlessHead => {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n").await;
+            let line = format!("x-more: {}\r\n", "x".repeat(0x1000));
+            state.repeat(&mut stream, line.as_bytes()).await;
         }
     }
 }

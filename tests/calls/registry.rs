@@ -107,8 +107,7 @@ async fn a_connection_that_always_breaks_is_tried_twice() {
     let caller = Caller::new().await;
     caller.register("f", &peer.url, |_| {}).await;
     let outcome = caller.perform(&by_arn("f", "{}")).await;
-    let start =
-        format!("States.Http.Socket: `{}/` closed the connection before it answered: ", peer.url);
+    let start = format!("States.Http.Socket: `{}/` gave no answer that can be read: ", peer.url);
     assert!(outcome.starts_with(&start), "{outcome}");
     assert_eq!(peer.received().len(), 2);
 }

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use asl::Payload;
 use machine::Failure;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Url};
+use reqwest::{Client, ClientBuilder, Url};
 use serde_json::Value;
 
 use super::{Call, PerformOptions};
@@ -76,7 +76,10 @@ impl Request {
         }
     }
 
+    /// Adds headers, in the place of those of the same name.
     pub(super) fn add_headers(&mut self, headers: &BTreeMap<String, String>) {
+        let given = |name: &String| headers.keys().any(|given| given.eq_ignore_ascii_case(name));
+        self.headers.retain(|(name, _)| !given(name));
         self.headers.extend(headers.iter().map(|(name, value)| (name.clone(), value.clone())));
     }
 }
@@ -100,19 +103,29 @@ fn escaped(name: &str) -> String {
     escaped
 }
 
+fn client(options: &PerformOptions) -> ClientBuilder {
+    Client::builder()
+        .user_agent(concat!("statewright/", env!("CARGO_PKG_VERSION")))
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(options.connect_timeout)
+        .tcp_keepalive(std::time::Duration::from_secs(30))
+        .http2_keep_alive_interval(std::time::Duration::from_secs(30))
+        .http2_adaptive_window(true)
+}
+
 impl Exchange {
     pub(super) fn new(options: &PerformOptions) -> Self {
         // The first of the process is installed; later ones find it there.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
-            .user_agent(concat!("statewright/", env!("CARGO_PKG_VERSION")))
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(options.connect_timeout)
-            .tcp_keepalive(std::time::Duration::from_secs(30))
-            .http2_keep_alive_interval(std::time::Duration::from_secs(30))
-            .http2_adaptive_window(true)
+        // A machine without certificates can still call functions that need none.
+        let client = client(options)
             .build()
+            .or_else(|error| {
+                let why = chain(&error);
+                tracing::warn!("no function can be called over `https`: {why}");
+                client(options).tls_certs_only([]).build()
+            })
             .map_err(|error| chain(&error));
         Self { client, answer_bytes: options.answer_bytes }
     }
@@ -197,7 +210,7 @@ fn broken(place: &str, error: &reqwest::Error) -> Broken {
     let (cause, repeatable) = if error.is_connect() {
         (format!("cannot connect to `{place}`: {why}"), false)
     } else {
-        (format!("`{place}` closed the connection before it answered: {why}"), error.is_request())
+        (format!("`{place}` gave no answer that can be read: {why}"), error.is_request())
     };
     Broken { failure: Failure::new("States.Http.Socket", cause), repeatable }
 }
@@ -247,20 +260,26 @@ impl Answer {
         {
             return Err(Failure::new(error.clone(), shortened(text)));
         }
-        let reason = reqwest::StatusCode::from_u16(self.status)
-            .ok()
-            .and_then(|status| status.canonical_reason())
-            .unwrap_or("no reason given");
-        let mut cause = format!("{} {reason}", self.status);
-        if (300..400).contains(&self.status) {
-            cause.push_str("; redirects are not followed, since a call is a POST");
-        }
+        let mut cause = self.status_text();
         if !text.trim().is_empty() {
             cause.push_str(": ");
             let end = text.floor_char_boundary(CAUSE_BYTES);
             cause.push_str(&text[..end]);
         }
         Err(Failure::new(format!("States.Http.StatusCode.{}", self.status), cause))
+    }
+
+    /// The status, and what it says.
+    pub(super) fn status_text(&self) -> String {
+        let reason = reqwest::StatusCode::from_u16(self.status)
+            .ok()
+            .and_then(|status| status.canonical_reason())
+            .unwrap_or("no reason given");
+        let mut text = format!("{} {reason}", self.status);
+        if (300..400).contains(&self.status) {
+            text.push_str("; redirects are not followed, since a call is a POST");
+        }
+        text
     }
 
     /// The body as the task's result; `who` is how AWS names the task in texts about its size.

@@ -132,7 +132,10 @@ fn refused(answer: &Answer, text: &str) -> Failure {
             let message = body.get("Message").or_else(|| body.get("message"))?;
             message.as_str().map(str::to_owned)
         })
-        .unwrap_or_else(|| shortened(text.trim()));
+        .unwrap_or_else(|| match text.trim() {
+            "" => answer.status_text(),
+            text => shortened(text),
+        });
     Failure::new(
         format!("Lambda.{code}"),
         format!(
