@@ -20,6 +20,7 @@ use crate::mail::{Key, Mail, Message, StartMail, StartReply, StimulusMail, Stimu
 use crate::membership::Membership;
 use crate::options::EngineOptions;
 use crate::owner::{Owner, moment};
+use crate::passivate;
 use crate::perform::Perform;
 use crate::programs::ProgramError;
 use crate::shared::Shared;
@@ -388,6 +389,7 @@ fn spawn_owner(shared: &Arc<Shared>) -> (mpsc::Sender<Mail>, Vec<JoinHandle<()>>
     let (mailbox, mail) = mpsc::channel(shared.options.mailbox);
     let (lane, items) = mpsc::channel(shared.options.mailbox);
     let (notices, heard) = mpsc::unbounded_channel();
+    let (sleepers, tired) = mpsc::unbounded_channel();
     let owner = Owner {
         shared: shared.clone(),
         mail,
@@ -401,6 +403,7 @@ fn spawn_owner(shared: &Arc<Shared>) -> (mpsc::Sender<Mail>, Vec<JoinHandle<()>>
         unfinished: VecDeque::new(),
         timers: Timers::default(),
         leaving: Vec::new(),
+        sleepers,
     };
     let lane = LaneLoop {
         lane: Lane::new(&shared.store, shared.options.node),
@@ -410,6 +413,10 @@ fn spawn_owner(shared: &Arc<Shared>) -> (mpsc::Sender<Mail>, Vec<JoinHandle<()>>
         mailbox: mailbox.downgrade(),
         fenced: HashSet::new(),
     };
-    let loops = vec![tokio::spawn(owner.run()), tokio::spawn(lane.run())];
+    let loops = vec![
+        tokio::spawn(owner.run()),
+        tokio::spawn(lane.run()),
+        tokio::spawn(passivate::run(shared.clone(), tired, mailbox.downgrade())),
+    ];
     (mailbox, loops)
 }

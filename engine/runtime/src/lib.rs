@@ -19,6 +19,7 @@ mod mail;
 mod membership;
 mod options;
 mod owner;
+mod passivate;
 pub mod perform;
 mod programs;
 mod running;

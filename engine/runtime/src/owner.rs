@@ -43,6 +43,8 @@ pub(crate) struct Owner {
     pub(crate) unfinished: VecDeque<Uuid>,
     pub(crate) timers: Timers,
     pub(crate) leaving: Vec<(Vec<i16>, oneshot::Sender<()>)>,
+    /// To be put to sleep; at most one entry for each execution in memory.
+    pub(crate) sleepers: mpsc::UnboundedSender<store::Sleeper>,
 }
 
 /// A shard this loop owns.

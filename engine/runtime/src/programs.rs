@@ -26,6 +26,9 @@ pub enum ProgramError {
 pub struct Programs {
     store: Store,
     cached: Mutex<Cache>,
+    /// Held while a revision is read and compiled, so that a thousand starts at once of a new
+    /// machine do it once.
+    reading: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -36,11 +39,15 @@ struct Cache {
 
 impl Programs {
     pub(crate) fn new(store: Store) -> Self {
-        Self { store, cached: Mutex::default() }
+        Self { store, cached: Mutex::default(), reading: tokio::sync::Mutex::default() }
     }
 
     /// The program of this revision; compiled on first use.
     pub async fn of(&self, revision: Uuid) -> Result<Arc<Program>, ProgramError> {
+        if let Some(program) = self.cached(revision) {
+            return Ok(program);
+        }
+        let _reading = self.reading.lock().await;
         if let Some(program) = self.cached(revision) {
             return Ok(program);
         }

@@ -15,6 +15,16 @@ impl Timers {
         self.0.push(Reverse((due, execution)));
     }
 
+    /// How many entries there are, those that no longer hold included.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Forgets all entries and takes these.
+    pub(crate) fn rebuild(&mut self, entries: impl Iterator<Item = (Timestamp, Uuid)>) {
+        self.0 = entries.map(Reverse).collect();
+    }
+
     pub(crate) fn next(&self) -> Option<Timestamp> {
         self.0.peek().map(|Reverse((due, _))| *due)
     }

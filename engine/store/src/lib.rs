@@ -45,7 +45,7 @@ pub use executions::{ExecutionFilter, ExecutionHead, ExecutionRow, ListedAfter};
 pub use functions::{Delivery, Function, Protocol};
 pub use inbox::Message;
 pub use lane::Lane;
-pub use load::{Loaded, TurnRow};
+pub use load::{Loaded, Sleeper, TurnRow};
 pub use notify::{Hint, Hints};
 pub use shards::{Beat, SHARDS, shard_of};
 pub use state_machines::{

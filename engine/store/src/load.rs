@@ -1,6 +1,6 @@
 //! The log of one execution, or of all that run in some shards, and those that sleep.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -32,6 +32,19 @@ pub struct TurnRow {
     pub event_count: i32,
     /// The events, encoded.
     pub body: Bytes,
+}
+
+/// An execution to put to sleep.
+#[derive(Clone, Copy, Debug)]
+pub struct Sleeper {
+    /// Its shard.
+    pub shard: i16,
+    /// The execution.
+    pub execution_id: Uuid,
+    /// When to load it again.
+    pub wake_at: DateTime<Utc>,
+    /// The epoch under which the caller owns the shard.
+    pub epoch: i64,
 }
 
 impl Store {
@@ -210,6 +223,22 @@ impl Store {
         )
         .await?;
         Ok(done.rows_affected() == 1)
+    }
+
+    /// Puts many running executions to sleep in one commit, as [`Store::passivate`] does one;
+    /// gives the ids of those that sleep now. Locks the shards' rows in their order, then the
+    /// executions'.
+    pub async fn passivate_all(&self, sleepers: &[Sleeper]) -> Result<HashSet<Uuid>, Error> {
+        let rows = in_time(
+            sqlx::query(include_str!("../sql/passivate_all.sql"))
+                .bind(sleepers.iter().map(|sleeper| sleeper.shard).collect::<Vec<_>>())
+                .bind(sleepers.iter().map(|sleeper| sleeper.execution_id).collect::<Vec<_>>())
+                .bind(sleepers.iter().map(|sleeper| sleeper.wake_at).collect::<Vec<_>>())
+                .bind(sleepers.iter().map(|sleeper| sleeper.epoch).collect::<Vec<_>>())
+                .fetch_all(&self.pool),
+        )
+        .await?;
+        Ok(rows.iter().map(|row| row.try_get("id")).collect::<Result<_, sqlx::Error>>()?)
     }
 
     /// Takes a sleeping execution back into the active ones without a turn, if the shard is

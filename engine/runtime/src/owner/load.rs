@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::stepping::{moment, seed};
 use super::{Owner, Shard, answer};
 use crate::lane::Item;
-use crate::mail::{Key, Loaded, Mail, NotLoaded, Passivated, StimulusMail, StimulusReply};
+use crate::mail::{Key, Loaded, NotLoaded, Passivated, StimulusMail, StimulusReply};
 use crate::running::Running;
 use crate::takeover;
 
@@ -132,7 +132,12 @@ impl Owner {
 
     pub(super) async fn loaded(&mut self, loaded: Loaded) {
         let Loaded { key, execution, program, asleep, by_takeover } = loaded;
-        let Some(shard) = self.shards.get_mut(&key.shard) else { return };
+        let Some(shard) = self.shards.get_mut(&key.shard).filter(|shard| !shard.is_leaving) else {
+            for mail in self.awaited.remove(&key.id).into_iter().flatten() {
+                answer(mail.reply, StimulusReply::Unavailable);
+            }
+            return;
+        };
         let outdated =
             by_takeover && shard.touched.as_ref().is_none_or(|touched| touched.contains(&key.id));
         if !outdated && !self.running.contains_key(&key.id) {
@@ -198,18 +203,11 @@ impl Owner {
         let Some(running) = self.running.get_mut(&key.id) else { return };
         let Some(until) = running.may_sleep_until(not_before) else { return };
         running.is_passivating = true;
-        let (shared, mailbox) = (self.shared.clone(), self.mailbox.clone());
-        tokio::spawn(async move {
-            let asleep = shared.store.passivate(key.shard, key.id, moment(until), epoch).await;
-            if let Some(mailbox) = mailbox.upgrade() {
-                let outcome = match asleep {
-                    Ok(true) => Passivated::Asleep,
-                    Ok(false) => Passivated::Awake,
-                    Err(_) => Passivated::InDoubt,
-                };
-                let _ = mailbox.send(Mail::Passivated(key, outcome)).await;
-            }
-        });
+        let (shard, execution_id) = (key.shard, key.id);
+        let sleeper = store::Sleeper { shard, execution_id, wake_at: moment(until), epoch };
+        if self.sleepers.send(sleeper).is_err() {
+            running.is_passivating = false;
+        }
     }
 
     pub(super) async fn passivated(&mut self, key: Key, outcome: Passivated) {

@@ -139,6 +139,11 @@ impl Owner {
         if let Some(due) = wanted {
             self.timers.set(due, id);
         }
+        // Timeouts of tasks that ended long before are most of what no longer holds.
+        if self.timers.len() > 4 * self.running.len() + 10_000 {
+            let held = self.running.iter().filter_map(|(id, running)| Some((running.timer?, *id)));
+            self.timers.rebuild(held);
+        }
     }
 
     fn touch(&mut self, key: Key) {
