@@ -2,10 +2,14 @@
 //!
 //! How a call ends is a function of the state's name, its parameters and the attempt, so that
 //! a repeated call ends as the first one did. A name says what its calls do: `Flaky…` fails on
-//! the first two attempts, `Broken…` always, `Hanging…` never answers.
+//! the first two attempts, `Broken…` always, `Hanging…` never answers. The samples of
+//! `definitions/` are among them, with their demo functions.
 
 use asl::Program;
-use machine::{Failure, Stimulus};
+use machine::{Failure, Invocation, Stimulus};
+use serde_json::{Value, json};
+use server::demo;
+use server::samples::SAMPLES;
 
 /// One machine to simulate.
 pub(super) struct Machine {
@@ -14,6 +18,8 @@ pub(super) struct Machine {
     pub(super) input: &'static str,
     /// Whether branches race: a failing branch stops others wherever they are.
     pub(super) races: bool,
+    /// Whether its calls are answered by the demo functions.
+    is_sample: bool,
 }
 
 const TASK: &str =
@@ -28,9 +34,9 @@ pub(super) fn all() -> Vec<Machine> {
     let machine = |name, states: String, input, races| {
         let text = format!(r#"{{"StartAt": "A", "States": {{{states}}}}}"#);
         let program = asl::compile(&text).unwrap_or_else(|why| panic!("{name}: {why:?}"));
-        Machine { name, program, input, races }
+        Machine { name, program, input, races, is_sample: false }
     };
-    vec![
+    let mut machines = vec![
         machine("chain", chain(), r#"{"n": 1}"#, false),
         machine("flaky task", flaky(), r#"{"n": 2}"#, false),
         machine("caught failure", caught(), r#"{"n": 3}"#, false),
@@ -44,31 +50,63 @@ pub(super) fn all() -> Vec<Machine> {
         machine("item fails", item_fails(), r#"{"items": [1, 2, 3, 4]}"#, true),
         machine("nested", nested(), r#"{"items": [[1, 2], [3], []]}"#, false),
         machine("passes", passes(), r#"{"left": [1]}"#, false),
-    ]
+    ];
+    machines.extend(SAMPLES.iter().map(|sample| Machine {
+        name: sample.name,
+        program: asl::compile(sample.definition).expect("samples compile"),
+        input: sample.input,
+        races: true,
+        is_sample: true,
+    }));
+    machines
 }
 
-/// How the call of a task ends, and after how many milliseconds; `None` is never.
-pub(super) fn outcome(
-    state: &str,
-    parameters: &asl::Payload,
-    task: u64,
-    attempt: u32,
-) -> Option<(i64, Stimulus)> {
-    let delay = 10 + i64::try_from(parameters.size_bytes() % 50).unwrap_or(0);
-    let fails = (state.starts_with("Flaky") && attempt <= 2) || state.starts_with("Broken");
-    if state.starts_with("Hanging") {
-        return None;
+impl Machine {
+    /// How a call ends, and after how many milliseconds; `None` is never.
+    pub(super) fn outcome(&self, call: &Invocation) -> Option<(i64, Stimulus)> {
+        if call.state.starts_with("Hanging") {
+            return None;
+        }
+        let task = call.task;
+        let delay = 10 + i64::try_from(call.parameters.size_bytes() % 50).unwrap_or(0);
+        let answer = if self.is_sample { demo(call) } else { scripted(call) };
+        let stimulus = match answer {
+            Ok(result) => {
+                let result = asl::Payload::from_value(result);
+                Stimulus::TaskSucceeded { task, result }
+            }
+            Err((error, cause)) => {
+                Stimulus::TaskFailed { task, failure: Failure::new(error, cause) }
+            }
+        };
+        Some((delay, stimulus))
     }
-    let stimulus = if fails {
-        Stimulus::TaskFailed { task, failure: Failure::new("Oops", format!("attempt {attempt}")) }
+}
+
+type Answer = Result<Value, (String, String)>;
+
+fn scripted(call: &Invocation) -> Answer {
+    let (state, attempt) = (&call.state, call.attempt);
+    if (state.starts_with("Flaky") && attempt <= 2) || state.starts_with("Broken") {
+        return Err(("Oops".to_owned(), format!("attempt {attempt}")));
+    }
+    Ok(json!({ "state": state, "got": call.parameters.value() }))
+}
+
+/// The demo functions, called by ARN or through `lambda:invoke`.
+fn demo(call: &Invocation) -> Answer {
+    let parameters = call.parameters.value();
+    let resource = call.kind.resource();
+    let invoked = resource.ends_with(":lambda:invoke");
+    let (name, input) = if invoked {
+        let name = parameters["FunctionName"].as_str().expect("a function's name");
+        (name, &parameters["Payload"])
     } else {
-        let result = asl::Payload::from_value(serde_json::json!({
-            "state": state,
-            "got": parameters.value(),
-        }));
-        Stimulus::TaskSucceeded { task, result }
+        (resource, parameters)
     };
-    Some((delay, stimulus))
+    let name = name.rsplit(':').next().expect("a part at least");
+    let answer = demo::answer(name, input, call.attempt.into()).expect("a demo function");
+    answer.map(|result| if invoked { json!({ "Payload": result }) } else { result })
 }
 
 fn chain() -> String {

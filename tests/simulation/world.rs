@@ -8,7 +8,7 @@ use machine::{
 };
 
 use super::faults::{Append, Faults};
-use super::machines::{Machine, outcome};
+use super::machines::Machine;
 
 /// Most actions in a run: far more than any needs.
 const MOST_ACTIONS: u32 = 20_000;
@@ -163,11 +163,7 @@ impl<'m> World<'m> {
 
     fn carry_out(&mut self, command: Command) {
         let Command::Invoke(call) = command else { return };
-        let Some((delay, stimulus)) =
-            outcome(&call.state, &call.parameters, call.task, call.attempt)
-        else {
-            return;
-        };
+        let Some((delay, stimulus)) = self.machine.outcome(&call) else { return };
         self.send(delay, stimulus.clone());
         if self.faults.repeats() {
             self.send(delay + 1, stimulus.clone());

@@ -87,6 +87,13 @@ impl Demo {
     }
 }
 
+/// What a demo function answers: its result, or `errorType` and `errorMessage`. `None` if there
+/// is no function of this name.
+pub fn answer(name: &str, input: &Value, attempt: u64) -> Option<Result<Value, (String, String)>> {
+    let function = function_of(name)?;
+    Some(function(input, attempt).map_err(|failure| (failure.error.to_owned(), failure.message)))
+}
+
 async fn invoke(uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let Some(function) = function_of(uri.path()) else {
         return (StatusCode::NOT_FOUND, "there is no such demo function").into_response();

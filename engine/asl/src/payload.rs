@@ -18,9 +18,12 @@ struct Inner {
 }
 
 impl Payload {
-    /// The payload of this text, if it is JSON.
+    /// The payload of this text, if it is JSON. White space around it is dropped, so that a
+    /// payload inside another JSON text, as in a row of the log, is the same payload.
     pub fn from_text(text: impl Into<Box<str>>) -> Result<Self, serde_json::Error> {
-        let raw = text.into();
+        let text = text.into();
+        let trimmed = text.trim_matches([' ', '\t', '\n', '\r']);
+        let raw: Box<str> = if trimmed.len() == text.len() { text } else { trimmed.into() };
         serde_json::from_str::<&serde_json::value::RawValue>(&raw)?;
         Ok(Self(Arc::new(Inner { raw, parsed: OnceLock::new() })))
     }
