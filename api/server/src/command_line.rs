@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use asl::MachineKind;
 use clap::{Args, Parser, Subcommand};
+use runtime::Clock;
 
 use crate::configuration::{Configuration, Settings};
 use crate::exit::Exit;
 use crate::run::Order;
+use crate::schedule::Question;
 use crate::validate::Format;
-use crate::{dev, environment, logs, run, serve, validate};
+use crate::{dev, environment, logs, run, schedule, serve, validate};
 
 /// Runs AWS Step Functions state machines durably on Postgres.
 #[derive(Debug, Parser)]
@@ -36,6 +38,9 @@ enum Command {
     Run(RunArgs),
     /// Bring the schema of the database up to this release
     Migrate(SettingsArgs),
+    /// Say when a schedule fires
+    #[command(subcommand)]
+    Schedule(Question),
 }
 
 #[derive(Debug, Default, Args)]
@@ -118,7 +123,7 @@ impl CommandLine {
     /// How the program ends if [`CommandLine::obey`] returns an error.
     pub fn exit_on_error(&self) -> Exit {
         match self.command {
-            Some(Command::Validate(_) | Command::Run(_)) => Exit::Usage,
+            Some(Command::Validate(_) | Command::Run(_) | Command::Schedule(_)) => Exit::Usage,
             Some(Command::Dev(_) | Command::Serve(_) | Command::Migrate(_)) | None => Exit::Failed,
         }
     }
@@ -140,6 +145,9 @@ impl CommandLine {
             Command::Validate(args) => {
                 let kind = if args.express { MachineKind::Express } else { MachineKind::Standard };
                 validate::validate(&args.files, args.format, kind)
+            }
+            Command::Schedule(question) => {
+                schedule::answer(&question, Clock.now(), &mut std::io::stdout().lock())
             }
             Command::Run(args) => {
                 // Nothing of the environment: a run leaves no trace in a database it was not told of.

@@ -15,6 +15,7 @@ pub mod node;
 pub mod progress;
 pub mod run;
 pub mod samples;
+pub mod schedule;
 pub mod serve;
 pub mod signals;
 pub mod validate;

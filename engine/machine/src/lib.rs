@@ -23,6 +23,7 @@ mod limits;
 pub mod log;
 mod random;
 mod retry;
+pub mod schedule;
 mod states;
 mod step;
 mod stimulus;
