@@ -60,12 +60,13 @@ async fn broken_json_is_an_invalid_response() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn json_that_is_too_deep_is_an_invalid_response() {
-    let peer = Peer::always(|| ok(&"[".repeat(100_000))).await;
-    let outcome = Caller::new().await.perform(&of_resource(&peer.url, "{}")).await;
-    assert!(
-        outcome.starts_with("Statewright.InvalidResponse: the answer is not JSON: "),
-        "{outcome}"
-    );
+    for levels in [121, 300, 100_000] {
+        let body = format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        let peer = Peer::always(move || ok(&body)).await;
+        let outcome = Caller::new().await.perform(&of_resource(&peer.url, "{}")).await;
+        let expected = "Statewright.InvalidResponse: the answer is not JSON: ";
+        assert!(outcome.starts_with(expected), "{levels} levels: {outcome}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -72,7 +72,7 @@ impl Machine {
         let answer = if self.is_sample { demo(call) } else { scripted(call) };
         let stimulus = match answer {
             Ok(result) => {
-                let result = asl::Payload::from_value(result);
+                let result = asl::Payload::from_value(result).expect("answers are flat");
                 Stimulus::TaskSucceeded { task, result }
             }
             Err((error, cause)) => {

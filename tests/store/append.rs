@@ -111,6 +111,19 @@ async fn the_same_turn_of_another_epoch_is_another_writers() {
 }
 
 #[tokio::test]
+async fn an_owner_of_the_past_cannot_start_anything() {
+    let database = Database::private().await;
+    let [node, a, b] = ids();
+    let mut lane = Lane::new(&database.store, node);
+    let mut outdated = start(a, "a");
+    outdated.epoch = -1;
+    assert!(matches!(lane.append(&batch([outdated])).await, Err(AppendError::Fenced)));
+    assert_eq!(database.store.describe(ACCOUNT, MACHINE, "a").await.unwrap(), None);
+    assert_eq!(log(&database, a, "a").await, None);
+    append(&mut lane, &batch([start(b, "a")])).await;
+}
+
+#[tokio::test]
 async fn a_start_that_ends_at_once_is_one_row() {
     let database = Database::private().await;
     let [node, a, b] = ids();

@@ -165,6 +165,7 @@ impl Pair {
         if self.known.is_empty() || self.draw(4) == 0 {
             let (id, name) = (self.uuid(), format!("run-{}", self.draw(NAMES)));
             let mut first = start(id, &name);
+            first.epoch = self.model.epoch(first.shard) - i64::from(self.draw(8) == 0);
             let row = first.start.as_mut().unwrap();
             row.started_at = self.now();
             row.version = (self.draw(2) == 0).then_some(1);

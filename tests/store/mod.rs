@@ -45,7 +45,8 @@ fn turn(id: Uuid, name: &str, first_event: i64, body: &'static str) -> NewTurn {
         execution_id: id,
         first_event,
         event_count: 1,
-        epoch: 1,
+        // That of a shard nobody has owned yet.
+        epoch: 0,
         body: Bytes::from_static(body.as_bytes()),
         start: None,
         end: None,

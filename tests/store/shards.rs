@@ -83,7 +83,9 @@ async fn only_the_shards_present_owner_puts_an_execution_to_sleep() {
     let (node, a) = (Uuid::new_v4(), Uuid::new_v4());
     beat(store, node, 0).await;
     let mut lane = Lane::new(store, node);
-    lane.append(&batch([start(a, "a")])).await.unwrap();
+    let mut first = start(a, "a");
+    first.epoch = 1;
+    lane.append(&batch([first])).await.unwrap();
     let shard = turn(a, "a", 1, "").shard;
 
     assert!(!store.passivate(shard, a, at(100), 0).await.unwrap(), "an epoch of the past");

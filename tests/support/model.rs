@@ -96,7 +96,7 @@ impl ModelStore {
                 .iter()
                 .filter(|other| other.execution_id == turn.execution_id)
                 .find_map(|other| other.end.as_deref());
-            if self.holder(start).is_some() {
+            if self.holder(start).is_some() || self.epoch(turn.shard) != turn.epoch {
                 missing.insert(turn.execution_id);
                 continue;
             }

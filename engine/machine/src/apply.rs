@@ -319,7 +319,10 @@ fn count_retry(execution: &mut Execution, frame: FrameId, retrier: u32) {
 
 /// Removes a frame and everything below it.
 fn remove(execution: &mut Execution, id: FrameId) {
-    drop_children(execution, id);
+    // The usual case, a branch at its end, has nothing below it, and there may be many.
+    if !matches!(execution.frames.get(&id).map(|frame| &frame.at), Some(At::Done(_))) {
+        drop_children(execution, id);
+    }
     if let Some(frame) = execution.frames.remove(&id) {
         unindex(&mut execution.ready, &mut execution.timers, &mut execution.tasks, &frame);
     }

@@ -78,7 +78,7 @@ impl<'a> Data<'a> {
         match template {
             None => Ok(from),
             Some(template) => {
-                self.with(&from, |scope| template.evaluate(scope)).map(Payload::from_value)
+                Ok(Payload::from_value(self.with(&from, |scope| template.evaluate(scope))?)?)
             }
         }
     }
@@ -115,7 +115,7 @@ impl<'a> Data<'a> {
         if path.is_whole() {
             return Ok(payload.clone());
         }
-        self.evaluate(path, payload).map(Payload::from_value)
+        Ok(Payload::from_value(self.evaluate(path, payload)?)?)
     }
 
     /// What a path finds in this payload.
@@ -157,7 +157,7 @@ impl<'a> Data<'a> {
             ResultPath::Replace => result,
             ResultPath::Discard => self.frame.input.clone(),
             ResultPath::At(path) => {
-                Payload::from_value(path.insert(self.frame.input.value(), result.value())?)
+                Payload::from_value(path.insert(self.frame.input.value(), result.value())?)?
             }
         };
         self.filtered(output_path, &merged)
@@ -169,6 +169,6 @@ impl<'a> Data<'a> {
         result: Value,
         result_path: &ResultPath,
     ) -> Result<Payload, EvaluationError> {
-        self.output(Payload::from_value(result), result_path, &Filter::Whole)
+        self.output(Payload::from_value(result)?, result_path, &Filter::Whole)
     }
 }

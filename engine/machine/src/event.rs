@@ -272,6 +272,40 @@ impl<P> EventKind<P> {
         )
     }
 
+    /// The payload it carries, if any.
+    pub fn payload(&self) -> Option<&P> {
+        match self {
+            Self::ExecutionStarted { input, .. }
+            | Self::StateEntered { input, .. }
+            | Self::ParallelStarted { input, .. }
+            | Self::IterationStarted { input, .. } => Some(input),
+            Self::ExecutionSucceeded { output } | Self::StateExited { output, .. } => Some(output),
+            Self::TaskScheduled { parameters, .. } => Some(parameters),
+            Self::TaskSucceeded { result, .. } => Some(result),
+            Self::MapStarted { items, .. } => Some(items),
+            Self::ExecutionFailed { .. }
+            | Self::ExecutionTimedOut
+            | Self::ExecutionAborted { .. }
+            | Self::StateAborted { .. }
+            | Self::TaskStarted { .. }
+            | Self::TaskFailed { .. }
+            | Self::TaskTimedOut { .. }
+            | Self::ParallelSucceeded
+            | Self::ParallelFailed
+            | Self::MapSucceeded
+            | Self::MapFailed
+            | Self::IterationSucceeded { .. }
+            | Self::IterationFailed { .. }
+            | Self::IterationAborted { .. }
+            | Self::WaitScheduled { .. }
+            | Self::RetryScheduled { .. }
+            | Self::TaskQueued
+            | Self::TaskBegan { .. }
+            | Self::BranchSucceeded
+            | Self::BranchFailed => None,
+        }
+    }
+
     /// Whether nothing can happen after it.
     pub fn is_terminal(&self) -> bool {
         matches!(

@@ -11,6 +11,8 @@ pub struct Limits {
     pub map_concurrency: u32,
     /// Events after which a turn is cut, so that no single commit grows without bound.
     pub turn_events: usize,
+    /// Bytes of payloads after which a turn is cut.
+    pub turn_bytes: usize,
 }
 
 impl Limits {
@@ -21,6 +23,7 @@ impl Limits {
             history_events: Some(25_000),
             map_concurrency: 40,
             turn_events: 1_000,
+            turn_bytes: 4 * 1024 * 1024,
         }
     }
 
@@ -31,6 +34,7 @@ impl Limits {
             history_events: None,
             map_concurrency: 1_000,
             turn_events: 1_000,
+            turn_bytes: 4 * 1024 * 1024,
         }
     }
 }

@@ -127,11 +127,20 @@ impl Step<'_> {
 
     /// The payload, if it is no longer than an output may be.
     fn within_limit(&self, id: FrameId, output: Payload) -> Result<Payload, Failure> {
-        if output.size_bytes() <= self.limits.payload_bytes {
-            return Ok(output);
+        self.limited(id, output, "returned a result")
+    }
+
+    /// The payload, if it is no longer than an effective input may be.
+    pub(crate) fn limited_input(&self, id: FrameId, input: Payload) -> Result<Payload, Failure> {
+        self.limited(id, input, "provided parameters")
+    }
+
+    fn limited(&self, id: FrameId, payload: Payload, did: &str) -> Result<Payload, Failure> {
+        if payload.size_bytes() <= self.limits.payload_bytes {
+            return Ok(payload);
         }
         let state = self.frame(id).map(|frame| frame.state.to_string()).unwrap_or_default();
-        Err(too_large(&state, "returned a result"))
+        Err(too_large(&state, did))
     }
 
     /// The error of an expression that has no value, in AWS's words.

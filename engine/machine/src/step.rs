@@ -89,6 +89,8 @@ pub(crate) struct Step<'a> {
     pub(crate) limits: &'a Limits,
     events: Vec<Event>,
     commands: Vec<Command>,
+    /// Bytes of the payloads in these events, repeated ones included.
+    bytes: usize,
     /// The history has no room for another event.
     is_full: bool,
 }
@@ -102,11 +104,21 @@ impl<'a> Step<'a> {
         limits: &'a Limits,
     ) -> Self {
         let (events, commands) = (Vec::new(), Vec::new());
-        Self { program, execution, now, random, limits, events, commands, is_full: false }
+        let (bytes, is_full) = (0, false);
+        Self { program, execution, now, random, limits, events, commands, bytes, is_full }
     }
 
     fn is_running(&self) -> bool {
         self.execution.status == Status::Running
+    }
+
+    /// Whether there is room for more in this turn. What is left goes on in the next: timers
+    /// that are due stay so.
+    fn may_go_on(&self) -> bool {
+        self.is_running()
+            && !self.is_full
+            && self.events.len() < self.limits.turn_events
+            && self.bytes < self.limits.turn_bytes
     }
 
     fn happen(&mut self, stimulus: Stimulus) {
@@ -127,12 +139,16 @@ impl<'a> Step<'a> {
 
     /// Runs what is ready until nothing is, or the turn is long enough to be committed.
     fn run(&mut self) {
-        while self.is_running() && !self.is_full && self.events.len() < self.limits.turn_events {
+        while self.may_go_on() {
             let Some(&id) = self.execution.ready.front() else { break };
-            match self.frame(id).map(|frame| frame.at.clone()) {
-                Some(At::Ready(state)) => self.enter(id, &state),
-                Some(At::Iterations(_)) => states::map::start_next(self, id),
+            let state = match self.frame(id).map(|frame| &frame.at) {
+                Some(At::Ready(state)) => Some(state.clone()),
+                Some(At::Iterations(_)) => None,
                 _ => unreachable!("only frames that can go on are in the ready queue"),
+            };
+            match state {
+                Some(state) => self.enter(id, &state),
+                None => states::map::start_next(self, id),
             }
         }
         if self.is_full && self.is_running() {
@@ -150,7 +166,7 @@ impl<'a> Step<'a> {
             self.finish(EventKind::ExecutionTimedOut);
             return;
         }
-        while self.is_running() && !self.is_full {
+        while self.may_go_on() {
             let Some(&(due, id)) = self.execution.timers.first() else { return };
             if due > self.now {
                 return;
@@ -208,6 +224,7 @@ impl<'a> Step<'a> {
         let (id, previous) = if visible { (self.execution.next_id, previous) } else { (0, 0) };
         let event = Event { id, previous, at: self.now, frame, kind };
         apply(self.execution, &event);
+        self.bytes += event.kind.payload().map_or(0, Payload::size_bytes);
         self.events.push(event);
         id
     }

@@ -32,13 +32,33 @@ pub struct Failure {
     pub cause: Option<String>,
 }
 
+/// Longest error name and longest cause, in characters, as AWS has them.
+const MOST_ERROR: usize = 256;
+const MOST_CAUSE: usize = 32_768;
+
 impl Failure {
+    /// An error with its cause; what is longer than AWS lets them be is cut off.
     pub fn new(error: impl Into<String>, cause: impl Into<String>) -> Self {
-        Self { error: Some(error.into()), cause: Some(cause.into()) }
+        Self::of(Some(error.into()), Some(cause.into()))
+    }
+
+    /// The same, where either may be missing.
+    pub fn of(error: Option<String>, cause: Option<String>) -> Self {
+        Self {
+            error: error.map(|error| cut(error, MOST_ERROR)),
+            cause: cause.map(|cause| cut(cause, MOST_CAUSE)),
+        }
     }
 
     /// The error's name, empty if it has none.
     pub fn name(&self) -> &str {
         self.error.as_deref().unwrap_or_default()
     }
+}
+
+fn cut(mut text: String, most: usize) -> String {
+    if let Some((end, _)) = text.char_indices().nth(most) {
+        text.truncate(end);
+    }
+    text
 }

@@ -81,15 +81,14 @@ impl Calls {
                 tokio::select! {
                     biased;
                     Some(progress) = reported.recv() => {
-                        let stimulus = match progress {
-                            Progress::Queued => Stimulus::TaskQueued { task },
-                            Progress::Began => Stimulus::TaskBegan { task },
-                        };
-                        deliver(key, stimulus, &mailbox).await;
+                        deliver(key, stimulus_of(task, progress), &mailbox).await;
                     }
                     outcome = &mut perform => break outcome,
                 }
             };
+            while let Ok(progress) = reported.try_recv() {
+                deliver(key, stimulus_of(task, progress), &mailbox).await;
+            }
             let stimulus = match outcome {
                 Outcome::Succeeded(result) => Stimulus::TaskSucceeded { task, result },
                 Outcome::Failed(failure) => Stimulus::TaskFailed { task, failure },
@@ -101,6 +100,13 @@ impl Calls {
         if let Some(older) = table.entry(key.id).or_default().insert(task, handle) {
             older.abort();
         }
+    }
+}
+
+fn stimulus_of(task: u64, progress: Progress) -> Stimulus {
+    match progress {
+        Progress::Queued => Stimulus::TaskQueued { task },
+        Progress::Began => Stimulus::TaskBegan { task },
     }
 }
 

@@ -77,6 +77,9 @@ impl Inbox {
             if let Some(mail) = self.mail_of(&message).await {
                 let index = usize::try_from(message.shard).unwrap_or(0) % self.owners.len();
                 let _ = self.owners[index].send(mail).await;
+            } else {
+                // It would stand in the way of the others; its poster is told "unavailable".
+                let _ = self.shared.store.forget(message.id).await;
             }
         }
     }
@@ -160,5 +163,7 @@ pub(crate) async fn ask(
             return Ok(Some(answer));
         }
     }
+    // Nobody waits any more: what has not been taken up must not happen later.
+    let _ = shared.store.forget(id).await;
     Ok(None)
 }

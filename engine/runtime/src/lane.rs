@@ -97,6 +97,12 @@ impl LaneLoop {
                     }
                 }
                 Item::Write(write) if self.fenced.contains(&write.key.shard) => drop(write),
+                // Its caller has been told that the database is away, and must not be belied.
+                Item::Write(write)
+                    if write.start.as_ref().is_some_and(oneshot::Sender::is_closed) =>
+                {
+                    let _ = self.notices.send(Notice::Refused(write.key));
+                }
                 Item::Write(write) => {
                     let size = write.turn.as_ref().map_or(0, |turn| turn.body.len());
                     if !writes.is_empty() && bytes + size > BATCH_BYTES {
@@ -137,15 +143,14 @@ impl LaneLoop {
                     self.fence(&writes);
                     return;
                 }
-                Err(AppendError::Unavailable { in_doubt, source }) => {
+                Err(AppendError::Unavailable { source, .. }) => {
                     self.shared.set_away(true, &source.to_string());
                     refuse_callers(&mut writes);
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(1));
                     // Starts whose callers have been told "unavailable" must not begin later,
                     // unless they have begun already.
-                    let landed = self.lane.landed(&batch).await;
-                    if matches!(landed, Ok(landed) if !(landed && in_doubt)) {
+                    if matches!(self.lane.landed(&batch).await, Ok(false)) {
                         writes = self.without_starts(writes);
                         batch = batch_of(&writes);
                     }

@@ -65,10 +65,11 @@ impl Membership {
         }
         if !beat.surplus.is_empty() {
             self.give_up(&beat.surplus).await;
-            self.shared.store.release(self.shared.options.node, &beat.surplus).await?;
+            // Even if the release fails: the next beat then finds them gained anew.
             for shard in &beat.surplus {
                 self.ours.remove(shard);
             }
+            self.shared.store.release(self.shared.options.node, &beat.surplus).await?;
         }
         Ok(())
     }

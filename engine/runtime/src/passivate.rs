@@ -7,7 +7,9 @@ use store::Sleeper;
 use tokio::sync::mpsc;
 
 use crate::mail::{Key, Mail, Passivated};
+use crate::owner::moment;
 use crate::shared::Shared;
+use crate::sleepers::ahead;
 
 /// Most executions put to sleep by one commit.
 const AT_ONCE: usize = 1_000;
@@ -22,8 +24,13 @@ pub(crate) async fn run(
     mailbox: mpsc::WeakSender<Mail>,
 ) {
     let mut batch = Vec::new();
+    let ahead = i64::try_from(ahead(&shared.options).as_millis()).unwrap_or(i64::MAX);
     while sleepers.recv_many(&mut batch, AT_ONCE).await > 0 {
-        let asleep = shared.store.passivate_all(&batch).await;
+        // Those whose time has come near while they waited here stay awake.
+        let soonest = moment(shared.now().plus_ms(ahead));
+        let tired: Vec<Sleeper> =
+            batch.iter().copied().filter(|sleeper| sleeper.wake_at > soonest).collect();
+        let asleep = shared.store.passivate_all(&tired).await;
         if let Err(error) = &asleep {
             shared.set_away(error.is_unavailable(), &error.to_string());
             tracing::debug!(%error, "executions could not be put to sleep");

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use machine::Timestamp;
 use store::Store;
-use tokio::sync::broadcast;
+use tokio::sync::{Semaphore, broadcast};
 use uuid::Uuid;
 
 use crate::calls::Calls;
@@ -16,6 +16,9 @@ use crate::programs::Programs;
 /// How many shards there are.
 pub(crate) const SHARDS: usize = 256;
 
+/// Most executions loaded one by one at the same time.
+const LOADS: usize = 6;
+
 /// What all loops of a node share.
 pub(crate) struct Shared {
     pub(crate) store: Store,
@@ -23,6 +26,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) programs: Programs,
     pub(crate) calls: Calls,
+    /// Executions that may be loaded one by one at the same time.
+    pub(crate) loads: Semaphore,
     /// Executions that got new turns; live views listen.
     pub(crate) appended: broadcast::Sender<Uuid>,
     /// The epoch at which this node owns each shard; 0 if it does not.
@@ -40,6 +45,7 @@ impl Shared {
             options,
             clock: Clock,
             calls,
+            loads: Semaphore::new(LOADS),
             appended,
             epochs: (0..SHARDS).map(|_| AtomicI64::new(0)).collect(),
             away: AtomicBool::new(false),

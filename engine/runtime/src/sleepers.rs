@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::mail::{Key, Mail};
+use crate::options::EngineOptions;
 use crate::owner::moment;
 use crate::shared::Shared;
 
@@ -17,13 +18,19 @@ use crate::shared::Shared;
 const AHEAD: Duration = Duration::from_secs(40);
 /// Most executions woken by one question.
 const AT_ONCE: i64 = 5_000;
+/// After how many rounds the shards are looked through from the beginning.
+const ANEW: u64 = 4;
+
+/// How far ahead this engine looks: less than anything sleeps that goes to sleep.
+pub(crate) fn ahead(options: &EngineOptions) -> Duration {
+    AHEAD.min(options.passivate_after * 2 / 3)
+}
 
 /// Looks for executions to wake, again and again.
 pub(crate) struct Sleepers {
     pub(crate) shared: Arc<Shared>,
     pub(crate) owners: Vec<mpsc::Sender<Mail>>,
-    /// How far each shard of ours has been looked through. Nothing goes to sleep for less than
-    /// `passivate_after`, so nothing appears behind it.
+    /// How far each shard of ours has been looked through.
     pub(crate) seen: HashMap<i16, (i64, Place)>,
 }
 
@@ -32,13 +39,21 @@ pub(crate) type Place = (DateTime<Utc>, Uuid);
 
 impl Sleepers {
     pub(crate) async fn run(mut self, stop: CancellationToken) {
-        let ahead = AHEAD.min(self.shared.options.passivate_after * 2 / 3);
+        let ahead = ahead(&self.shared.options);
+        let mut round = 0_u64;
         loop {
             let mut more = false;
             if !self.shared.is_away() {
                 more = self.wake(ahead).await;
             }
             let pause = if more { Duration::ZERO } else { ahead / 2 };
+            if !more {
+                round += 1;
+                // What went to sleep late, behind the place that had been seen, is found then.
+                if round.is_multiple_of(ANEW) {
+                    self.seen.clear();
+                }
+            }
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}

@@ -57,6 +57,8 @@ async fn take_over(
 /// Loads one execution and hands it to its owner.
 pub(crate) fn load_one(shared: Arc<Shared>, key: Key, mailbox: mpsc::WeakSender<Mail>) {
     tokio::spawn(async move {
+        // A few at a time: thousands may wake at once, and the pool is for all.
+        let _turn = shared.loads.acquire().await;
         let loaded = match shared.store.load(key.shard, key.id).await {
             Ok(Some(row)) if row.head.status == store::Status::Running => {
                 fold(&shared, row, false).await

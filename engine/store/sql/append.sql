@@ -1,16 +1,30 @@
 -- One batch: starts, turns, ends, wakes and answers in one commit. Returns the executions that
 -- were started; the starts whose name is taken leave nothing.
-WITH started AS (
+WITH owned AS (
+    -- A start has no turn before it whose key could shut out a late owner: its shard's epoch must
+    -- be the writer's, and stays so until the commit.
+    SELECT shard, epoch FROM shards
+    WHERE (shard, epoch) IN (SELECT * FROM UNNEST($9::smallint[], $38::bigint[]))
+    ORDER BY shard
+    FOR SHARE
+),
+started AS (
     INSERT INTO executions (
         shard, id, account, state_machine, name, revision_id, version, alias, input, started_at,
         trace_header, status, ended_at, output, error, cause, failed_state
     )
-    SELECT *
+    SELECT
+        shard, id, account, state_machine, name, revision_id, version, alias, input, started_at,
+        trace_header, status, ended_at, output, error, cause, failed_state
     FROM UNNEST(
         $9::smallint[], $10::uuid[], $11::text[], $12::text[], $13::text[], $14::uuid[],
         $15::bigint[], $16::text[], $17::bytea[], $18::timestamptz[], $19::text[], $20::text[],
-        $21::timestamptz[], $22::bytea[], $23::text[], $24::text[], $25::text[]
+        $21::timestamptz[], $22::bytea[], $23::text[], $24::text[], $25::text[], $38::bigint[]
+    ) AS starts (
+        shard, id, account, state_machine, name, revision_id, version, alias, input, started_at,
+        trace_header, status, ended_at, output, error, cause, failed_state, epoch
     )
+    JOIN owned USING (shard, epoch)
     ON CONFLICT DO NOTHING
     RETURNING id
 ),

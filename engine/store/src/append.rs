@@ -135,7 +135,8 @@ pub(crate) async fn write(
         .bind(batch.turns.iter().map(|t| starts.contains(&t.execution_id)).collect::<Vec<_>>());
     let statement = bind_starts(statement, batch);
     let statement = bind_ends(statement, batch, &starts);
-    let statement = bind_wakes_and_answers(statement, batch, &starts);
+    let statement = bind_wakes_and_answers(statement, batch, &starts)
+        .bind(started_here(batch).map(|(turn, _)| turn.epoch).collect::<Vec<_>>());
     let rows = statement.fetch_all(connection).await?;
     let mut missing = starts;
     for row in rows {

@@ -36,6 +36,9 @@ const RESERVED_HEADERS: [&str; 11] = [
     "upgrade",
 ];
 
+/// What tells a function which call this is begins so.
+const RESERVED_PREFIX: &str = "statewright-";
+
 /// How a function is called.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Registration {
@@ -226,7 +229,8 @@ impl Registration {
             if HeaderName::from_bytes(name.as_bytes()).is_err() {
                 return refuse(name, "has a name that HTTP does not allow");
             }
-            if RESERVED_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
+            let lower = name.to_ascii_lowercase();
+            if RESERVED_HEADERS.contains(&lower.as_str()) || lower.starts_with(RESERVED_PREFIX) {
                 return refuse(name, "is set by every call itself");
             }
             if HeaderValue::from_str(value).is_err() {

@@ -12,6 +12,9 @@ use super::{Step, canonical, fragments};
 /// How many nodes one step may lead to. `$..*..*` leads to the same nodes again and again.
 const MAX_NODES: usize = 200_000;
 
+/// How much one path may gather, in bytes, roughly; the same nodes again and again add up.
+const MAX_BYTES: usize = 32 * 1024 * 1024;
+
 /// Why a path has no value.
 #[derive(Debug)]
 pub(super) enum Miss {
@@ -120,6 +123,10 @@ fn all(root: &Value, steps: &[Step]) -> Result<Value, Miss> {
         }
         nodes = next;
     }
+    let mut left = MAX_BYTES;
+    for node in &nodes {
+        weigh(node, &mut left).ok_or(Miss::TooMany)?;
+    }
     let names = match steps.last() {
         Some(Step::Names(names)) => Some(names),
         _ => None,
@@ -129,6 +136,20 @@ fn all(root: &Value, steps: &[Step]) -> Result<Value, Miss> {
         None => Some(node.clone()),
     });
     Ok(Value::Array(values.collect()))
+}
+
+/// Takes the size of a value off what is left; `None` if that is not enough.
+fn weigh(value: &Value, left: &mut usize) -> Option<()> {
+    let own = match value {
+        Value::String(text) => text.len() + 8,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => 8,
+    };
+    *left = left.checked_sub(own)?;
+    match value {
+        Value::Array(items) => items.iter().try_for_each(|item| weigh(item, left)),
+        Value::Object(members) => members.values().try_for_each(|value| weigh(value, left)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Some(()),
+    }
 }
 
 /// Elements of an array that pass, or the object itself.

@@ -23,10 +23,15 @@ pub(super) fn read(state: &Object<'_>, transitions: &Transitions<'_>) -> Option<
         let message = "The value of 'Result' is static: the path in it is not evaluated";
         state.report().add(Code::PassResultIsStatic, &state.at("Result"), message);
     }
+    let Ok(result) = result.cloned().map(Payload::from_value).transpose() else {
+        let message = "The value of 'Result' is nested too deeply";
+        state.report().add(Code::TooDeeplyNested, &state.at("Result"), message);
+        return None;
+    };
     Some(Pass {
         input_path: input_path?,
         parameters: parameters?,
-        result: result.cloned().map(Payload::from_value),
+        result,
         result_path: result_path?,
         output_path: output_path?,
         next: next?,

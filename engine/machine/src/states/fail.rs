@@ -12,10 +12,8 @@ use crate::stimulus::Failure;
 pub(crate) fn enter(step: &mut Step<'_>, id: FrameId, fail: &Fail) -> Result<(), Failure> {
     let failure = Data::of(step, id)
         .and_then(|data| {
-            Ok(Failure {
-                error: text(&data, fail.error.as_ref(), "ErrorPath")?,
-                cause: text(&data, fail.cause.as_ref(), "CausePath")?,
-            })
+            let error = text(&data, fail.error.as_ref(), "ErrorPath")?;
+            Ok(Failure::of(error, text(&data, fail.cause.as_ref(), "CausePath")?))
         })
         .map_err(|error| step.runtime_failure(id, &error))?;
     Err(failure)

@@ -25,6 +25,7 @@ pub(crate) fn begin(step: &mut Step<'_>, id: FrameId, map: &Map) -> Result<(), F
         return Err(Failure::new("States.Runtime", cause));
     };
     let length = u32::try_from(array.len()).expect("a payload has far fewer than 2^32 items");
+    let items = step.limited_input(id, items)?;
     let program = step.program;
     let start = program.state(map.processor).name.to_string();
     step.record(id, EventKind::MapStarted { items, length, concurrency, start });
@@ -92,14 +93,14 @@ fn try_start_next(step: &mut Step<'_>, id: FrameId, map: &Map) -> Result<(), Fai
     let items = iterations.items.clone();
     let item = &items.value()[index as usize];
     let input = match &map.item_selector {
-        None => Payload::from_value(item.clone()),
-        Some(selector) => Data::of_item(step, id, index, item)
-            .and_then(|data| {
-                let effective = data.effective_input(&map.input_path, None)?;
-                data.selected(Some(selector), effective)
-            })
-            .map_err(|error| step.runtime_failure(id, &error))?,
+        None => Payload::from_value(item.clone()).map_err(EvaluationError::from),
+        Some(selector) => Data::of_item(step, id, index, item).and_then(|data| {
+            let effective = data.effective_input(&map.input_path, None)?;
+            data.selected(Some(selector), effective)
+        }),
     };
+    let input = input.map_err(|error| step.runtime_failure(id, &error))?;
+    let input = step.limited_input(id, input)?;
     let child = step.execution.next_frame;
     let map = step.frame(id).map(|frame| frame.state.to_string()).unwrap_or_default();
     step.record(id, EventKind::IterationStarted { map, index, child, input });
@@ -129,7 +130,7 @@ fn finish(step: &mut Step<'_>, id: FrameId, map: &Map) -> Result<(), Failure> {
     step.record(id, EventKind::MapSucceeded);
     let output = Data::of(step, id)
         .and_then(|data| {
-            let result = data.selected(map.result_selector.as_ref(), result)?;
+            let result = data.selected(map.result_selector.as_ref(), result?)?;
             data.output(result, &map.result_path, &map.output_path)
         })
         .map_err(|error| step.runtime_failure(id, &error))?;

@@ -1,5 +1,6 @@
 //! Parallel: runs its branches side by side and gathers their outputs.
 
+use asl::payload::TooDeep;
 use asl::program::Parallel;
 use asl::{Payload, StateKind};
 
@@ -14,6 +15,7 @@ pub(crate) fn begin(step: &mut Step<'_>, id: FrameId, parallel: &Parallel) -> Re
     let input = Data::of(step, id)
         .and_then(|data| data.effective_input(&parallel.input_path, parallel.parameters.as_ref()))
         .map_err(|error| step.runtime_failure(id, &error))?;
+    let input = step.limited_input(id, input)?;
     let first = step.execution.next_frame;
     let program = step.program;
     let starts =
@@ -43,11 +45,11 @@ fn leave(
     step: &mut Step<'_>,
     id: FrameId,
     parallel: &Parallel,
-    result: Payload,
+    result: Result<Payload, TooDeep>,
 ) -> Result<(), Failure> {
     let output = Data::of(step, id)
         .and_then(|data| {
-            let result = data.selected(parallel.result_selector.as_ref(), result)?;
+            let result = data.selected(parallel.result_selector.as_ref(), result?)?;
             data.output(result, &parallel.result_path, &parallel.output_path)
         })
         .map_err(|error| step.runtime_failure(id, &error))?;

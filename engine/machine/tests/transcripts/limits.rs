@@ -82,3 +82,22 @@ fn an_output_over_the_limit_fails_its_state() {
         "#]],
     );
 }
+
+#[test]
+fn data_that_nests_without_end_fails_its_execution() {
+    let limits = Limits { turn_events: 10_000, ..Limits::strict() };
+    let mut states = String::new();
+    for lap in 0..130 {
+        let name = if lap == 0 { "A".to_owned() } else { format!("P{lap}") };
+        let state = format!(
+            r#""{name}": {{"Type": "Pass", "Parameters": {{"a.$": "$"}}, "Next": "P{}"}}, "#,
+            lap + 1
+        );
+        states.push_str(&state);
+    }
+    states.push_str(r#""P130": {"Type": "Succeed"}"#);
+    let told = crate::told(&limits, &states, "{}", &[]);
+    let last = told.lines().last().unwrap();
+    assert!(last.contains("States.Runtime"), "{last}");
+    assert!(last.ends_with("the data is nested more than 120 levels deep"), "{last}");
+}

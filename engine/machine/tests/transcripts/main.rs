@@ -42,6 +42,11 @@ pub(crate) fn check_within(
     happenings: &[Happening],
     expected: &Expect,
 ) {
+    expected.assert_eq(&told(limits, states, input, happenings));
+}
+
+/// What happens, turn by turn.
+pub(crate) fn told(limits: &Limits, states: &str, input: &str, happenings: &[Happening]) -> String {
     let definition = format!(r#"{{"StartAt": "A", "States": {{{states}}}}}"#);
     let program = asl::compile(&definition.replace("LAMBDA", LAMBDA)).unwrap();
     let mut random = Random::seeded(1);
@@ -75,7 +80,7 @@ pub(crate) fn check_within(
     if let Some(due) = execution.next_timer() {
         text.push_str(&format!("waits until {}s\n", due.0 / 1000));
     }
-    expected.assert_eq(&text);
+    text
 }
 
 fn printed(seconds: i64, stimulus: &str, turn: &Turn) -> String {

@@ -9,9 +9,12 @@ use uuid::Uuid;
 use super::stepping::{moment, seed};
 use super::{Owner, Shard, answer};
 use crate::lane::Item;
-use crate::mail::{Key, Loaded, NotLoaded, Passivated, StimulusMail, StimulusReply};
+use crate::mail::{Key, Loaded, Mail, NotLoaded, Passivated, StimulusMail, StimulusReply};
 use crate::running::Running;
 use crate::takeover;
+
+/// How long an execution that could not be loaded is left alone.
+const LOAD_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
 
 impl Owner {
     pub(super) fn gain(&mut self, shards: Vec<(i16, i64)>) {
@@ -119,7 +122,7 @@ impl Owner {
         };
         // An outcome of a call whose execution has ended, or has been dropped and will make
         // the call again: nobody waits for it.
-        let is_settled = shard.touched.is_none();
+        let is_settled = shard.touched.is_none() && mail.stimulus != Stimulus::Timer;
         if is_settled && mail.reply.is_none() && mail.message.is_none() {
             return;
         }
@@ -170,14 +173,25 @@ impl Owner {
                 self.stimulate(mail).await;
                 continue;
             }
-            answer(
-                mail.reply,
-                match why {
-                    NotLoaded::Nothing => StimulusReply::Stale,
-                    NotLoaded::Unavailable => StimulusReply::Unavailable,
-                },
-            );
+            match why {
+                NotLoaded::Nothing => answer(mail.reply, StimulusReply::Stale),
+                NotLoaded::Unavailable if mail.reply.is_some() => {
+                    answer(mail.reply, StimulusReply::Unavailable);
+                }
+                NotLoaded::Unavailable => self.try_again_later(mail),
+            }
         }
+    }
+
+    /// A stimulus that nobody waits for must not be lost because the store was away.
+    fn try_again_later(&self, mail: StimulusMail) {
+        let mailbox = self.mailbox.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(LOAD_AGAIN).await;
+            if let Some(mailbox) = mailbox.upgrade() {
+                let _ = mailbox.send(Mail::Stimulus(Box::new(mail))).await;
+            }
+        });
     }
 
     /// A sleeping execution's time is near: it comes back into memory.

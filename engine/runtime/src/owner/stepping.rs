@@ -31,6 +31,10 @@ impl Owner {
             }
             return;
         }
+        if reply.as_ref().is_some_and(tokio::sync::oneshot::Sender::is_closed) {
+            // Its caller has lost patience and has been told so.
+            return;
+        }
         if self.running.contains_key(&key.id) {
             // The inbox has shown us a message twice.
             return;

@@ -9,13 +9,15 @@ use machine::Failure;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, ClientBuilder, Url};
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::{Call, PerformOptions};
 
 /// How much of an error's body becomes part of the cause.
 const CAUSE_BYTES: usize = 2_000;
-/// AWS's longest cause.
-const MOST_CAUSE_CHARS: usize = 32_768;
+
+/// Within what time a connection that was closed while idle shows that it is.
+const AT_ONCE: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// Makes requests over pooled connections, HTTP/1.1 and 2.
 pub(super) struct Exchange {
@@ -131,10 +133,14 @@ impl Exchange {
     }
 
     /// Sends a request and reads its answer. A connection that the other side closed while it
-    /// was idle is found out only by using it, so such a request is sent once more if it may.
+    /// was idle is found out only by using it, and then at once: such a request is sent once
+    /// more if it may. One that breaks later may have been carried out, and fails.
     pub(super) async fn make(&self, request: &Request) -> Result<Answer, Failure> {
+        let sent = Instant::now();
         match self.try_make(request).await {
-            Err(Broken { repeatable: true, .. }) if request.may_repeat => {
+            Err(Broken { repeatable: true, .. })
+                if request.may_repeat && sent.elapsed() < AT_ONCE =>
+            {
                 self.try_make(request).await.map_err(|broken| broken.failure)
             }
             other => other.map_err(|broken| broken.failure),
@@ -258,7 +264,7 @@ impl Answer {
         if let Ok(Value::Object(body)) = serde_json::from_str::<Value>(text)
             && let Some(Value::String(error)) = body.get("errorType")
         {
-            return Err(Failure::new(error.clone(), shortened(text)));
+            return Err(Failure::new(error.as_str(), text));
         }
         let mut cause = self.status_text();
         if !text.trim().is_empty() {
@@ -289,7 +295,7 @@ impl Answer {
             Body::Text(text) => text,
         };
         if text.trim().is_empty() {
-            return Ok(Payload::from_value(Value::Null));
+            return Ok(Payload::null());
         }
         Payload::from_text(text).map_err(|why| {
             Failure::new("Statewright.InvalidResponse", format!("the answer is not JSON: {why}"))
@@ -311,9 +317,4 @@ pub(super) fn too_long(who: &str) -> Failure {
              of bytes service limit."
         ),
     )
-}
-
-/// A cause no longer than AWS's longest.
-pub(super) fn shortened(text: &str) -> String {
-    text.chars().take(MOST_CAUSE_CHARS).collect()
 }

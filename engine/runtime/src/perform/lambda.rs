@@ -6,7 +6,7 @@ use machine::Failure;
 use serde_json::{Map, Value, json};
 
 use super::Call;
-use super::exchange::{Answer, Body, Request, shortened, too_long};
+use super::exchange::{Answer, Body, Request, too_long};
 
 /// Which function is invoked, with what, and how.
 pub(super) struct Invocation {
@@ -118,7 +118,7 @@ pub(super) fn checked(answer: Answer) -> Result<Answer, Failure> {
         .ok()
         .and_then(|body| body.get("errorType")?.as_str().map(str::to_owned))
         .unwrap_or_else(|| "Lambda.Unknown".to_owned());
-    Err(Failure::new(error, shortened(text)))
+    Err(Failure::new(error, text))
 }
 
 /// The Lambda service itself said no.
@@ -134,7 +134,7 @@ fn refused(answer: &Answer, text: &str) -> Failure {
         })
         .unwrap_or_else(|| match text.trim() {
             "" => answer.status_text(),
-            text => shortened(text),
+            text => text.to_owned(),
         });
     Failure::new(
         format!("Lambda.{code}"),
@@ -184,5 +184,6 @@ pub(super) fn result(answer: &Answer) -> Result<Payload, Failure> {
     });
     result["SdkResponseMetadata"] = json!({ "RequestId": answer.header("x-amzn-requestid") });
     result["StatusCode"] = json!(answer.status);
-    Ok(Payload::from_value(result))
+    Payload::from_value(result)
+        .map_err(|why| Failure::new("Statewright.InvalidResponse", format!("of the answer, {why}")))
 }
