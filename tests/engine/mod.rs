@@ -1,6 +1,8 @@
 //! The engine's loops on a real Postgres, with scripted answers instead of calls.
 
+mod cut;
 mod node;
+mod proxy;
 
 use std::time::Duration;
 

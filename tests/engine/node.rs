@@ -60,11 +60,20 @@ impl Node {
         script: Script,
         change: impl FnOnce(&mut EngineOptions),
     ) -> Self {
+        Self::start_at(&database.url, script, change).await
+    }
+
+    /// A node on the database at this URL.
+    pub(super) async fn start_at(
+        url: &str,
+        script: Script,
+        change: impl FnOnce(&mut EngineOptions),
+    ) -> Self {
         let mut options = EngineOptions { lease: Duration::from_secs(1), ..Default::default() };
         change(&mut options);
         let repeated = Arc::new(AtomicUsize::new(0));
         let performer = Arc::new(Scripted { script, repeated: repeated.clone() });
-        let store = Store::connect(&database.url, 8).await.unwrap();
+        let store = Store::connect(url, 8).await.unwrap();
         let engine = Engine::start(store, options, performer).await.unwrap();
         Self { engine, repeated }
     }
@@ -72,6 +81,17 @@ impl Node {
     /// How many calls were repetitions.
     pub(super) fn repeated(&self) -> usize {
         self.repeated.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the node has seen that the database is back.
+    pub(super) async fn until_back(&self) {
+        for _ in 0..3_000 {
+            if self.engine.ready() && self.engine.store().ping().await.is_ok() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the node does not find its database again");
     }
 
     /// Creates a state machine and gives its revision.
@@ -108,7 +128,7 @@ impl Node {
     }
 
     async fn row(&self, name: &str) -> Option<ExecutionRow> {
-        self.engine.store().describe(ACCOUNT, "m", name).await.unwrap()
+        self.engine.store().describe(ACCOUNT, "m", name).await.ok().flatten()
     }
 
     /// Waits until an execution's row says so.

@@ -1,0 +1,83 @@
+//! A proxy before Postgres that can cut connections at the worst moments.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+
+/// What the proxy does with connections.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Mode {
+    Pass = 0,
+    /// Hands requests on, and cuts the connection when the answer comes: a commit in doubt.
+    CutAnswers = 1,
+    /// Cuts every connection, old or new.
+    Refuse = 2,
+}
+
+/// A proxy on loopback, before the socket of a private Postgres.
+pub(super) struct Proxy {
+    url: String,
+    mode: Arc<AtomicU8>,
+}
+
+impl Proxy {
+    /// A proxy for the database at this URL, whose server listens on a Unix socket.
+    pub(super) async fn before(url: &str) -> Self {
+        let (place, options) = url.split_once('?').expect("the URL has options");
+        let (_, place) = place.split_once("@localhost:").expect("the server is private");
+        let (port, database) = place.split_once('/').expect("the URL names a database");
+        let folder = options.split('&').find_map(|option| option.strip_prefix("host="));
+        let folder = folder.expect("the server has a socket").replace("%2F", "/");
+        let socket = format!("{folder}/.s.PGSQL.{port}");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let mode = Arc::new(AtomicU8::new(Mode::Pass as u8));
+        let own = mode.clone();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let (socket, mode) = (socket.clone(), own.clone());
+                tokio::spawn(async move { serve(client, &socket, &mode).await });
+            }
+        });
+        Self { url: format!("postgres://postgres@{address}/{database}?sslmode=disable"), mode }
+    }
+
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(super) fn set(&self, mode: Mode) {
+        self.mode.store(mode as u8, Ordering::SeqCst);
+    }
+}
+
+/// Carries bytes both ways until one side ends or the mode says so.
+async fn serve(mut client: TcpStream, socket: &str, mode: &AtomicU8) {
+    if mode.load(Ordering::SeqCst) == Mode::Refuse as u8 {
+        return;
+    }
+    let Ok(mut server) = UnixStream::connect(socket).await else { return };
+    let (mut asked, mut answered) = (vec![0; 65_536], vec![0; 65_536]);
+    loop {
+        tokio::select! {
+            read = client.read(&mut asked) => {
+                let Ok(count @ 1..) = read else { return };
+                if mode.load(Ordering::SeqCst) == Mode::Refuse as u8
+                    || server.write_all(&asked[..count]).await.is_err()
+                {
+                    return;
+                }
+            }
+            read = server.read(&mut answered) => {
+                let Ok(count @ 1..) = read else { return };
+                if mode.load(Ordering::SeqCst) != Mode::Pass as u8
+                    || client.write_all(&answered[..count]).await.is_err()
+                {
+                    return;
+                }
+            }
+        }
+    }
+}
