@@ -36,10 +36,8 @@ async fn a_start_in_doubt_has_happened_whole_or_not_at_all() {
         let acknowledged = start_in_doubt(&node, &proxy, revision, &name).await;
         node.until_back().await;
         // The same start again: it is the first one, or a new one. Either way it runs.
-        let again = node.begin(revision, Some(&name), r#"{"s": 1}"#).await;
-        match again {
-            Ok(_) => {}
-            Err(StartError::AlreadyExists { .. }) => {}
+        match node.begin(revision, Some(&name), r#"{"s": 1}"#).await {
+            Ok(_) | Err(StartError::AlreadyExists { .. }) => {}
             Err(other) => panic!("after a start that was acknowledged: {acknowledged}: {other}"),
         }
         assert_eq!(node.ended(&name).await.head.status, Status::Succeeded);
