@@ -60,7 +60,11 @@ pub struct Settings {
 
 /// `"strict"`, `"lifted"`, or single limits, the others being AWS's.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "expected `\"strict\"`, `\"lifted\"`, or a table with `payload_bytes`, \
+                 `history_events`, `map_concurrency`"
+)]
 pub enum LimitsSetting {
     /// `"strict"` or `"lifted"`.
     Named(NamedLimits),

@@ -83,12 +83,15 @@ impl Store {
             .application_name("statewright")
             .log_slow_statements(tracing::log::LevelFilter::Warn, Duration::from_secs(2))
             .log_statements(tracing::log::LevelFilter::Trace);
+        // Once without the pool, which would say no more than that it waited in vain.
+        let first = tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await;
+        let first = first.map_err(|_| Error::too_slow())?.map_err(Error::from)?;
+        first.close().await.map_err(Error::from)?;
         let pool = PgPoolOptions::new()
             .max_connections(max_connections)
             .acquire_timeout(CONNECT_TIMEOUT)
             .after_release(|connection, _| Box::pin(still_answers(connection)))
-            .connect_with(options.clone())
-            .await?;
+            .connect_lazy_with(options.clone());
         Ok(Self { pool, options, now: None })
     }
 
