@@ -8,6 +8,15 @@ use uuid::Uuid;
 use crate::append::{self, AppendError, Appended, Batch, NewTurn};
 use crate::{CONNECT_TIMEOUT, Error, STATEMENT_TIMEOUT, Store, in_time};
 
+/// How the database plans a lane's few statements: once, and by index. It cannot know how many
+/// rows a batch has, and of a table that grows under it, it would otherwise come to read all.
+const PLANNING: [(&str, &str); 4] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+];
+
 /// Appends batches one after the other over a connection of its own, which is opened when first
 /// needed and again after an error.
 #[derive(Debug)]
@@ -151,7 +160,7 @@ impl Lane {
 
     async fn connect(&self) -> Result<Open, Error> {
         let connecting = async {
-            let mut connection = self.store.options.connect().await?;
+            let mut connection = self.store.options.clone().options(PLANNING).connect().await?;
             let row = sqlx::query(
                 "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()",
             )
