@@ -36,7 +36,7 @@ pub struct Settings {
     /// AWS's quotas, or far beyond them: `strict` or `lifted` [default: strict]
     #[arg(long, value_parser = limits_of_flag)]
     pub limits: Option<LimitsSetting>,
-    /// Owner loops, each with a database connection of its own [default: 4]
+    /// Owner loops, each with a database connection of its own [default: one per core, 4 at most]
     #[arg(long)]
     pub lanes: Option<usize>,
     /// Function calls under way at once [default: 1000]

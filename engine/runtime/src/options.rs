@@ -1,5 +1,6 @@
 //! How an engine is set up.
 
+use std::num::NonZero;
 use std::time::Duration;
 
 use machine::Limits;
@@ -14,7 +15,8 @@ pub struct EngineOptions {
     pub account: String,
     pub region: String,
     pub limits: Limits,
-    /// Owner loops, each with a commit lane and so a connection of its own.
+    /// Owner loops, each with a commit lane and so a connection of its own; one for each core
+    /// by default, four at most: more lanes make smaller commits.
     pub lanes: usize,
     /// Most turns that go into one commit.
     pub batch_turns: usize,
@@ -37,7 +39,7 @@ impl Default for EngineOptions {
             account: "123456789012".to_owned(),
             region: "us-east-1".to_owned(),
             limits: Limits::strict(),
-            lanes: 4,
+            lanes: std::thread::available_parallelism().map_or(2, NonZero::get).min(4),
             batch_turns: 1_000,
             mailbox: 4_096,
             lease: Duration::from_secs(10),
