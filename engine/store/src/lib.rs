@@ -22,6 +22,7 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 
+mod activities;
 mod append;
 mod cluster;
 
@@ -38,6 +39,7 @@ mod status;
 mod tags;
 mod versions;
 
+pub use activities::{Activity, CreatedActivity, OfferedTask, WantedTasks};
 pub use append::{Answer, AppendError, Appended, Batch, Ending, NewExecution, NewTurn};
 pub use cluster::{Cluster, ClusterError, ClusterOptions};
 pub use error::{Error, ErrorKind};

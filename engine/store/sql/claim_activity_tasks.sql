@@ -1,0 +1,33 @@
+-- Takes the tasks that have waited longest, for each activity as many as are wanted, until the
+-- given time. Rows that another node is claiming are passed over, so that nobody waits for a lock.
+-- A claim that is lost in a crash of the database was not needed: it need not reach the disk.
+-- Served by activity_tasks_waiting.
+WITH lightly AS MATERIALIZED (
+    SELECT set_config('synchronous_commit', 'off', true)
+),
+picked AS MATERIALIZED (
+    SELECT waiting.shard, waiting.execution_id, waiting.task
+    FROM lightly
+    CROSS JOIN UNNEST($1::text[], $2::text[], $3::bigint[]) AS wanted (account, activity, places)
+    CROSS JOIN LATERAL (
+        SELECT tasks.shard, tasks.execution_id, tasks.task
+        FROM activity_tasks AS tasks
+        WHERE tasks.account = wanted.account AND tasks.activity = wanted.activity
+            AND (tasks.claimed_until IS NULL OR tasks.claimed_until <= coalesce($5, now()))
+        ORDER BY tasks.scheduled_at, tasks.execution_id, tasks.task
+        LIMIT wanted.places
+        FOR UPDATE SKIP LOCKED
+    ) AS waiting
+),
+claimed AS (
+    UPDATE activity_tasks AS tasks
+    SET claimed_until = $4
+    FROM picked
+    WHERE tasks.shard = picked.shard AND tasks.execution_id = picked.execution_id
+        AND tasks.task = picked.task
+    RETURNING tasks.shard, tasks.execution_id, tasks.task, tasks.account, tasks.activity,
+        tasks.input, tasks.scheduled_at
+)
+SELECT shard, execution_id, task, account, activity, input
+FROM claimed
+ORDER BY scheduled_at, execution_id, task
