@@ -4,6 +4,7 @@
 //! is every answer, errors included. Neither the host nor the path decides anything, because
 //! clients put `sync-` before the one and prefixes before the other.
 
+mod activities;
 mod answer;
 mod credentials;
 mod executions;
@@ -92,6 +93,10 @@ async fn dispatch(
         "StopExecution" => executions::stop(engine, caller, body).await,
         "ListExecutions" => executions::list(engine, caller, body).await,
         "GetExecutionHistory" => executions::history(engine, caller, body).await,
+        "CreateActivity" => activities::create(engine, caller, body).await,
+        "DescribeActivity" => activities::describe(engine, caller, body).await,
+        "ListActivities" => activities::list(engine, caller, body).await,
+        "DeleteActivity" => activities::delete(engine, caller, body).await,
         "TagResource" => tags::tag(engine, caller, body).await,
         "UntagResource" => tags::untag(engine, caller, body).await,
         "ListTagsForResource" => tags::list(engine, caller, body).await,
@@ -100,14 +105,18 @@ async fn dispatch(
 }
 
 /// Operations that [`dispatch`] knows.
-const SERVED: [&str; 19] = [
+const SERVED: [&str; 23] = [
+    "CreateActivity",
     "CreateStateMachine",
+    "DeleteActivity",
     "DeleteStateMachine",
     "DeleteStateMachineVersion",
+    "DescribeActivity",
     "DescribeExecution",
     "DescribeStateMachine",
     "DescribeStateMachineForExecution",
     "GetExecutionHistory",
+    "ListActivities",
     "ListExecutions",
     "ListStateMachineVersions",
     "ListStateMachines",
@@ -123,16 +132,12 @@ const SERVED: [&str; 19] = [
 ];
 
 /// Operations of Step Functions (API version 2016-11-23) that are not served yet.
-const NOT_SERVED: [&str; 18] = [
-    "CreateActivity",
+const NOT_SERVED: [&str; 14] = [
     "CreateStateMachineAlias",
-    "DeleteActivity",
     "DeleteStateMachineAlias",
-    "DescribeActivity",
     "DescribeMapRun",
     "DescribeStateMachineAlias",
     "GetActivityTask",
-    "ListActivities",
     "ListMapRuns",
     "ListStateMachineAliases",
     "RedriveExecution",

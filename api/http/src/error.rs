@@ -22,6 +22,9 @@ pub struct OperationError {
 /// The kinds of error, named as AWS names its error shapes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
+    ActivityAlreadyExists,
+    ActivityDoesNotExist,
+    ActivityWorkerLimitExceeded,
     ConflictException,
     ExecutionAlreadyExists,
     ExecutionDoesNotExist,
@@ -33,6 +36,7 @@ pub enum Kind {
     InvalidExecutionInput,
     InvalidLoggingConfiguration,
     InvalidName,
+    InvalidOutput,
     InvalidToken,
     MissingRequiredParameter,
     RequestTooLarge,
@@ -44,6 +48,8 @@ pub enum Kind {
     StateMachineDeleting,
     StateMachineDoesNotExist,
     StateMachineTypeNotSupported,
+    TaskDoesNotExist,
+    TaskTimedOut,
     ThrottlingException,
     TooManyTags,
     UnknownOperationException,
@@ -54,6 +60,9 @@ impl Kind {
     /// The name of AWS's error shape; `FunctionDoesNotExist` is the one that AWS has not.
     pub fn name(self) -> &'static str {
         match self {
+            Self::ActivityAlreadyExists => "ActivityAlreadyExists",
+            Self::ActivityDoesNotExist => "ActivityDoesNotExist",
+            Self::ActivityWorkerLimitExceeded => "ActivityWorkerLimitExceeded",
             Self::ConflictException => "ConflictException",
             Self::ExecutionAlreadyExists => "ExecutionAlreadyExists",
             Self::ExecutionDoesNotExist => "ExecutionDoesNotExist",
@@ -65,6 +74,7 @@ impl Kind {
             Self::InvalidExecutionInput => "InvalidExecutionInput",
             Self::InvalidLoggingConfiguration => "InvalidLoggingConfiguration",
             Self::InvalidName => "InvalidName",
+            Self::InvalidOutput => "InvalidOutput",
             Self::InvalidToken => "InvalidToken",
             Self::MissingRequiredParameter => "MissingRequiredParameter",
             Self::RequestTooLarge => "RequestTooLargeException",
@@ -76,6 +86,8 @@ impl Kind {
             Self::StateMachineDeleting => "StateMachineDeleting",
             Self::StateMachineDoesNotExist => "StateMachineDoesNotExist",
             Self::StateMachineTypeNotSupported => "StateMachineTypeNotSupported",
+            Self::TaskDoesNotExist => "TaskDoesNotExist",
+            Self::TaskTimedOut => "TaskTimedOut",
             Self::ThrottlingException => "ThrottlingException",
             Self::TooManyTags => "TooManyTags",
             Self::UnknownOperationException => "UnknownOperationException",
@@ -171,6 +183,18 @@ impl OperationError {
     pub fn execution_already_exists(arn: &str) -> Self {
         let message = format!("Execution Already Exists: '{arn}'");
         Self::new(Kind::ExecutionAlreadyExists, message).about(arn)
+    }
+
+    /// There is no such activity.
+    pub fn activity_does_not_exist(arn: &str) -> Self {
+        let message = format!("Activity Does Not Exist: '{arn}'");
+        Self::new(Kind::ActivityDoesNotExist, message).about(arn)
+    }
+
+    /// The name is taken by an activity that is encrypted otherwise.
+    pub fn activity_already_exists(arn: &str) -> Self {
+        let message = format!("Activity Already Exists: '{arn}'");
+        Self::new(Kind::ActivityAlreadyExists, message).about(arn)
     }
 
     /// There is nothing with this ARN that could have tags.

@@ -1,6 +1,7 @@
 //! What can be asked of us, one file per noun. Knows no HTTP: both doors call these functions
 //! and spell what they return.
 
+pub mod activities;
 pub mod arn;
 pub mod configuration;
 pub mod executions;
@@ -48,6 +49,12 @@ impl Caller {
     pub fn execution_arn(&self, state_machine: &str, name: &str) -> String {
         let Self { region, account } = self;
         format!("arn:aws:states:{region}:{account}:execution:{state_machine}:{name}")
+    }
+
+    /// The ARN of the caller's activity of this name.
+    pub fn activity_arn(&self, name: &str) -> String {
+        let Self { region, account } = self;
+        format!("arn:aws:states:{region}:{account}:activity:{name}")
     }
 
     /// Whether this ARN names something of this caller's, here. Nobody sees another account.

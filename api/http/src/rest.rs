@@ -3,6 +3,7 @@
 //! Inputs and outputs are JSON values, times are ISO 8601, errors are problem details
 //! (RFC 9457), and `/openapi.json` describes it all.
 
+mod activities;
 mod executions;
 mod functions;
 mod problem;
@@ -37,6 +38,11 @@ pub(crate) fn routes() -> Router<Door> {
         .route("/v1/executions/{id}/history", get(executions::history))
         .route("/v1/executions/{id}/events", get(live::events))
         .route("/v1/validate", post(validate::validate))
+        .route("/v1/activities", get(activities::list))
+        .route(
+            "/v1/activities/{name}",
+            get(activities::describe).put(activities::create).delete(activities::delete),
+        )
         .route("/v1/functions", get(functions::list))
         .route(
             "/v1/functions/{name}",
@@ -66,6 +72,10 @@ pub(crate) fn routes() -> Router<Door> {
         executions::history,
         crate::live::events,
         validate::validate,
+        activities::list,
+        activities::create,
+        activities::describe,
+        activities::delete,
         functions::list,
         functions::describe,
         functions::register,
@@ -75,6 +85,7 @@ pub(crate) fn routes() -> Router<Door> {
     tags(
         (name = "state machines", description = "Definitions that can be run"),
         (name = "executions", description = "Runs of state machines"),
+        (name = "activities", description = "Names under which activity workers fetch tasks"),
         (name = "functions", description = "What tasks call over HTTP, by name"),
     )
 )]

@@ -34,7 +34,10 @@ fn status(kind: Kind) -> StatusCode {
     match kind {
         Kind::InternalFailure => StatusCode::INTERNAL_SERVER_ERROR,
         Kind::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
-        Kind::ConflictException
+        Kind::ActivityAlreadyExists
+        | Kind::ActivityDoesNotExist
+        | Kind::ActivityWorkerLimitExceeded
+        | Kind::ConflictException
         | Kind::ExecutionAlreadyExists
         | Kind::ExecutionDoesNotExist
         | Kind::FunctionDoesNotExist
@@ -44,6 +47,7 @@ fn status(kind: Kind) -> StatusCode {
         | Kind::InvalidExecutionInput
         | Kind::InvalidLoggingConfiguration
         | Kind::InvalidName
+        | Kind::InvalidOutput
         | Kind::InvalidToken
         | Kind::MissingRequiredParameter
         | Kind::RequestTooLarge
@@ -54,6 +58,8 @@ fn status(kind: Kind) -> StatusCode {
         | Kind::StateMachineDeleting
         | Kind::StateMachineDoesNotExist
         | Kind::StateMachineTypeNotSupported
+        | Kind::TaskDoesNotExist
+        | Kind::TaskTimedOut
         | Kind::ThrottlingException
         | Kind::TooManyTags
         | Kind::UnknownOperationException

@@ -246,7 +246,7 @@ fn tracing(members: &mut Members) -> Result<Tracing, OperationError> {
 }
 
 /// `None` only where the type is missing or unknown, which `check` will refuse.
-fn encryption(members: &mut Members) -> Result<Option<Encryption>, OperationError> {
+pub(super) fn encryption(members: &mut Members) -> Result<Option<Encryption>, OperationError> {
     let kms_key_id = members.text("kmsKeyId", Text::within(1, 2048))?;
     let kms_data_key_reuse_period_seconds =
         members.number("kmsDataKeyReusePeriodSeconds", 60, 900)?;

@@ -1,6 +1,6 @@
 //! Reads the ARNs and names in requests, with AWS's complaints.
 
-use asl::arn::{ExecutionArn, InvalidArn, StateMachineArn};
+use asl::arn::{ActivityArn, ExecutionArn, InvalidArn, StateMachineArn};
 
 use crate::error::{Kind, OperationError};
 
@@ -26,6 +26,14 @@ pub struct ExecutionRef {
     pub name: String,
 }
 
+/// An activity, as a request names it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ActivityRef {
+    /// The ARN as it was given.
+    pub arn: String,
+    pub name: String,
+}
+
 /// The state machine, version or alias that this ARN names. Another account's or region's does
 /// not exist for this caller, and neither does a Map's child state machine.
 pub fn state_machine(caller: &Caller, arn: &str) -> Result<MachineRef, OperationError> {
@@ -44,6 +52,15 @@ pub fn execution(caller: &Caller, arn: &str) -> Result<ExecutionRef, OperationEr
     }
     let ExecutionArn { state_machine, name, .. } = parsed;
     Ok(ExecutionRef { arn: arn.to_owned(), state_machine, name })
+}
+
+/// The activity that this ARN names.
+pub fn activity(caller: &Caller, arn: &str) -> Result<ActivityRef, OperationError> {
+    let parsed = ActivityArn::parse(arn).map_err(|why| invalid(&why))?;
+    if !caller.owns(&parsed.account, &parsed.region) {
+        return Err(OperationError::activity_does_not_exist(arn));
+    }
+    Ok(ActivityRef { arn: arn.to_owned(), name: parsed.name })
 }
 
 /// Refuses what cannot be the ARN of a role. Roles are kept and echoed, never assumed.
@@ -99,6 +116,9 @@ mod tests {
         let arn = "arn:aws:states:us-east-1:999999999999:execution:x:y";
         let refusal = execution(&caller(), arn).unwrap_err();
         assert_eq!(refusal.message, format!("Execution Does Not Exist: '{arn}'"));
+        let arn = "arn:aws:states:us-east-1:999999999999:activity:x";
+        let refusal = activity(&caller(), arn).unwrap_err();
+        assert_eq!(refusal.message, format!("Activity Does Not Exist: '{arn}'"));
     }
 
     #[test]

@@ -101,6 +101,17 @@ impl Logging {
     }
 }
 
+impl Default for Encryption {
+    /// As AWS describes what was created without any.
+    fn default() -> Self {
+        Self {
+            kms_key_id: None,
+            kms_data_key_reuse_period_seconds: None,
+            r#type: EncryptionType::AwsOwnedKey,
+        }
+    }
+}
+
 impl Encryption {
     /// A customer's key needs its id; AWS's own has none.
     pub fn check(&self) -> Result<(), OperationError> {

@@ -1,11 +1,11 @@
-//! Tags of state machines.
+//! Tags of state machines and activities.
 
 use runtime::Engine;
 
-use crate::error::OperationError;
+use crate::error::{Kind, OperationError};
 
 use super::arn::{self, MachineRef};
-use super::{Caller, failed, state_machines, storable};
+use super::{Caller, activities, failed, state_machines, storable};
 
 /// AWS's quota of tags per resource.
 const MAX_TAGS: i64 = 50;
@@ -48,7 +48,7 @@ pub async fn remove(
     engine.store().untag(&caller.account, &resource, keys).await.map_err(failed)
 }
 
-/// The tags of a state machine, by key.
+/// The tags of a state machine or an activity, by key.
 pub async fn list(engine: &Engine, caller: &Caller, arn: &str) -> Result<Vec<Tag>, OperationError> {
     let resource = resource(engine, caller, arn).await?;
     let tags = engine.store().tags(&caller.account, &resource).await.map_err(failed)?;
@@ -78,13 +78,17 @@ pub(super) fn pairs(tags: Vec<Tag>) -> Vec<(String, String)> {
 
 /// What the store calls the resource, which has to be there.
 async fn resource(engine: &Engine, caller: &Caller, arn: &str) -> Result<String, OperationError> {
-    if asl::arn::ActivityArn::parse(arn).is_ok() {
-        return Err(OperationError::resource_not_found(arn));
-    }
     let missing = |refusal: OperationError| match refusal.kind {
-        crate::error::Kind::StateMachineDoesNotExist => OperationError::resource_not_found(arn),
+        Kind::ActivityDoesNotExist | Kind::StateMachineDoesNotExist => {
+            OperationError::resource_not_found(arn)
+        }
         _ => refusal,
     };
+    if asl::arn::ActivityArn::parse(arn).is_ok() {
+        let activity = arn::activity(caller, arn).map_err(missing)?;
+        activities::find(engine, caller, &activity).await.map_err(missing)?;
+        return Ok(format!("activity:{}", activity.name));
+    }
     let machine: MachineRef = arn::state_machine(caller, arn).map_err(missing)?;
     state_machines::find(engine, caller, &machine).await.map_err(missing)?;
     Ok(format!("stateMachine:{}", machine.name))

@@ -128,6 +128,7 @@ fn status(kind: Kind) -> StatusCode {
         | Kind::InvalidExecutionInput
         | Kind::InvalidLoggingConfiguration
         | Kind::InvalidName
+        | Kind::InvalidOutput
         | Kind::InvalidToken
         | Kind::MissingRequiredParameter
         | Kind::SerializationException
@@ -135,18 +136,24 @@ fn status(kind: Kind) -> StatusCode {
         | Kind::TooManyTags
         | Kind::UnknownOperationException
         | Kind::ValidationException => StatusCode::BAD_REQUEST,
-        Kind::ExecutionDoesNotExist
+        Kind::ActivityDoesNotExist
+        | Kind::ExecutionDoesNotExist
         | Kind::FunctionDoesNotExist
         | Kind::ResourceNotFound
-        | Kind::StateMachineDoesNotExist => StatusCode::NOT_FOUND,
-        Kind::ConflictException
+        | Kind::StateMachineDoesNotExist
+        | Kind::TaskDoesNotExist => StatusCode::NOT_FOUND,
+        Kind::ActivityAlreadyExists
+        | Kind::ConflictException
         | Kind::ExecutionAlreadyExists
         | Kind::ServiceQuotaExceededException
         | Kind::StateMachineAlreadyExists
         | Kind::StateMachineDeleting => StatusCode::CONFLICT,
+        Kind::TaskTimedOut => StatusCode::GONE,
         Kind::RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Kind::InvalidDefinition => StatusCode::UNPROCESSABLE_ENTITY,
-        Kind::ThrottlingException => StatusCode::TOO_MANY_REQUESTS,
+        Kind::ActivityWorkerLimitExceeded | Kind::ThrottlingException => {
+            StatusCode::TOO_MANY_REQUESTS
+        }
         Kind::InternalFailure => StatusCode::INTERNAL_SERVER_ERROR,
         Kind::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
     }
