@@ -1,6 +1,6 @@
 //! What the API asks of a node.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use asl::Payload;
 use bytes::Bytes;
 use machine::{Identity, Limits, Stimulus, Timestamp};
 use store::{Lane, Store};
-use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -25,7 +25,6 @@ use crate::perform::Perform;
 use crate::programs::ProgramError;
 use crate::shared::Shared;
 use crate::sleepers::Sleepers;
-use crate::timers::Timers;
 
 /// How long a caller waits before it is told that the store is away.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -115,7 +114,7 @@ impl Engine {
         performer: Arc<dyn Perform>,
     ) -> Result<Self, StartupError> {
         let lanes = options.lanes.max(1);
-        let shared = Shared::new(store, options, Calls::new(performer));
+        let (shared, fenced) = Shared::new(store, options, Calls::new(performer));
         let stop = CancellationToken::new();
         let (mut owners, mut loops) = (Vec::new(), Vec::new());
         for _ in 0..lanes {
@@ -123,8 +122,7 @@ impl Engine {
             owners.push(owner);
             loops.extend(handles);
         }
-        let mut membership =
-            Membership { shared: shared.clone(), owners: owners.clone(), ours: HashMap::new() };
+        let mut membership = Membership::new(shared.clone(), owners.clone(), fenced);
         membership.beat().await?;
         let sleepers =
             Sleepers { shared: shared.clone(), owners: owners.clone(), seen: HashMap::new() };
@@ -390,28 +388,14 @@ fn spawn_owner(shared: &Arc<Shared>) -> (mpsc::Sender<Mail>, Vec<JoinHandle<()>>
     let (lane, items) = mpsc::channel(shared.options.mailbox);
     let (notices, heard) = mpsc::unbounded_channel();
     let (sleepers, tired) = mpsc::unbounded_channel();
-    let owner = Owner {
-        shared: shared.clone(),
-        mail,
-        mailbox: mailbox.downgrade(),
-        lane,
-        notices: heard,
-        room: Arc::new(Semaphore::new(crate::ROOM_BYTES)),
-        shards: HashMap::new(),
-        running: HashMap::new(),
-        awaited: HashMap::new(),
-        unfinished: VecDeque::new(),
-        timers: Timers::default(),
-        leaving: Vec::new(),
-        sleepers,
-    };
+    let owner = Owner::new(shared.clone(), mail, mailbox.downgrade(), lane, heard, sleepers);
     let lane = LaneLoop {
         lane: Lane::new(&shared.store, shared.options.node),
         shared: shared.clone(),
         items,
         notices,
         mailbox: mailbox.downgrade(),
-        fenced: HashSet::new(),
+        fenced: HashMap::new(),
     };
     let loops = vec![
         tokio::spawn(owner.run()),

@@ -5,7 +5,7 @@
 //! Commands and answers go out here, after the commit that contains what led to them, and
 //! nowhere else.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,20 +15,16 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use crate::mail::{Key, Mail, StartReply, StimulusReply};
 use crate::shared::Shared;
+use crate::tenures::Tenure;
 
 /// Most bytes that go into one commit, unless a single turn is longer.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
-/// One thing for a lane to do, in order.
-pub(crate) enum Item {
-    Write(Box<Write>),
-    /// The owner has dropped what it held of these shards: turns that follow are new ones.
-    Unfence(Vec<i16>),
-}
-
 /// A turn to append, and what goes out once it is there.
 pub(crate) struct Write {
     pub(crate) key: Key,
+    /// The tenure of its shard in which it was decided.
+    pub(crate) tenure: Tenure,
     /// Absent if nothing happened and only an answer waits for what was written before.
     pub(crate) turn: Option<NewTurn>,
     pub(crate) answer: Option<Answer>,
@@ -40,24 +36,25 @@ pub(crate) struct Write {
     pub(crate) _room: OwnedSemaphorePermit,
 }
 
-/// What an owner must know of its writes.
+/// What an owner must know of its writes, and of which tenure they were.
 pub(crate) enum Notice {
-    Landed(Key),
+    Landed(Key, Tenure),
     /// The execution was not started: its name is taken, or its caller was told that the
     /// store is away.
-    Refused(Key),
-    /// Somebody else has written to these shards.
-    Fenced(Vec<i16>),
+    Refused(Key, Tenure),
+    /// Somebody else has written to these shards: nothing of these tenures is written any more.
+    Fenced(Vec<(i16, Tenure)>),
 }
 
 /// The loop of one lane.
 pub(crate) struct LaneLoop {
     pub(crate) shared: Arc<Shared>,
     pub(crate) lane: Lane,
-    pub(crate) items: mpsc::Receiver<Item>,
+    pub(crate) items: mpsc::Receiver<Box<Write>>,
     pub(crate) notices: mpsc::UnboundedSender<Notice>,
     pub(crate) mailbox: mpsc::WeakSender<Mail>,
-    pub(crate) fenced: HashSet<i16>,
+    /// The last tenure of each shard that nothing is written of any more.
+    pub(crate) fenced: HashMap<i16, Tenure>,
 }
 
 impl LaneLoop {
@@ -80,41 +77,32 @@ impl LaneLoop {
         }
     }
 
-    /// The next writes, up to a batch's size; those of fenced shards are dropped.
-    fn take_batch(&mut self, queue: &mut VecDeque<Item>) -> Vec<Write> {
+    /// The next writes, up to a batch's size; those of fenced tenures are dropped.
+    fn take_batch(&mut self, queue: &mut VecDeque<Box<Write>>) -> Vec<Write> {
         let mut writes: Vec<Write> = Vec::new();
         let mut bytes = 0;
-        while let Some(item) = queue.pop_front() {
-            match item {
-                Item::Unfence(shards) => {
-                    // Turns before and after are two worlds: never in one batch.
-                    if !writes.is_empty() {
-                        queue.push_front(Item::Unfence(shards));
-                        break;
-                    }
-                    for shard in shards {
-                        self.fenced.remove(&shard);
-                    }
-                }
-                Item::Write(write) if self.fenced.contains(&write.key.shard) => drop(write),
-                // Its caller has been told that the database is away, and must not be belied.
-                Item::Write(write)
-                    if write.start.as_ref().is_some_and(oneshot::Sender::is_closed) =>
-                {
-                    let _ = self.notices.send(Notice::Refused(write.key));
-                }
-                Item::Write(write) => {
-                    let size = write.turn.as_ref().map_or(0, |turn| turn.body.len());
-                    if !writes.is_empty() && bytes + size > BATCH_BYTES {
-                        queue.push_front(Item::Write(write));
-                        break;
-                    }
-                    bytes += size;
-                    writes.push(*write);
-                }
+        while let Some(write) = queue.pop_front() {
+            if self.is_fenced(&write) {
+                continue;
             }
+            // Its caller has been told that the database is away, and must not be belied.
+            if write.start.as_ref().is_some_and(oneshot::Sender::is_closed) {
+                let _ = self.notices.send(Notice::Refused(write.key, write.tenure));
+                continue;
+            }
+            let size = write.turn.as_ref().map_or(0, |turn| turn.body.len());
+            if !writes.is_empty() && bytes + size > BATCH_BYTES {
+                queue.push_front(write);
+                break;
+            }
+            bytes += size;
+            writes.push(*write);
         }
         writes
+    }
+
+    fn is_fenced(&self, write: &Write) -> bool {
+        self.fenced.get(&write.key.shard).is_some_and(|fenced| write.tenure <= *fenced)
     }
 
     /// Writes a batch, however long the store is away meanwhile.
@@ -167,7 +155,7 @@ impl LaneLoop {
                 if let Some(start) = write.start {
                     let _ = start.send(StartReply::Taken);
                 }
-                let _ = self.notices.send(Notice::Refused(key));
+                let _ = self.notices.send(Notice::Refused(key, write.tenure));
                 continue;
             }
             for command in write.commands {
@@ -182,7 +170,7 @@ impl LaneLoop {
             }
             if write.turn.is_some() {
                 let _ = self.shared.appended.send(key.id);
-                let _ = self.notices.send(Notice::Landed(key));
+                let _ = self.notices.send(Notice::Landed(key, write.tenure));
             }
         }
     }
@@ -190,10 +178,15 @@ impl LaneLoop {
     /// Another writer has been here: nothing of the batch is written, and nothing that the
     /// owner decided since can be.
     fn fence(&mut self, writes: &[Write]) {
-        let shards: HashSet<i16> = writes.iter().map(|write| write.key.shard).collect();
+        let mut fenced: HashMap<i16, Tenure> = HashMap::new();
+        for write in writes {
+            let last = fenced.entry(write.key.shard).or_insert(write.tenure);
+            *last = (*last).max(write.tenure);
+        }
+        let shards: Vec<&i16> = fenced.keys().collect();
         tracing::warn!(?shards, "another node has written to shards of this one; reloading them");
-        self.fenced.extend(&shards);
-        let _ = self.notices.send(Notice::Fenced(shards.into_iter().collect()));
+        self.fenced.extend(&fenced);
+        let _ = self.notices.send(Notice::Fenced(fenced.into_iter().collect()));
     }
 
     fn without_starts(&self, writes: Vec<Write>) -> Vec<Write> {
@@ -201,7 +194,7 @@ impl LaneLoop {
             write.answer.is_none() && write.turn.as_ref().is_some_and(|turn| turn.start.is_some())
         });
         for write in starts {
-            let _ = self.notices.send(Notice::Refused(write.key));
+            let _ = self.notices.send(Notice::Refused(write.key, write.tenure));
         }
         rest
     }

@@ -26,6 +26,7 @@ mod running;
 mod shared;
 mod sleepers;
 mod takeover;
+mod tenures;
 mod timers;
 
 pub use clock::Clock;

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use crate::tenures::Tenure;
+
 /// Which execution: enough to find it in memory and in the store.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
 pub(crate) struct Key {
@@ -19,21 +21,32 @@ pub(crate) struct Key {
 pub(crate) enum Mail {
     Start(Box<StartMail>),
     Stimulus(Box<StimulusMail>),
-    /// These shards are ours, at these epochs; their executions follow as `Loaded`.
-    Gained(Vec<(i16, i64)>),
+    /// These shards are ours from now on; answered once the owner knows.
+    Gained(Vec<Gained>, oneshot::Sender<()>),
     /// These shards are to be given up; answered once nothing of them is in flight.
     GiveUp(Vec<i16>, oneshot::Sender<()>),
     /// An execution, folded from its log.
     Loaded(Box<Loaded>),
     /// All executions of these shards have been loaded.
-    TakenOver(Vec<i16>),
-    /// There is nothing to load, or it cannot be loaded now.
-    NotLoaded(Key, NotLoaded),
+    TakenOver(Vec<(i16, Tenure)>),
+    /// This load found nothing, or could not be done now.
+    NotLoaded(Key, LoadId, NotLoaded),
     /// A sleeping execution's time is near.
     Wake(Key),
     /// The attempt to put an execution to sleep is over.
     Passivated(Key, Passivated),
 }
+
+/// A shard that begins to be ours.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gained {
+    pub(crate) shard: i16,
+    pub(crate) epoch: i64,
+    pub(crate) tenure: Tenure,
+}
+
+/// Tells the loads of one owner apart.
+pub(crate) type LoadId = u64;
 
 /// Whether an execution was put to sleep.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -92,8 +105,16 @@ pub(crate) struct Loaded {
     pub(crate) program: Arc<Program>,
     /// It was asleep: the next turn must clear its `wake_at`.
     pub(crate) asleep: bool,
-    /// Loaded because its shard was gained, not because something happened to it.
-    pub(crate) by_takeover: bool,
+    pub(crate) reason: Reason,
+}
+
+/// Why an execution was loaded.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Reason {
+    /// This tenure of its shard began.
+    Takeover(Tenure),
+    /// Something happened to it.
+    Load(LoadId),
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

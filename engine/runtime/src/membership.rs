@@ -1,31 +1,58 @@
 //! Which shards this node owns: signs of life, leases, gaining and giving back.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::future::join_all;
+use store::Store;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::mail::Mail;
+use crate::mail::{Gained, Mail};
 use crate::shared::Shared;
-use crate::takeover;
+use crate::tenures::Tenure;
+
+/// A tenure that was fenced waits at least this long for the next one: if it is fenced again
+/// and again, the database has a rest in between.
+const FENCED: Duration = Duration::from_millis(50);
 
 /// The membership of this node.
 pub(crate) struct Membership {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) owners: Vec<mpsc::Sender<Mail>>,
-    /// Epoch of each shard that is ours.
-    pub(crate) ours: HashMap<i16, i64>,
+    shared: Arc<Shared>,
+    /// Signs of life must not wait behind what others ask of the database.
+    store: Store,
+    owners: Vec<mpsc::Sender<Mail>>,
+    /// Tenures that ended because somebody else has written.
+    fenced: mpsc::UnboundedReceiver<Vec<(i16, Tenure)>>,
+    /// What owners know to be theirs: by shard, its epoch and tenure.
+    ours: HashMap<i16, (i64, Tenure)>,
 }
 
 impl Membership {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        owners: Vec<mpsc::Sender<Mail>>,
+        fenced: mpsc::UnboundedReceiver<Vec<(i16, Tenure)>>,
+    ) -> Self {
+        let store = shared.store.apart();
+        Self { shared, store, owners, fenced, ours: HashMap::new() }
+    }
+
     /// Shows signs of life until told to stop.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
-        let pause = self.shared.options.lease / 3;
+        let mut beats = interval(self.patience());
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        beats.reset();
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
-                () = tokio::time::sleep(pause) => {}
+                _ = beats.tick() => {}
+                Some(fenced) = self.fenced.recv() => {
+                    self.forget(fenced);
+                    tokio::time::sleep(FENCED).await;
+                }
             }
             match self.beat().await {
                 Ok(()) => self.shared.set_away(false, ""),
@@ -35,103 +62,112 @@ impl Membership {
         self.leave().await;
     }
 
+    /// How long owners have to take in what changed, so that the next beat comes in time.
+    fn patience(&self) -> Duration {
+        self.shared.options.lease / 3
+    }
+
+    /// A fenced tenure is over. The shard may still be ours: a beat that begins from now on tells.
+    fn forget(&mut self, fenced: Vec<(i16, Tenure)>) {
+        for (shard, tenure) in fenced {
+            if self.ours.get(&shard).is_some_and(|(_, ours)| *ours == tenure) {
+                self.ours.remove(&shard);
+            }
+        }
+    }
+
     /// One sign of life: renews what is ours, takes what is free, gives back what is too much.
     pub(crate) async fn beat(&mut self) -> Result<(), store::Error> {
-        let options = &self.shared.options;
-        let beat = self.shared.store.beat(options.node, options.lease, "").await?;
+        while let Ok(fenced) = self.fenced.try_recv() {
+            self.forget(fenced);
+        }
+        let (node, lease) = (self.shared.options.node, self.shared.options.lease);
+        let beat = self.store.beat(node, lease, "").await?;
+        let surplus: HashSet<i16> = beat.surplus.iter().copied().collect();
         let owned: HashMap<i16, i64> = beat.owned.iter().copied().collect();
-        let lost: Vec<i16> = self
-            .ours
-            .iter()
-            .filter(|(shard, epoch)| owned.get(shard) != Some(epoch))
-            .map(|(shard, _)| *shard)
-            .collect();
-        let gained: Vec<(i16, i64)> = owned
-            .iter()
-            .filter(|(shard, epoch)| self.ours.get(shard) != Some(epoch))
-            .map(|(shard, epoch)| (*shard, *epoch))
-            .collect();
-        self.ours = owned;
         #[expect(clippy::cast_precision_loss, reason = "at most 256")]
-        metrics::gauge!("statewright_shards_owned")
-            .set((self.ours.len() - beat.surplus.len()) as f64);
+        metrics::gauge!("statewright_shards_owned").set((owned.len() - surplus.len()) as f64);
+
+        let lost: Vec<i16> =
+            self.ours.keys().filter(|shard| !owned.contains_key(shard)).copied().collect();
+        let gained: Vec<Gained> = owned
+            .into_iter()
+            .filter(|(shard, _)| !surplus.contains(shard))
+            .filter(|(shard, epoch)| self.ours.get(shard).is_none_or(|(ours, _)| ours != epoch))
+            .map(|(shard, epoch)| Gained { shard, epoch, tenure: self.shared.tenures.next() })
+            .collect();
         if !lost.is_empty() {
             tracing::info!(count = lost.len(), "shards have gone to another node");
-            self.give_up(&lost).await;
         }
         if !gained.is_empty() {
             tracing::info!(count = gained.len(), nodes = beat.live_nodes, "shards gained");
-            self.gain(gained).await;
         }
-        if !beat.surplus.is_empty() {
-            self.give_up(&beat.surplus).await;
-            // Even if the release fails: the next beat then finds them gained anew.
-            for shard in &beat.surplus {
-                self.ours.remove(shard);
-            }
-            self.shared.store.release(self.shared.options.node, &beat.surplus).await?;
+        let leaving = [lost, beat.surplus].concat();
+        let (gained, left) = tokio::join!(self.gain(gained), self.give_up(&leaving));
+        for Gained { shard, epoch, tenure } in gained {
+            self.ours.insert(shard, (epoch, tenure));
         }
-        Ok(())
+        // What an owner has not let go of yet is given up again by the next beat, or, if it is
+        // to stay after all, gained anew.
+        for shard in surplus.iter().chain(&left) {
+            self.ours.remove(shard);
+        }
+        let released: Vec<i16> = left.into_iter().filter(|shard| surplus.contains(shard)).collect();
+        if released.is_empty() {
+            return Ok(());
+        }
+        self.store.release(node, &released).await
     }
 
-    async fn gain(&self, gained: Vec<(i16, i64)>) {
-        for (owner, shards) in self.by_owner(gained, |(shard, _)| *shard) {
-            let numbers = shards.iter().map(|(shard, _)| *shard).collect();
-            // Mail is taken in order: the owner knows of the shards before anything of them
-            // arrives.
-            for (shard, epoch) in &shards {
-                self.shared.set_epoch(*shard, Some(*epoch));
-            }
-            if owner.send(Mail::Gained(shards)).await.is_ok() {
-                takeover::spawn(self.shared.clone(), numbers, owner.downgrade());
-            }
-        }
+    /// Tells owners what is theirs; gives what they have taken in.
+    async fn gain(&self, gained: Vec<Gained>) -> Vec<Gained> {
+        self.tell(gained, |gained| gained.shard, Mail::Gained).await
     }
 
-    /// Has owners let go of these shards, and waits until nothing of them is in flight.
-    async fn give_up(&self, shards: &[i16]) {
-        let mut pending = Vec::new();
+    /// Has owners let go of these shards; gives those of which nothing is in flight any more.
+    async fn give_up(&self, shards: &[i16]) -> Vec<i16> {
         for shard in shards {
-            self.shared.set_epoch(*shard, None);
+            self.shared.tenures.end(*shard);
         }
-        for (owner, shards) in self.by_owner(shards.to_vec(), |shard| *shard) {
-            let (done, given_up) = oneshot::channel();
-            if owner.send(Mail::GiveUp(shards, done)).await.is_ok() {
-                pending.push(given_up);
-            }
+        self.tell(shards.to_vec(), |shard| *shard, Mail::GiveUp).await
+    }
+
+    /// Sends every owner what concerns it, and waits until it has done so. An owner that takes
+    /// too long keeps nobody else waiting: what it was told is left out of the answer.
+    async fn tell<T: Clone>(
+        &self,
+        items: Vec<T>,
+        shard: impl Fn(&T) -> i16,
+        mail: impl Fn(Vec<T>, oneshot::Sender<()>) -> Mail,
+    ) -> Vec<T> {
+        let mut groups = vec![Vec::new(); self.owners.len()];
+        for item in items {
+            let index = usize::try_from(shard(&item)).unwrap_or(0) % groups.len();
+            groups[index].push(item);
         }
-        for given_up in pending {
-            // Bounded by the lease: after that another node may take the shard anyway.
-            let _ = tokio::time::timeout(self.shared.options.lease, given_up).await;
-        }
+        let groups = self.owners.iter().zip(groups).filter(|(_, items)| !items.is_empty());
+        let done = join_all(groups.map(async |(owner, items)| {
+            let (done, is_done) = oneshot::channel();
+            let mail = mail(items.clone(), done);
+            let told = timeout(self.patience(), async {
+                owner.send(mail).await.is_ok() && is_done.await.is_ok()
+            });
+            if told.await.unwrap_or(false) { items } else { Vec::new() }
+        }));
+        done.await.concat()
     }
 
     /// Hands everything over at once, for a shutdown.
     async fn leave(&mut self) {
         let ours: Vec<i16> = self.ours.keys().copied().collect();
-        self.give_up(&ours).await;
-        let (store, node) = (&self.shared.store, self.shared.options.node);
-        let released = match store.release(node, &ours).await {
-            Ok(()) => store.leave(node).await,
+        let left = self.give_up(&ours).await;
+        let node = self.shared.options.node;
+        let released = match self.store.release(node, &left).await {
+            Ok(()) => self.store.leave(node).await,
             Err(error) => Err(error),
         };
         if let Err(error) = released {
             tracing::warn!(%error, "shards could not be handed over; they move when the lease ends");
         }
-    }
-
-    fn by_owner<T>(
-        &self,
-        items: Vec<T>,
-        shard: impl Fn(&T) -> i16,
-    ) -> Vec<(mpsc::Sender<Mail>, Vec<T>)> {
-        let mut groups: Vec<(mpsc::Sender<Mail>, Vec<T>)> =
-            self.owners.iter().map(|owner| (owner.clone(), Vec::new())).collect();
-        for item in items {
-            let index = usize::try_from(shard(&item)).unwrap_or(0) % groups.len();
-            groups[index].1.push(item);
-        }
-        groups.retain(|(_, items)| !items.is_empty());
-        groups
     }
 }

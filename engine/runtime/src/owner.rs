@@ -6,6 +6,8 @@
 
 mod load;
 mod stepping;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -14,10 +16,11 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use uuid::Uuid;
 
-use crate::lane::{Item, Notice};
-use crate::mail::{Key, Mail, StimulusMail, StimulusReply};
+use crate::lane::{Notice, Write};
+use crate::mail::{Key, LoadId, Mail, StimulusMail, StimulusReply};
 use crate::running::Running;
 use crate::shared::Shared;
+use crate::tenures::Tenure;
 use crate::timers::Timers;
 
 pub(crate) use self::stepping::moment;
@@ -31,18 +34,19 @@ pub(crate) struct Owner {
     pub(crate) mail: mpsc::Receiver<Mail>,
     /// For the loop's own errands; weak, so that the loop ends when all others are gone.
     pub(crate) mailbox: mpsc::WeakSender<Mail>,
-    pub(crate) lane: mpsc::Sender<Item>,
+    pub(crate) lane: mpsc::Sender<Box<Write>>,
     pub(crate) notices: mpsc::UnboundedReceiver<Notice>,
     /// Bytes that may wait in the lane's queue.
     pub(crate) room: Arc<Semaphore>,
     pub(crate) shards: HashMap<i16, Shard>,
     pub(crate) running: HashMap<Uuid, Running>,
-    /// Stimuli for executions that are being loaded.
-    pub(crate) awaited: HashMap<Uuid, Vec<StimulusMail>>,
+    /// Executions that are being loaded.
+    pub(crate) awaited: HashMap<Uuid, Awaited>,
+    pub(crate) last_load: LoadId,
     /// Executions whose last turn was cut for its length.
     pub(crate) unfinished: VecDeque<Uuid>,
     pub(crate) timers: Timers,
-    pub(crate) leaving: Vec<(Vec<i16>, oneshot::Sender<()>)>,
+    pub(crate) leaving: Vec<Leaving>,
     /// To be put to sleep; at most one entry for each execution in memory.
     pub(crate) sleepers: mpsc::UnboundedSender<store::Sleeper>,
 }
@@ -50,6 +54,7 @@ pub(crate) struct Owner {
 /// A shard this loop owns.
 pub(crate) struct Shard {
     pub(crate) epoch: i64,
+    pub(crate) tenure: Tenure,
     /// While the shard is being taken over: executions that have been here already, so that
     /// an older image of them, still on its way, is recognised.
     pub(crate) touched: Option<HashSet<Uuid>>,
@@ -57,7 +62,47 @@ pub(crate) struct Shard {
     pub(crate) in_flight: u32,
 }
 
+/// Tenures that end once nothing of them is in flight.
+pub(crate) struct Leaving {
+    pub(crate) tenures: Vec<(i16, Tenure)>,
+    pub(crate) done: oneshot::Sender<()>,
+}
+
+/// An execution that is being loaded.
+pub(crate) struct Awaited {
+    pub(crate) shard: i16,
+    pub(crate) load: LoadId,
+    /// What happens to it once it is there.
+    pub(crate) mail: Vec<StimulusMail>,
+}
+
 impl Owner {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        mail: mpsc::Receiver<Mail>,
+        mailbox: mpsc::WeakSender<Mail>,
+        lane: mpsc::Sender<Box<Write>>,
+        notices: mpsc::UnboundedReceiver<Notice>,
+        sleepers: mpsc::UnboundedSender<store::Sleeper>,
+    ) -> Self {
+        Self {
+            shared,
+            mail,
+            mailbox,
+            lane,
+            notices,
+            sleepers,
+            room: Arc::new(Semaphore::new(crate::ROOM_BYTES)),
+            shards: HashMap::new(),
+            running: HashMap::new(),
+            awaited: HashMap::new(),
+            last_load: 0,
+            unfinished: VecDeque::new(),
+            timers: Timers::default(),
+            leaving: Vec::new(),
+        }
+    }
+
     /// Runs until every sender of mail is gone.
     pub(crate) async fn run(mut self) {
         loop {
@@ -86,17 +131,11 @@ impl Owner {
         match mail {
             Mail::Start(start) => self.start(*start).await,
             Mail::Stimulus(stimulus) => self.stimulate(*stimulus).await,
-            Mail::Gained(shards) => self.gain(shards),
+            Mail::Gained(shards, done) => self.gain(shards, done),
             Mail::GiveUp(shards, done) => self.give_up(shards, done),
             Mail::Loaded(loaded) => self.loaded(*loaded).await,
-            Mail::TakenOver(shards) => {
-                for shard in shards {
-                    if let Some(shard) = self.shards.get_mut(&shard) {
-                        shard.touched = None;
-                    }
-                }
-            }
-            Mail::NotLoaded(key, why) => self.not_loaded(key, why).await,
+            Mail::TakenOver(shards) => self.taken_over(shards),
+            Mail::NotLoaded(key, load, why) => self.not_loaded(key, load, why).await,
             Mail::Wake(key) => self.wake(key),
             Mail::Passivated(key, outcome) => self.passivated(key, outcome).await,
         }
@@ -104,19 +143,23 @@ impl Owner {
 
     async fn note(&mut self, notice: Notice) {
         match notice {
-            Notice::Landed(key) => self.landed(key).await,
-            Notice::Refused(key) => {
-                self.count_landed(key.shard);
-                self.forget(key.id);
+            Notice::Landed(key, tenure) => {
+                if self.count_landed(key.shard, tenure) {
+                    self.landed(key).await;
+                }
             }
-            Notice::Fenced(shards) => self.reload(shards).await,
+            Notice::Refused(key, tenure) => {
+                if self.count_landed(key.shard, tenure) {
+                    self.forget(key.id);
+                }
+            }
+            Notice::Fenced(shards) => self.fenced(shards),
         }
         self.leave_what_is_done();
     }
 
     /// A turn is committed.
     async fn landed(&mut self, key: Key) {
-        self.count_landed(key.shard);
         let Some(running) = self.running.get_mut(&key.id) else { return };
         running.in_flight = running.in_flight.saturating_sub(1);
         if running.is_starting {
@@ -136,9 +179,14 @@ impl Owner {
         self.maybe_passivate(key);
     }
 
-    fn count_landed(&mut self, shard: i16) {
-        if let Some(shard) = self.shards.get_mut(&shard) {
-            shard.in_flight = shard.in_flight.saturating_sub(1);
+    /// One turn less is on its way; whether it was one of the present tenure.
+    fn count_landed(&mut self, shard: i16, tenure: Tenure) -> bool {
+        match self.shards.get_mut(&shard) {
+            Some(shard) if shard.tenure == tenure => {
+                shard.in_flight = shard.in_flight.saturating_sub(1);
+                true
+            }
+            Some(_) | None => false,
         }
     }
 

@@ -1,20 +1,18 @@
 //! What all loops of a node share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use machine::Timestamp;
 use store::Store;
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::{Semaphore, broadcast, mpsc};
 use uuid::Uuid;
 
 use crate::calls::Calls;
 use crate::clock::Clock;
 use crate::options::EngineOptions;
 use crate::programs::Programs;
-
-/// How many shards there are.
-pub(crate) const SHARDS: usize = 256;
+use crate::tenures::{Tenure, Tenures};
 
 /// Most executions loaded one by one at the same time.
 const LOADS: usize = 6;
@@ -30,16 +28,24 @@ pub(crate) struct Shared {
     pub(crate) loads: Semaphore,
     /// Executions that got new turns; live views listen.
     pub(crate) appended: broadcast::Sender<Uuid>,
-    /// The epoch at which this node owns each shard; 0 if it does not.
-    epochs: Vec<AtomicI64>,
+    /// The shards this node works on.
+    pub(crate) tenures: Tenures,
+    /// To the membership: tenures that ended because somebody else has written.
+    pub(crate) fenced: mpsc::UnboundedSender<Vec<(i16, Tenure)>>,
     /// The store did not answer lately: writes are refused at once.
     away: AtomicBool,
 }
 
 impl Shared {
-    pub(crate) fn new(store: Store, options: EngineOptions, calls: Calls) -> Arc<Self> {
+    /// What is shared, and where the membership hears of tenures that were fenced.
+    pub(crate) fn new(
+        store: Store,
+        options: EngineOptions,
+        calls: Calls,
+    ) -> (Arc<Self>, mpsc::UnboundedReceiver<Vec<(i16, Tenure)>>) {
         let (appended, _) = broadcast::channel(1_024);
-        Arc::new(Self {
+        let (fenced, heard) = mpsc::unbounded_channel();
+        let shared = Arc::new(Self {
             programs: Programs::new(store.clone()),
             store,
             options,
@@ -47,34 +53,24 @@ impl Shared {
             calls,
             loads: Semaphore::new(LOADS),
             appended,
-            epochs: (0..SHARDS).map(|_| AtomicI64::new(0)).collect(),
+            tenures: Tenures::default(),
+            fenced,
             away: AtomicBool::new(false),
-        })
+        });
+        (shared, heard)
     }
 
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// The epoch at which this node owns a shard.
-    pub(crate) fn epoch(&self, shard: i16) -> Option<i64> {
-        let epoch = self.epochs.get(usize::try_from(shard).ok()?)?.load(Ordering::Acquire);
-        (epoch != 0).then_some(epoch)
-    }
-
     pub(crate) fn owns(&self, shard: i16) -> bool {
-        self.epoch(shard).is_some()
-    }
-
-    pub(crate) fn set_epoch(&self, shard: i16, epoch: Option<i64>) {
-        if let Some(known) = usize::try_from(shard).ok().and_then(|shard| self.epochs.get(shard)) {
-            known.store(epoch.unwrap_or(0), Ordering::Release);
-        }
+        self.tenures.of(shard).is_some()
     }
 
     /// The shards this node owns.
     pub(crate) fn owned(&self) -> Vec<i16> {
-        (0..).take(SHARDS).filter(|shard| self.owns(*shard)).collect()
+        self.tenures.shards()
     }
 
     pub(crate) fn is_away(&self) -> bool {

@@ -13,6 +13,7 @@ use crate::mail::{Key, Mail};
 use crate::options::EngineOptions;
 use crate::owner::moment;
 use crate::shared::Shared;
+use crate::tenures::Tenure;
 
 /// How far ahead the store is asked, at most.
 const AHEAD: Duration = Duration::from_secs(40);
@@ -30,8 +31,8 @@ pub(crate) fn ahead(options: &EngineOptions) -> Duration {
 pub(crate) struct Sleepers {
     pub(crate) shared: Arc<Shared>,
     pub(crate) owners: Vec<mpsc::Sender<Mail>>,
-    /// How far each shard of ours has been looked through.
-    pub(crate) seen: HashMap<i16, (i64, Place)>,
+    /// How far each shard of ours has been looked through, in which tenure.
+    pub(crate) seen: HashMap<i16, (Tenure, Place)>,
 }
 
 /// A place in the order in which executions want to be woken.
@@ -64,15 +65,17 @@ impl Sleepers {
     /// Wakes the next of those whose time is near; whether there may be more.
     async fn wake(&mut self, ahead: Duration) -> bool {
         let shared = self.shared.clone();
-        // A shard that was gained anew is looked through from its beginning.
-        self.seen.retain(|shard, (epoch, _)| shared.epoch(*shard) == Some(*epoch));
-        let owned = shared.owned();
+        let owned: HashMap<i16, Tenure> = (shared.owned().into_iter())
+            .filter_map(|shard| Some((shard, shared.tenures.of(shard)?)))
+            .collect();
+        // What was dropped with an earlier tenure is to be woken again.
+        self.seen.retain(|shard, (tenure, _)| owned.get(shard) == Some(tenure));
         let beginning = (DateTime::<Utc>::UNIX_EPOCH, Uuid::nil());
         let after = |shard: &i16| self.seen.get(shard).map_or(beginning, |(_, place)| *place);
         // All shards that stand at the same place are asked for at once; usually that is all.
-        let Some(place) = owned.iter().map(after).min() else { return false };
+        let Some(place) = owned.keys().map(after).min() else { return false };
         let shards: Vec<i16> =
-            owned.iter().copied().filter(|shard| after(shard) == place).collect();
+            owned.keys().copied().filter(|shard| after(shard) == place).collect();
         let others = shards.len() < owned.len();
         let ahead_ms = i64::try_from(ahead.as_millis()).unwrap_or(i64::MAX);
         let before = moment(shared.now().plus_ms(ahead_ms));
@@ -95,9 +98,7 @@ impl Sleepers {
             }
         }
         for shard in shards {
-            if let Some(epoch) = shared.epoch(shard) {
-                self.seen.insert(shard, (epoch, reached.max(place)));
-            }
+            self.seen.insert(shard, (owned[&shard], reached.max(place)));
         }
         is_full || others
     }

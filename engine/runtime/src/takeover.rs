@@ -1,22 +1,28 @@
 //! From the store into memory: the executions of shards that have been gained, or a single
 //! one that something happens to. Logs are folded; nothing is decided again.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, pin_mut};
 use tokio::sync::mpsc;
 
-use crate::mail::{Key, Loaded, Mail, NotLoaded};
+use crate::mail::{Key, LoadId, Loaded, Mail, NotLoaded, Reason};
 use crate::shared::Shared;
+use crate::tenures::Tenure;
 
-/// Loads all active executions of these shards and hands them to their owner.
-pub(crate) fn spawn(shared: Arc<Shared>, shards: Vec<i16>, mailbox: mpsc::WeakSender<Mail>) {
+/// Loads all active executions of these shards and hands them to their owner, for as long as
+/// these tenures last.
+pub(crate) fn spawn(
+    shared: Arc<Shared>,
+    mut shards: Vec<(i16, Tenure)>,
+    mailbox: mpsc::WeakSender<Mail>,
+) {
     tokio::spawn(async move {
         let mut pause = Duration::from_millis(50);
         loop {
-            let shards: Vec<i16> =
-                shards.iter().copied().filter(|shard| shared.owns(*shard)).collect();
+            shards.retain(|(shard, tenure)| shared.tenures.of(*shard) == Some(*tenure));
             if shards.is_empty() {
                 return;
             }
@@ -39,14 +45,18 @@ pub(crate) fn spawn(shared: Arc<Shared>, shards: Vec<i16>, mailbox: mpsc::WeakSe
 
 async fn take_over(
     shared: &Shared,
-    shards: &[i16],
+    shards: &[(i16, Tenure)],
     mailbox: &mpsc::WeakSender<Mail>,
 ) -> Result<u64, store::Error> {
-    let rows = shared.store.stream_active(shards);
+    let tenures: HashMap<i16, Tenure> = shards.iter().copied().collect();
+    let numbers: Vec<i16> = tenures.keys().copied().collect();
+    let rows = shared.store.stream_active(&numbers);
     pin_mut!(rows);
     let mut count = 0;
     while let Some(row) = rows.next().await {
-        if let Some(loaded) = fold(shared, row?, true).await? {
+        let row = row?;
+        let Some(tenure) = tenures.get(&row.head.shard) else { continue };
+        if let Some(loaded) = fold(shared, row, Reason::Takeover(*tenure)).await? {
             send(mailbox, Mail::Loaded(Box::new(loaded))).await;
             count += 1;
         }
@@ -55,23 +65,28 @@ async fn take_over(
 }
 
 /// Loads one execution and hands it to its owner.
-pub(crate) fn load_one(shared: Arc<Shared>, key: Key, mailbox: mpsc::WeakSender<Mail>) {
+pub(crate) fn load_one(
+    shared: Arc<Shared>,
+    key: Key,
+    load: LoadId,
+    mailbox: mpsc::WeakSender<Mail>,
+) {
     tokio::spawn(async move {
         // A few at a time: thousands may wake at once, and the pool is for all.
         let _turn = shared.loads.acquire().await;
         let loaded = match shared.store.load(key.shard, key.id).await {
             Ok(Some(row)) if row.head.status == store::Status::Running => {
-                fold(&shared, row, false).await
+                fold(&shared, row, Reason::Load(load)).await
             }
             Ok(_) => Ok(None),
             Err(error) => Err(error),
         };
         let mail = match loaded {
             Ok(Some(loaded)) => Mail::Loaded(Box::new(loaded)),
-            Ok(None) => Mail::NotLoaded(key, NotLoaded::Nothing),
+            Ok(None) => Mail::NotLoaded(key, load, NotLoaded::Nothing),
             Err(error) => {
                 tracing::warn!(%error, execution.id = %key.id, "an execution cannot be loaded");
-                Mail::NotLoaded(key, NotLoaded::Unavailable)
+                Mail::NotLoaded(key, load, NotLoaded::Unavailable)
             }
         };
         send(&mailbox, mail).await;
@@ -83,7 +98,7 @@ pub(crate) fn load_one(shared: Arc<Shared>, key: Key, mailbox: mpsc::WeakSender<
 async fn fold(
     shared: &Shared,
     row: store::Loaded,
-    by_takeover: bool,
+    reason: Reason,
 ) -> Result<Option<Loaded>, store::Error> {
     let key = Key { shard: row.head.shard, id: row.head.id };
     let mut events = Vec::new();
@@ -112,7 +127,7 @@ async fn fold(
         }
     };
     let asleep = row.head.wake_at.is_some();
-    Ok(Some(Loaded { key, execution, program, asleep, by_takeover }))
+    Ok(Some(Loaded { key, execution, program, asleep, reason }))
 }
 
 async fn send(mailbox: &mpsc::WeakSender<Mail>, mail: Mail) {

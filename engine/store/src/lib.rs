@@ -89,18 +89,19 @@ impl Store {
         let first = tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await;
         let first = first.map_err(|_| Error::too_slow())?.map_err(Error::from)?;
         first.close().await.map_err(Error::from)?;
-        let pool = PgPoolOptions::new()
-            .max_connections(max_connections)
-            .acquire_timeout(CONNECT_TIMEOUT)
-            .after_release(|connection, _| Box::pin(still_answers(connection)))
-            .connect_lazy_with(options.clone());
-        Ok(Self { pool, options, now: None })
+        Ok(Self { pool: pool(&options, max_connections), options, now: None })
     }
 
     /// The same database, at a time of the caller's choosing.
     #[must_use]
     pub fn at(&self, now: DateTime<Utc>) -> Self {
         Self { now: Some(now), ..self.clone() }
+    }
+
+    /// The same database over one connection of its own, for what must not wait behind others.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        Self { pool: pool(&self.options, 1), ..self.clone() }
     }
 
     /// Brings the schema up to this release. Safe to call from several nodes at once: they take
@@ -120,6 +121,14 @@ impl Store {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+fn pool(options: &PgConnectOptions, max_connections: u32) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(max_connections)
+        .acquire_timeout(CONNECT_TIMEOUT)
+        .after_release(|connection, _| Box::pin(still_answers(connection)))
+        .connect_lazy_with(options.clone())
 }
 
 /// Lets go of a connection whose statement we gave up and that still does not answer: it would

@@ -7,76 +7,97 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::stepping::{moment, seed};
-use super::{Owner, Shard, answer};
-use crate::lane::Item;
-use crate::mail::{Key, Loaded, Mail, NotLoaded, Passivated, StimulusMail, StimulusReply};
+use super::{Awaited, Leaving, Owner, Shard, answer};
+use crate::mail::{
+    Gained, Key, LoadId, Loaded, Mail, NotLoaded, Passivated, Reason, StimulusMail, StimulusReply,
+};
 use crate::running::Running;
 use crate::takeover;
+use crate::tenures::Tenure;
 
 /// How long an execution that could not be loaded is left alone.
 const LOAD_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
 
 impl Owner {
-    pub(super) fn gain(&mut self, shards: Vec<(i16, i64)>) {
-        for (shard, epoch) in shards {
+    /// Tenures of these shards begin; their executions are loaded.
+    pub(super) fn gain(&mut self, gained: Vec<Gained>, done: oneshot::Sender<()>) {
+        let tenures = gained.iter().map(|gained| (gained.shard, gained.tenure)).collect();
+        for Gained { shard, epoch, tenure } in gained {
             self.drop_shard(shard);
             let touched = Some(HashSet::new());
-            let gained = Shard { epoch, touched, is_leaving: false, in_flight: 0 };
+            let gained = Shard { epoch, tenure, touched, is_leaving: false, in_flight: 0 };
             self.shards.insert(shard, gained);
+            self.shared.tenures.begin(shard, tenure);
+        }
+        let _ = done.send(());
+        takeover::spawn(self.shared.clone(), tenures, self.mailbox.clone());
+    }
+
+    /// Whatever runs in these shards has been loaded.
+    pub(super) fn taken_over(&mut self, shards: Vec<(i16, Tenure)>) {
+        for (shard, tenure) in shards {
+            if let Some(shard) = self.shards.get_mut(&shard)
+                && shard.tenure == tenure
+            {
+                shard.touched = None;
+            }
         }
     }
 
     /// Stops taking anything for these shards; what is in flight is written first.
     pub(super) fn give_up(&mut self, shards: Vec<i16>, done: oneshot::Sender<()>) {
-        for shard in &shards {
-            if let Some(shard) = self.shards.get_mut(shard) {
-                shard.is_leaving = true;
+        let mut tenures = Vec::new();
+        for shard in shards {
+            self.shared.tenures.end(shard);
+            self.empty(shard);
+            if let Some(left) = self.shards.get_mut(&shard) {
+                left.is_leaving = true;
+                tenures.push((shard, left.tenure));
             }
         }
-        let leaving: HashSet<i16> = shards.iter().copied().collect();
-        let ids: Vec<Uuid> = self
-            .running
-            .iter()
-            .filter(|(_, running)| leaving.contains(&running.shard))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in ids {
-            self.forget(id);
-        }
-        self.leaving.push((shards, done));
+        self.leaving.push(Leaving { tenures, done });
         self.leave_what_is_done();
     }
 
     pub(super) fn leave_what_is_done(&mut self) {
         let mut index = 0;
         while index < self.leaving.len() {
-            let busy = self.leaving[index]
-                .0
-                .iter()
-                .any(|shard| self.shards.get(shard).is_some_and(|shard| shard.in_flight > 0));
-            if busy {
+            // A shard that has been gained anew is not what leaves here.
+            let mut leaving = self.leaving[index].tenures.clone();
+            leaving.retain(|(shard, tenure)| self.tenure(*shard) == Some(*tenure));
+            if leaving.iter().any(|(shard, _)| self.shards[shard].in_flight > 0) {
                 index += 1;
                 continue;
             }
-            let (shards, done) = self.leaving.swap_remove(index);
-            for shard in shards {
+            for (shard, _) in leaving {
                 self.drop_shard(shard);
             }
-            let _ = done.send(());
+            let _ = self.leaving.swap_remove(index).done.send(());
         }
+    }
+
+    fn tenure(&self, shard: i16) -> Option<Tenure> {
+        self.shards.get(&shard).map(|shard| shard.tenure)
     }
 
     /// Forgets a shard and everything of it.
     fn drop_shard(&mut self, shard: i16) {
-        self.shards.remove(&shard);
-        let ids: Vec<Uuid> = self
-            .running
-            .iter()
-            .filter(|(_, running)| running.shard == shard)
-            .map(|(id, _)| *id)
-            .collect();
+        if self.shards.remove(&shard).is_some() {
+            self.empty(shard);
+        }
+    }
+
+    /// Forgets the executions of a shard, and those that were to be loaded.
+    fn empty(&mut self, shard: i16) {
+        let running = self.running.iter().filter(|(_, running)| running.shard == shard);
+        let ids: Vec<Uuid> = running.map(|(id, _)| *id).collect();
         for id in ids {
             self.forget(id);
+        }
+        for (_, awaited) in self.awaited.extract_if(|_, awaited| awaited.shard == shard) {
+            for mail in awaited.mail {
+                answer(mail.reply, StimulusReply::Unavailable);
+            }
         }
     }
 
@@ -94,22 +115,17 @@ impl Owner {
         }
     }
 
-    /// Somebody else wrote to these shards. What is in memory may be wrong: it is dropped, and
-    /// read again if the shard is still ours.
-    pub(super) async fn reload(&mut self, shards: Vec<i16>) {
-        let mut again = Vec::new();
-        for shard in shards {
-            let Some(epoch) = self.shards.get(&shard).map(|shard| shard.epoch) else { continue };
-            let leaving = self.shards.get(&shard).is_some_and(|shard| shard.is_leaving);
-            self.drop_shard(shard);
-            let touched = Some(HashSet::new());
-            self.shards.insert(shard, Shard { epoch, touched, is_leaving: leaving, in_flight: 0 });
-            again.push(shard);
+    /// Somebody else wrote to these shards. What is in memory may be wrong: it is dropped. If a
+    /// beat finds the shards still ours, they are gained anew.
+    pub(super) fn fenced(&mut self, mut shards: Vec<(i16, Tenure)>) {
+        shards.retain(|(shard, tenure)| self.tenure(*shard) == Some(*tenure));
+        for (shard, _) in &shards {
+            self.shared.tenures.end(*shard);
+            self.drop_shard(*shard);
         }
-        let _ = self.lane.send(Item::Unfence(again.clone())).await;
-        let again: Vec<i16> = again.into_iter().filter(|shard| self.shared.owns(*shard)).collect();
-        if !again.is_empty() {
-            takeover::spawn(self.shared.clone(), again, self.mailbox.clone());
+        if !shards.is_empty() {
+            // The membership is gone only in a process that is ending.
+            let _ = self.shared.fenced.send(shards);
         }
     }
 
@@ -126,24 +142,30 @@ impl Owner {
         if is_settled && mail.reply.is_none() && mail.message.is_none() {
             return;
         }
-        let waiting = self.awaited.entry(key.id).or_default();
-        waiting.push(mail);
-        if waiting.len() == 1 {
-            takeover::load_one(self.shared.clone(), key, self.mailbox.clone());
+        if let Some(awaited) = self.awaited.get_mut(&key.id) {
+            awaited.mail.push(mail);
+            return;
         }
+        self.last_load += 1;
+        let load = self.last_load;
+        self.awaited.insert(key.id, Awaited { shard: key.shard, load, mail: vec![mail] });
+        takeover::load_one(self.shared.clone(), key, load, self.mailbox.clone());
     }
 
     pub(super) async fn loaded(&mut self, loaded: Loaded) {
-        let Loaded { key, execution, program, asleep, by_takeover } = loaded;
-        let Some(shard) = self.shards.get_mut(&key.shard).filter(|shard| !shard.is_leaving) else {
-            for mail in self.awaited.remove(&key.id).into_iter().flatten() {
-                answer(mail.reply, StimulusReply::Unavailable);
-            }
-            return;
+        let Loaded { key, execution, program, asleep, reason } = loaded;
+        let is_wanted = match reason {
+            Reason::Load(load) => self.awaits(key.id, load),
+            Reason::Takeover(tenure) => self.shards.get(&key.shard).is_some_and(|shard| {
+                let touched = shard.touched.as_ref();
+                shard.tenure == tenure && touched.is_some_and(|touched| !touched.contains(&key.id))
+            }),
         };
-        let outdated =
-            by_takeover && shard.touched.as_ref().is_none_or(|touched| touched.contains(&key.id));
-        if !outdated && !self.running.contains_key(&key.id) {
+        let Some(shard) = self.shards.get_mut(&key.shard) else { return };
+        if !is_wanted || shard.is_leaving {
+            return;
+        }
+        if !self.running.contains_key(&key.id) {
             if let Some(touched) = shard.touched.as_mut() {
                 touched.insert(key.id);
             }
@@ -160,14 +182,16 @@ impl Owner {
             self.running.insert(key.id, running);
             self.set_timer(key.id);
         }
-        for mail in self.awaited.remove(&key.id).into_iter().flatten() {
+        for mail in self.no_longer_awaited(key.id) {
             self.stimulate(mail).await;
         }
     }
 
-    pub(super) async fn not_loaded(&mut self, key: Key, why: NotLoaded) {
-        let waiting = self.awaited.remove(&key.id).unwrap_or_default();
-        for mail in waiting {
+    pub(super) async fn not_loaded(&mut self, key: Key, load: LoadId, why: NotLoaded) {
+        if !self.awaits(key.id, load) {
+            return;
+        }
+        for mail in self.no_longer_awaited(key.id) {
             // It may have begun while its load was under way.
             if self.running.contains_key(&key.id) {
                 self.stimulate(mail).await;
@@ -181,6 +205,16 @@ impl Owner {
                 NotLoaded::Unavailable => self.try_again_later(mail),
             }
         }
+    }
+
+    /// Whether this load is the one that is waited for. If it is not, the execution has been in
+    /// memory since, and what was read may be outdated.
+    fn awaits(&self, id: Uuid, load: LoadId) -> bool {
+        self.awaited.get(&id).is_some_and(|awaited| awaited.load == load)
+    }
+
+    fn no_longer_awaited(&mut self, id: Uuid) -> Vec<StimulusMail> {
+        self.awaited.remove(&id).map(|awaited| awaited.mail).unwrap_or_default()
     }
 
     /// A stimulus that nobody waits for must not be lost because the store was away.
@@ -200,13 +234,7 @@ impl Owner {
             return;
         }
         let stimulus = Stimulus::Timer;
-        self.awaited.entry(key.id).or_default().push(StimulusMail {
-            key,
-            stimulus,
-            reply: None,
-            message: None,
-        });
-        takeover::load_one(self.shared.clone(), key, self.mailbox.clone());
+        self.load(StimulusMail { key, stimulus, reply: None, message: None });
     }
 
     /// Puts an execution to sleep if it only waits, and for long.
@@ -226,10 +254,11 @@ impl Owner {
 
     pub(super) async fn passivated(&mut self, key: Key, outcome: Passivated) {
         let Some(running) = self.running.get_mut(&key.id) else { return };
-        running.is_passivating = false;
+        // If not, the attempt was made in an earlier tenure; it has been read again since.
+        let is_answered = std::mem::take(&mut running.is_passivating);
         // In doubt it stays in memory, and its next turn clears `wake_at` to be sure.
-        running.is_asleep = outcome != Passivated::Awake;
-        if outcome == Passivated::Asleep && running.deferred.is_empty() {
+        running.is_asleep |= outcome != Passivated::Awake;
+        if outcome == Passivated::Asleep && is_answered && running.deferred.is_empty() {
             self.running.remove(&key.id);
             return;
         }

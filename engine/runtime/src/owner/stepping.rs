@@ -7,7 +7,7 @@ use store::{Answer, Ending, NewExecution, NewTurn};
 use uuid::Uuid;
 
 use super::{Owner, answer};
-use crate::lane::{Item, Write};
+use crate::lane::Write;
 use crate::mail::{Key, StartMail, StartReply, StimulusMail, StimulusReply};
 use crate::running::Running;
 
@@ -120,6 +120,7 @@ impl Owner {
         let Ok(room) = self.room.clone().acquire_many_owned(permits).await else { return };
         let write = Write {
             key,
+            tenure: shard.tenure,
             turn: new_turn,
             answer: with.answer,
             commands: turn.commands,
@@ -129,7 +130,7 @@ impl Owner {
             _room: room,
         };
         // The lane outlives the owner, so this fails only in a process that is ending.
-        let _ = self.lane.send(Item::Write(Box::new(write))).await;
+        let _ = self.lane.send(Box::new(write)).await;
     }
 
     /// Sets the execution's timer, if it wants an earlier or another one.
