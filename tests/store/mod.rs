@@ -6,6 +6,7 @@ mod crash;
 mod differential;
 mod executions;
 mod inbox;
+mod schedules;
 mod shards;
 mod state_machines;
 

@@ -33,6 +33,7 @@ mod inbox;
 mod lane;
 mod load;
 mod notify;
+mod schedules;
 mod shards;
 mod state_machines;
 mod status;
@@ -49,6 +50,12 @@ pub use inbox::Message;
 pub use lane::Lane;
 pub use load::{Loaded, Sleeper, TurnRow};
 pub use notify::{Hint, Hints};
+pub use schedules::{
+    Backfill, BackfillAsked, BackfillState, CatchUp, Claimed, DEFAULT_GROUP, Decision, Firing,
+    FiringFilter, FiringKey, FiringKind, FiringState, NewBackfill, NewFiring, NewSchedule,
+    NewScheduleGroup, Overlap, Plan, RunAsked, RunningFiring, Schedule, ScheduleCreated,
+    ScheduleFilter, ScheduleGroup, ScheduleSettings, ScheduleState, StartedExecution,
+};
 pub use shards::{Beat, SHARDS, shard_of};
 pub use state_machines::{
     Created, Kind, MachineStatus, NewStateMachine, Publication, Revision, StateMachine, Update,

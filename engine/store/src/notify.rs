@@ -11,6 +11,9 @@ const CHANNEL: &str = "statewright";
 /// What stands for the function registry among shard numbers.
 const FUNCTIONS: &str = "functions";
 
+/// What stands for the schedules among shard numbers.
+const SCHEDULES: &str = "schedules";
+
 /// What somebody says has changed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Hint {
@@ -18,6 +21,8 @@ pub enum Hint {
     Shards(Vec<i16>),
     /// A function was registered or removed.
     Functions,
+    /// A schedule was changed, or is to run.
+    Schedules,
     /// Hints may have been missed, because the connection was lost: look everywhere.
     Lagged,
 }
@@ -66,6 +71,11 @@ impl Store {
         self.notify(FUNCTIONS).await
     }
 
+    /// Tells all nodes that a schedule was changed or is to run.
+    pub async fn hint_schedules(&self) -> Result<(), Error> {
+        self.notify(SCHEDULES).await
+    }
+
     async fn notify(&self, payload: &str) -> Result<(), Error> {
         in_time(
             sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(payload).execute(&self.pool),
@@ -79,6 +89,9 @@ impl Store {
 fn hint_of(payload: &str) -> Hint {
     if payload == FUNCTIONS {
         return Hint::Functions;
+    }
+    if payload == SCHEDULES {
+        return Hint::Schedules;
     }
     payload
         .split(',')
@@ -95,6 +108,7 @@ mod tests {
     fn a_hint_names_shards_or_says_look_everywhere() {
         assert_eq!(hint_of("3,255"), Hint::Shards(vec![3, 255]));
         assert_eq!(hint_of("functions"), Hint::Functions);
+        assert_eq!(hint_of("schedules"), Hint::Schedules);
         assert_eq!(hint_of("something newer"), Hint::Lagged);
     }
 }
