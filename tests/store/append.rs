@@ -1,5 +1,7 @@
 //! One batch, one commit: what is written, what is refused, what is shut out.
 
+use std::collections::HashSet;
+
 use store::{AppendError, Appended, Batch, Lane, Status};
 use tests::database::Database;
 use uuid::Uuid;
@@ -67,7 +69,6 @@ async fn a_batch_that_is_repeated_has_succeeded() {
     ] {
         // The second has met its start, but not its second turn.
         let first = lane.append(&repeated).await;
-        assert_eq!(lane.landed(&repeated).await.unwrap(), first.is_ok());
         if let Ok(first) = first {
             assert_eq!(append(&mut lane, &repeated).await, first);
         }
@@ -113,11 +114,16 @@ async fn the_same_turn_of_another_epoch_is_another_writers() {
 #[tokio::test]
 async fn an_owner_of_the_past_cannot_start_anything() {
     let database = Database::private().await;
-    let [node, a, b] = ids();
+    let [node, a, b, c] = ids();
     let mut lane = Lane::new(&database.store, node);
     let mut outdated = start(a, "a");
     outdated.epoch = -1;
-    assert!(matches!(lane.append(&batch([outdated])).await, Err(AppendError::Fenced)));
+    let one = batch([outdated, start(c, "c")]);
+    let expected = Appended { unowned: vec![a], ..Appended::default() };
+    assert_eq!(append(&mut lane, &one).await, expected, "the rest is written");
+    assert_eq!(append(&mut lane, &one).await, expected, "and again after a doubt");
+    assert_eq!(lane.absent(&one).await.unwrap(), HashSet::from([a]));
+    assert_eq!(log(&database, c, "c").await.unwrap(), ["started"]);
     assert_eq!(database.store.describe(ACCOUNT, MACHINE, "a").await.unwrap(), None);
     assert_eq!(log(&database, a, "a").await, None);
     append(&mut lane, &batch([start(b, "a")])).await;
@@ -142,17 +148,30 @@ async fn a_start_that_ends_at_once_is_one_row() {
 }
 
 #[tokio::test]
-async fn a_statement_that_is_refused_is_not_in_doubt() {
+async fn what_can_never_be_written_is_refused_for_good() {
     let database = Database::private().await;
     let [node, a] = ids();
     let mut lane = Lane::new(&database.store, node);
     let mut empty = start(a, "a");
     empty.event_count = 0;
     match lane.append(&batch([empty])).await {
-        Err(AppendError::Unavailable { in_doubt, source }) => {
-            assert!(!in_doubt && !source.is_unavailable(), "{source}");
-        }
+        Err(AppendError::Refused(error)) => assert!(!error.is_unavailable(), "{error}"),
         other => panic!("{other:?}"),
     }
     append(&mut lane, &batch([start(a, "a")])).await;
+}
+
+#[tokio::test]
+async fn a_start_that_is_asked_for_again_after_its_end_is_refused() {
+    let database = Database::private().await;
+    let [node, a, b] = ids();
+    let mut lane = Lane::new(&database.store, node);
+    append(&mut lane, &batch([start(a, "a")])).await;
+    let mut again = start(a, "a");
+    again.body = "started later".into();
+    let again = batch([again, start(b, "b")]);
+    assert!(matches!(lane.append(&again).await, Err(AppendError::Fenced)), "it runs elsewhere");
+    append(&mut lane, &batch([ending(turn(a, "a", 2, "ended"), Status::Succeeded, 1)])).await;
+    assert_eq!(append(&mut lane, &again).await.refused, [a]);
+    assert_eq!(log(&database, a, "a").await.unwrap(), ["started", "ended"]);
 }

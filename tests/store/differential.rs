@@ -1,6 +1,6 @@
 //! The same random operations on Postgres and on the model of it: the same answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -61,7 +61,9 @@ async fn postgres_answers_as_the_model_does() {
             *seen.entry(answer).or_insert(0) += count;
         }
     }
-    for answer in ["appended", "refused", "fenced", "repeated", "asleep", "not asleep", "surplus"] {
+    for answer in
+        ["appended", "refused", "unowned", "fenced", "repeated", "asleep", "not asleep", "surplus"]
+    {
         assert!(seen.get(answer).is_some_and(|count| *count > 5), "too few `{answer}` in {seen:?}");
     }
 }
@@ -141,12 +143,14 @@ impl Pair {
         let model = verdict(self.model.append(id, &batch));
         self.count(match &model {
             None => "fenced",
-            Some(appended) if appended.refused.is_empty() => "appended",
-            Some(_) => "refused",
+            Some(appended) if !appended.refused.is_empty() => "refused",
+            Some(appended) if !appended.unowned.is_empty() => "unowned",
+            Some(_) => "appended",
         });
         if let Some(appended) = &model {
-            self.known.retain(|(id, ..)| !appended.refused.contains(id));
-            for turn in batch.turns.iter().filter(|t| !appended.refused.contains(&t.execution_id)) {
+            let skipped = [appended.refused.as_slice(), &appended.unowned].concat();
+            self.known.retain(|(id, ..)| !skipped.contains(id));
+            for turn in batch.turns.iter().filter(|t| !skipped.contains(&t.execution_id)) {
                 for (known, _, next) in &mut self.known {
                     if *known == turn.execution_id {
                         *next = (*next).max(turn.first_event + i64::from(turn.event_count));
@@ -154,8 +158,9 @@ impl Pair {
                 }
             }
         }
-        let there = self.lanes[node].landed(&batch).await.unwrap();
-        let answers = both((postgres, there), (model, self.model.landed(id, &batch)));
+        let absent: BTreeSet<Uuid> =
+            self.lanes[node].absent(&batch).await.unwrap().into_iter().collect();
+        let answers = both((postgres, absent), (model, self.model.absent(&batch)));
         self.last = Some((node, batch));
         answers
     }

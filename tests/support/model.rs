@@ -82,9 +82,12 @@ impl ModelStore {
         self.verdict(node, batch).ok_or(AppendError::Fenced)
     }
 
-    /// As `Lane::landed`.
-    pub fn landed(&self, node: Uuid, batch: &Batch) -> bool {
-        self.verdict(node, batch).is_some()
+    /// As `Lane::absent`.
+    pub fn absent(&self, batch: &Batch) -> BTreeSet<Uuid> {
+        starts(batch)
+            .filter(|(_, start)| self.holder(start).is_none())
+            .map(|(turn, _)| turn.execution_id)
+            .collect()
     }
 
     /// Inserts the rows of starts; the ones whose names are taken.
@@ -126,29 +129,35 @@ impl ModelStore {
 
     /// What became of the batch, if all of it is there.
     fn verdict(&self, node: Uuid, batch: &Batch) -> Option<Appended> {
-        let mut refused = BTreeSet::new();
-        for (turn, start) in starts(batch) {
-            if self.holder(start)? != turn.execution_id {
-                refused.insert(turn.execution_id);
-            }
-        }
         let recorded = |turn: &NewTurn| {
             let key = (turn.shard, turn.execution_id, turn.first_event);
             self.turns.get(&key) == Some(&written(node, turn))
         };
+        let (mut refused, unowned) = (BTreeSet::new(), self.absent(batch));
+        for (turn, start) in starts(batch) {
+            let Some(head) = self.holder(start) else { continue };
+            let is_another = head.id != turn.execution_id;
+            if is_another || (head.status != Status::Running && !recorded(turn)) {
+                refused.insert(turn.execution_id);
+            }
+        }
+        let skipped = |id| refused.contains(id) || unowned.contains(id);
         let all_there =
-            batch.turns.iter().filter(|turn| !refused.contains(&turn.execution_id)).all(recorded);
+            batch.turns.iter().filter(|turn| !skipped(&turn.execution_id)).all(recorded);
         let all_answered = batch.answers.iter().all(|answer| {
             !self
                 .inbox
                 .iter()
                 .any(|(message, given)| message.id == answer.message_id && given.is_none())
         });
-        (all_there && all_answered).then(|| Appended { refused: refused.into_iter().collect() })
+        (all_there && all_answered).then(|| Appended {
+            refused: refused.into_iter().collect(),
+            unowned: unowned.into_iter().collect(),
+        })
     }
 
-    fn holder(&self, start: &NewExecution) -> Option<Uuid> {
-        self.describe(&start.account, &start.state_machine, &start.name).map(|row| row.head.id)
+    fn holder(&self, start: &NewExecution) -> Option<&ExecutionHead> {
+        self.describe(&start.account, &start.state_machine, &start.name).map(|row| &row.head)
     }
 
     /// As `Store::load`.

@@ -17,6 +17,9 @@ use crate::mail::{Key, Mail, StartReply, StimulusReply};
 use crate::shared::Shared;
 use crate::tenures::Tenure;
 
+#[cfg(test)]
+mod tests;
+
 /// Most bytes that go into one commit, unless a single turn is longer.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
@@ -39,8 +42,8 @@ pub(crate) struct Write {
 /// What an owner must know of its writes, and of which tenure they were.
 pub(crate) enum Notice {
     Landed(Key, Tenure),
-    /// The execution was not started: its name is taken, or its caller was told that the
-    /// store is away.
+    /// The execution was not started: its name is taken, its shard is another node's, or its
+    /// caller was told that the store is away.
     Refused(Key, Tenure),
     /// Somebody else has written to these shards: nothing of these tenures is written any more.
     Fenced(Vec<(i16, Tenure)>),
@@ -106,44 +109,58 @@ impl LaneLoop {
     }
 
     /// Writes a batch, however long the store is away meanwhile.
-    async fn write(&mut self, mut writes: Vec<Write>) {
-        let mut batch = batch_of(&writes);
+    async fn write(&mut self, writes: Vec<Write>) {
+        let mut parts = VecDeque::from([writes]);
+        while let Some(mut writes) = parts.pop_front() {
+            writes.retain(|write| !self.is_fenced(write));
+            match self.append(&mut writes).await {
+                Ok(appended) => self.landed(writes, &appended),
+                Err(AppendError::Refused(_)) if writes.len() > 1 => {
+                    // The others must not suffer for what cannot be written.
+                    let rest = writes.split_off(writes.len() / 2);
+                    parts.push_front(rest);
+                    parts.push_front(writes);
+                }
+                Err(AppendError::Refused(error)) => {
+                    tracing::error!(%error, "the database refuses a turn");
+                    self.refuse(writes);
+                }
+                Err(AppendError::Fenced | AppendError::Unavailable(_)) => self.fence(&writes),
+            }
+        }
+    }
+
+    /// Appends, again and again while the store is away. Starts that are not there by then are
+    /// taken out: their callers have been told "unavailable", and must not be belied.
+    async fn append(&mut self, writes: &mut Vec<Write>) -> Result<Appended, AppendError> {
         let mut pause = Duration::from_millis(20);
         loop {
-            let result = self.lane.append(&batch).await;
-            match result {
+            let batch = batch_of(writes);
+            match self.lane.append(&batch).await {
                 Ok(appended) => {
                     self.shared.set_away(false, "");
-                    self.landed(writes, &appended);
-                    return;
+                    return Ok(appended);
                 }
-                Err(AppendError::Fenced) => {
-                    self.fence(&writes);
-                    return;
+                Err(AppendError::Unavailable(error)) => {
+                    self.shared.set_away(true, &error.to_string());
+                    refuse_callers(writes);
                 }
-                Err(AppendError::Unavailable { in_doubt: false, source })
-                    if !source.is_unavailable() =>
-                {
-                    // Refused for good: a fault of ours. The executions are read again, and
-                    // the others must not wait for them.
-                    tracing::error!(error = %source, "the database refuses a batch");
-                    tokio::time::sleep(pause).await;
-                    self.fence(&writes);
-                    return;
-                }
-                Err(AppendError::Unavailable { source, .. }) => {
-                    self.shared.set_away(true, &source.to_string());
-                    refuse_callers(&mut writes);
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(Duration::from_secs(1));
-                    // Starts whose callers have been told "unavailable" must not begin later,
-                    // unless they have begun already.
-                    if matches!(self.lane.landed(&batch).await, Ok(false)) {
-                        writes = self.without_starts(writes);
-                        batch = batch_of(&writes);
-                    }
-                }
+                Err(error) => return Err(error),
             }
+            let absent = loop {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(1));
+                if let Ok(absent) = self.lane.absent(&batch).await {
+                    break absent;
+                }
+            };
+            writes.retain(|write| {
+                let is_absent = absent.contains(&write.key.id);
+                if is_absent {
+                    let _ = self.notices.send(Notice::Refused(write.key, write.tenure));
+                }
+                !is_absent
+            });
         }
     }
 
@@ -151,9 +168,14 @@ impl LaneLoop {
         metrics::counter!("statewright_turns_appended_total").increment(writes.len() as u64);
         for write in writes {
             let key = write.key;
-            if appended.refused.contains(&key.id) {
+            let not_started = if appended.refused.contains(&key.id) {
+                Some(StartReply::Taken)
+            } else {
+                appended.unowned.contains(&key.id).then_some(StartReply::Unavailable)
+            };
+            if let Some(not_started) = not_started {
                 if let Some(start) = write.start {
-                    let _ = start.send(StartReply::Taken);
+                    let _ = start.send(not_started);
                 }
                 let _ = self.notices.send(Notice::Refused(key, write.tenure));
                 continue;
@@ -189,14 +211,18 @@ impl LaneLoop {
         let _ = self.notices.send(Notice::Fenced(fenced.into_iter().collect()));
     }
 
-    fn without_starts(&self, writes: Vec<Write>) -> Vec<Write> {
-        let (starts, rest): (Vec<_>, Vec<_>) = writes.into_iter().partition(|write| {
-            write.answer.is_none() && write.turn.as_ref().is_some_and(|turn| turn.start.is_some())
-        });
+    /// These writes are given up: a start never was, and other executions are read again.
+    fn refuse(&mut self, mut writes: Vec<Write>) {
+        refuse_callers(&mut writes);
+        let (starts, turns): (Vec<_>, Vec<_>) = writes
+            .into_iter()
+            .partition(|write| write.turn.as_ref().is_some_and(|turn| turn.start.is_some()));
         for write in starts {
             let _ = self.notices.send(Notice::Refused(write.key, write.tenure));
         }
-        rest
+        if !turns.is_empty() {
+            self.fence(&turns);
+        }
     }
 }
 

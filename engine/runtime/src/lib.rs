@@ -25,6 +25,8 @@ mod programs;
 mod running;
 mod shared;
 mod sleepers;
+#[cfg(test)]
+mod stage;
 mod takeover;
 mod tenures;
 mod timers;

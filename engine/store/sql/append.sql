@@ -1,5 +1,5 @@
 -- One batch: starts, turns, ends, wakes and answers in one commit. Returns the executions that
--- were started; the starts whose name is taken leave nothing.
+-- were started; the starts whose name is taken, or whose shard is another's, leave nothing.
 WITH owned AS (
     -- A start has no turn before it whose key could shut out a late owner: its shard's epoch must
     -- be the writer's, and stays so until the commit.

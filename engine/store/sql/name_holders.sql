@@ -1,6 +1,6 @@
 -- Who holds the names of these starts: one row per start, with the id of the execution that has
--- its name, or NULL when nobody has. Served by executions_name.
-SELECT starts.id AS id, holders.id AS holder
+-- its name and whether that has ended, or NULL when nobody has. Served by executions_name.
+SELECT starts.id AS id, holders.id AS holder, holders.status <> 'RUNNING' AS has_ended
 FROM UNNEST($1::smallint[], $2::uuid[], $3::text[], $4::text[], $5::text[])
     AS starts (shard, id, account, state_machine, name)
 LEFT JOIN executions AS holders

@@ -91,28 +91,30 @@ pub struct Answer {
     pub answer: Bytes,
 }
 
-/// What became of a batch.
+/// What became of a batch: all of it was written, except that of the executions named here
+/// neither their row nor any of their turns was.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Appended {
-    /// Executions that were not started because another one has their name; neither their row
-    /// nor any of their turns in the batch was written.
+    /// Not started because another execution has their name, or because they were started
+    /// before, in another batch, and have ended.
     pub refused: Vec<Uuid>,
+    /// Not started because their shard was no longer in the writer's epoch.
+    pub unowned: Vec<Uuid>,
 }
 
 /// Why a batch was not acknowledged.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
-    /// Somebody else has appended to one of these executions; nothing of the batch was written.
+    /// Somebody else has appended to one of these executions: what memory holds of it is wrong.
+    /// Nothing of the batch was written, unless it is a start that was written before.
     #[error("another writer has appended to an execution of this batch")]
     Fenced,
-    /// The database is away, or has refused the batch for good: see the source's kind.
-    #[error("the batch was not acknowledged: {source}")]
-    Unavailable {
-        /// Whether it may have been written all the same.
-        in_doubt: bool,
-        /// What happened.
-        source: Error,
-    },
+    /// Something in the batch cannot be written, now or later; nothing of it was.
+    #[error("the batch was refused: {0}")]
+    Refused(Error),
+    /// The database is away; the batch may have been written all the same.
+    #[error("the batch was not acknowledged: {0}")]
+    Unavailable(Error),
 }
 
 /// Writes the batch in one statement. `Ok` is the executions that were not started by it, which
@@ -145,11 +147,15 @@ pub(crate) async fn write(
     Ok(missing.into_iter().collect())
 }
 
-/// Which of these starts hold their names, which found them taken, and which are not there.
+/// Which of a batch's starts do not hold their names.
+#[derive(Default)]
 pub(crate) struct Holders {
-    pub(crate) ours: HashSet<Uuid>,
+    /// Another execution does.
     pub(crate) refused: HashSet<Uuid>,
+    /// Nobody does.
     pub(crate) absent: HashSet<Uuid>,
+    /// They do, and have ended.
+    pub(crate) ended: HashSet<Uuid>,
 }
 
 pub(crate) async fn holders(
@@ -157,8 +163,7 @@ pub(crate) async fn holders(
     batch: &Batch,
 ) -> Result<Holders, sqlx::Error> {
     let starts: Vec<_> = started_here(batch).collect();
-    let mut holders =
-        Holders { ours: HashSet::new(), refused: HashSet::new(), absent: HashSet::new() };
+    let mut holders = Holders::default();
     if starts.is_empty() {
         return Ok(holders);
     }
@@ -173,29 +178,28 @@ pub(crate) async fn holders(
     for row in rows {
         let id: Uuid = row.try_get("id")?;
         match row.try_get::<Option<Uuid>, _>("holder")? {
-            Some(holder) if holder == id => holders.ours.insert(id),
-            Some(_) => holders.refused.insert(id),
+            Some(holder) if holder != id => holders.refused.insert(id),
+            Some(_) => row.try_get("has_ended")? && holders.ended.insert(id),
             None => holders.absent.insert(id),
         };
     }
     Ok(holders)
 }
 
-/// Whether all these turns are in the log, exactly as given and by this node.
+/// Which of these turns are in the log, exactly as given and by this node: by execution and
+/// first event.
 pub(crate) async fn recorded(
     connection: &mut PgConnection,
     node: Uuid,
     turns: &[&NewTurn],
-) -> Result<bool, sqlx::Error> {
+) -> Result<HashSet<(Uuid, i64)>, sqlx::Error> {
     if turns.is_empty() {
-        return Ok(true);
+        return Ok(HashSet::new());
     }
     let statement = sqlx::query(include_str!("../sql/recorded_turns.sql"));
-    let count: i64 = bind_turns(statement, node, turns.iter().copied())
-        .fetch_one(connection)
-        .await?
-        .try_get(0)?;
-    Ok(usize::try_from(count).is_ok_and(|count| count == turns.len()))
+    let statement = bind_turns(statement, node, turns.iter().copied());
+    let rows = statement.fetch_all(connection).await?;
+    rows.iter().map(|row| Ok((row.try_get("execution_id")?, row.try_get("first_event")?))).collect()
 }
 
 /// Whether one of these answers is still to be written.

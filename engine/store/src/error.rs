@@ -60,6 +60,15 @@ impl Error {
         }
     }
 
+    /// Whether the data was refused, and would be refused again by itself.
+    pub(crate) fn is_final(&self) -> bool {
+        // What cannot be held, what a table's rules forbid, what is beyond the database's limits.
+        self.source
+            .as_database_error()
+            .and_then(DatabaseError::code)
+            .is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class)))
+    }
+
     /// Whether a row with this key of `turns` is there already.
     pub(crate) fn violates_turns_key(&self) -> bool {
         self.source

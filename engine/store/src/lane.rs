@@ -1,5 +1,7 @@
 //! One connection that appends batches, and what it does about a commit in doubt.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use sqlx::{ConnectOptions, PgConnection, Row};
 use tokio::time::timeout;
@@ -47,12 +49,12 @@ impl Lane {
         Self { store: store.clone(), node, open: None, doubtful: None }
     }
 
-    /// Writes the batch in one commit and one round trip. All of it is written, except that a
-    /// start whose name another execution has leaves nothing, neither row nor turns
-    /// ([`Appended::refused`]); or none of it is.
+    /// Writes the batch in one commit and one round trip: all of it, except that a start that
+    /// cannot be leaves nothing, neither row nor turns ([`Appended`]); or none of it.
     ///
-    /// After an error in doubt, append the same batch again, unchanged: what is there already
-    /// counts as success. After [`AppendError::Fenced`], drop what memory holds of these shards
+    /// After [`AppendError::Unavailable`], append the same batch again, unchanged: what is there
+    /// already counts as success; or ask first which of its starts are [absent](Self::absent),
+    /// and leave those out. After [`AppendError::Fenced`], drop what memory holds of these shards
     /// and load it again.
     ///
     /// Waits at most two seconds for a connection and five for the commit. Locks: the rows of
@@ -62,54 +64,43 @@ impl Lane {
         if batch.turns.is_empty() && batch.answers.is_empty() {
             return Ok(Appended::default());
         }
-        let mut open = self.take().await.map_err(not_sent)?;
+        let mut open = self.take().await.map_err(AppendError::Unavailable)?;
         // Until we know better, and also if this future is dropped half-way.
         self.doubtful = Some(open.session);
         match in_time(append::write(&mut open.connection, self.node, batch)).await {
-            Ok(missing) => {
+            Ok(missing) if missing.is_empty() => {
                 self.doubtful = None;
-                if missing.is_empty() {
-                    self.open = Some(open);
-                    return Ok(Appended::default());
-                }
-                self.after_refusals(open, batch).await
+                self.open = Some(open);
+                return Ok(Appended::default());
             }
-            Err(error) if error.violates_turns_key() => {
-                self.doubtful = None;
-                match self.verdict(open, batch).await {
-                    Ok(Some(appended)) => Ok(appended),
-                    Ok(None) => Err(AppendError::Fenced),
-                    // The statement itself was rolled back; only its reason is unknown.
-                    Err(error) => Err(not_sent(error)),
-                }
-            }
+            // Some starts were not, now or in an earlier attempt.
+            Ok(_) => {}
+            // Another writer's turn is there, or this very batch.
+            Err(error) if error.violates_turns_key() => {}
             Err(error) => {
-                let in_doubt = error.leaves_doubt();
-                if !in_doubt {
+                if !error.leaves_doubt() {
                     self.doubtful = None;
                     self.open = (!error.is_unavailable()).then_some(open);
                 }
-                Err(AppendError::Unavailable { in_doubt, source: error })
+                let refused = error.is_final();
+                return Err(if refused { AppendError::Refused } else { AppendError::Unavailable }(
+                    error,
+                ));
             }
         }
+        self.doubtful = None;
+        let verdict = self.verdict(open, batch).await.map_err(AppendError::Unavailable)?;
+        verdict.ok_or(AppendError::Fenced)
     }
 
-    /// Whether the batch is in the database. The answer is final: a statement that was still at
-    /// work on a lost connection has been ended first, so that `false` stays false until the
-    /// batch is appended again.
-    pub async fn landed(&mut self, batch: &Batch) -> Result<bool, Error> {
-        let open = self.take().await?;
-        Ok(self.verdict(open, batch).await?.is_some())
-    }
-
-    /// Some names were taken: by others, or by this very batch in an earlier attempt.
-    async fn after_refusals(&mut self, open: Open, batch: &Batch) -> Result<Appended, AppendError> {
-        // The batch is written by now, and only the answer is missing: hence in doubt.
-        let unsure = |source| AppendError::Unavailable { in_doubt: true, source };
-        match self.verdict(open, batch).await.map_err(unsure)? {
-            Some(appended) => Ok(appended),
-            None => Err(AppendError::Fenced),
-        }
+    /// The executions that this batch starts and that are not there, whatever else of it is. The
+    /// answer is final: a statement that was still at work on a lost connection has been ended
+    /// first, so that they stay absent until the batch is appended again.
+    pub async fn absent(&mut self, batch: &Batch) -> Result<HashSet<Uuid>, Error> {
+        let mut open = self.take().await?;
+        let holders = in_time(append::holders(&mut open.connection, batch)).await?;
+        self.open = Some(open);
+        Ok(holders.absent)
     }
 
     /// What became of the batch if it is there.
@@ -117,24 +108,27 @@ impl Lane {
         let node = self.node;
         let found = in_time(async {
             let connection = &mut open.connection;
-            let holders = append::holders(connection, batch).await?;
-            if !holders.absent.is_empty() {
-                return Ok(None);
+            let mut holders = append::holders(connection, batch).await?;
+            let absent = &holders.absent;
+            let mut turns: Vec<&NewTurn> = batch.turns.iter().collect();
+            turns.retain(|turn| {
+                let id = &turn.execution_id;
+                !holders.refused.contains(id) && !absent.contains(id)
+            });
+            let recorded = append::recorded(connection, node, &turns).await?;
+            let is_recorded =
+                |turn: &NewTurn| recorded.contains(&(turn.execution_id, turn.first_event));
+            for turn in turns.iter().filter(|turn| turn.start.is_some()) {
+                // Its start is there, but by another batch: it has been asked for twice.
+                if holders.ended.contains(&turn.execution_id) && !is_recorded(turn) {
+                    holders.refused.insert(turn.execution_id);
+                }
             }
-            let turns: Vec<&NewTurn> = batch
-                .turns
-                .iter()
-                .filter(|turn| !holders.refused.contains(&turn.execution_id))
-                .collect();
-            if !append::recorded(connection, node, &turns).await? {
-                return Ok(None);
-            }
-            if append::unanswered(connection, &batch.answers).await? {
-                return Ok(None);
-            }
-            let mut refused: Vec<Uuid> = holders.refused.into_iter().collect();
-            refused.sort_unstable();
-            Ok(Some(Appended { refused }))
+            turns.retain(|turn| !holders.refused.contains(&turn.execution_id));
+            let is_there = turns.into_iter().all(is_recorded)
+                && !append::unanswered(connection, &batch.answers).await?;
+            let (refused, unowned) = (sorted(holders.refused), sorted(holders.absent));
+            Ok(is_there.then_some(Appended { refused, unowned }))
         })
         .await;
         if found.is_ok() {
@@ -195,10 +189,11 @@ async fn end_session(connection: &mut PgConnection, session: Session) -> Result<
     }
 }
 
+fn sorted(ids: HashSet<Uuid>) -> Vec<Uuid> {
+    let mut ids: Vec<Uuid> = ids.into_iter().collect();
+    ids.sort_unstable();
+    ids
+}
+
 #[cfg(test)]
 mod tests;
-
-/// An error before anything of the batch was sent, or after it was rolled back.
-fn not_sent(source: Error) -> AppendError {
-    AppendError::Unavailable { in_doubt: false, source }
-}

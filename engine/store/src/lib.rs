@@ -2,7 +2,8 @@
 //!
 //! # What is promised
 //!
-//! A [`Batch`] is written whole or not at all, in one commit. When [`Lane::append`] has returned
+//! A [`Batch`] is written whole or not at all, in one commit; but a start that cannot be leaves
+//! nothing, and does not hold up the rest. When [`Lane::append`] has returned
 //! `Ok`, it survives the death of every process and of the database.
 //!
 //! Two nodes that both believe they own a shard cannot fork a history: both would append a turn
@@ -10,7 +11,8 @@
 //! aborts ([`AppendError::Fenced`]). Leases ([`Store::beat`]) only make this rare.
 //!
 //! A commit whose acknowledgement was lost is in doubt. Appending the same batch again is safe:
-//! a batch that meets its own rows has succeeded.
+//! a batch that meets its own rows has succeeded. Which of its starts are not there, and will not
+//! be, [`Lane::absent`] tells.
 //!
 //! Time has one spelling, `coalesce($1, now())`: the database's clock, or in tests the one given
 //! to [`Store::at`].

@@ -2,27 +2,12 @@
 
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
-use machine::{Execution, Identity, Timestamp};
-use store::{Cluster, ClusterOptions, Store};
+use machine::{Execution, Timestamp};
+use store::Cluster;
 
 use super::*;
-use crate::EngineOptions;
-use crate::calls::Calls;
 use crate::mail::{Gained, Loaded, NotLoaded, Reason};
-use crate::perform::{Call, Outcome, Perform, Progress};
-
-struct Never;
-
-impl Perform for Never {
-    fn perform<'a>(
-        &'a self,
-        _: &'a Call,
-        _: &'a (dyn Fn(Progress) + Send + Sync),
-    ) -> BoxFuture<'a, Outcome> {
-        Box::pin(std::future::pending())
-    }
-}
+use crate::{EngineOptions, stage};
 
 const WAIT: &str =
     r#"{"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3600, "End": true}}}"#;
@@ -39,13 +24,7 @@ struct Stage {
 
 impl Stage {
     async fn set() -> Self {
-        let name = format!("statewright-owner-{}", Uuid::new_v4());
-        let options = ClusterOptions::new(std::env::temp_dir().join(name)).for_tests();
-        let cluster = Cluster::start(options).await.unwrap();
-        let store = Store::connect(&cluster.url(), 2).await.unwrap();
-        store.migrate().await.unwrap();
-        let calls = Calls::new(Arc::new(Never));
-        let (shared, fenced) = Shared::new(store, EngineOptions::default(), calls);
+        let (cluster, shared, fenced) = stage::shared(EngineOptions::default()).await;
         let (mailbox, mail) = mpsc::channel(64);
         let (lane, written) = mpsc::channel(64);
         let (_, notices) = mpsc::unbounded_channel();
@@ -79,21 +58,11 @@ impl Stage {
 
 fn waiting() -> (Execution, Arc<asl::Program>) {
     let program = Arc::new(asl::compile(WAIT).unwrap());
-    let identity = Identity {
-        arn: "arn:aws:states:us-east-1:123456789012:execution:m:a".to_owned(),
-        name: "a".to_owned(),
-        state_machine_arn: "arn:aws:states:us-east-1:123456789012:stateMachine:m".to_owned(),
-        state_machine_name: "m".to_owned(),
-        role_arn: "arn:aws:iam::123456789012:role/r".to_owned(),
-        region: "us-east-1".to_owned(),
-        version_arn: None,
-        alias_arn: None,
-    };
     let input = asl::Payload::from_text("{}".to_owned()).unwrap();
     let mut random = machine::Random::seeded(1);
     let limits = machine::Limits::strict();
     let (execution, _) =
-        machine::start(&program, identity, input, Timestamp(1), &mut random, &limits);
+        machine::start(&program, stage::identity(), input, Timestamp(1), &mut random, &limits);
     (execution, program)
 }
 

@@ -1,20 +1,34 @@
 //! A statement that is still at work when its caller has given up.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
+use chrono::DateTime;
 use sqlx::{ConnectOptions, PgConnection};
 use uuid::Uuid;
 
-use crate::{Batch, Cluster, ClusterOptions, Lane, NewTurn, Store};
+use crate::{Batch, Cluster, ClusterOptions, Lane, NewExecution, NewTurn, Store};
 
 fn batch() -> Batch {
+    let start = NewExecution {
+        account: "000000000000".to_owned(),
+        state_machine: "m".to_owned(),
+        name: "a".to_owned(),
+        revision_id: Uuid::nil(),
+        version: None,
+        alias: None,
+        input: Bytes::from_static(b"{}"),
+        started_at: DateTime::UNIX_EPOCH,
+        trace_header: None,
+    };
     let turn = NewTurn {
         shard: 0,
         execution_id: Uuid::nil(),
         first_event: 1,
         event_count: 1,
-        epoch: 1,
+        epoch: 0,
         body: Bytes::from_static(b"turn"),
-        start: None,
+        start: Some(Box::new(start)),
         end: None,
         wakes: false,
     };
@@ -30,7 +44,7 @@ async fn somebody_waits(connection: &mut PgConnection) {
 }
 
 #[tokio::test]
-async fn what_has_not_landed_cannot_land_any_more() {
+async fn what_is_absent_stays_absent() {
     let name = format!("statewright-doubt-{}", std::process::id());
     let options = ClusterOptions::new(std::env::temp_dir().join(name)).for_tests();
     let cluster = Cluster::start(options).await.unwrap();
@@ -47,10 +61,12 @@ async fn what_has_not_landed_cannot_land_any_more() {
         _ = lane.append(&batch) => panic!("the lock holds it back"),
         () = somebody_waits(&mut observer) => {}
     }
-    assert!(!lane.landed(&batch).await.unwrap());
+    let absent = HashSet::from([Uuid::nil()]);
+    assert_eq!(lane.absent(&batch).await.unwrap(), absent);
     sqlx::query("COMMIT").execute(&mut blocker).await.unwrap();
-    assert!(!lane.landed(&batch).await.unwrap(), "its statement was ended, not only left");
+    let still = lane.absent(&batch).await.unwrap();
+    assert_eq!(still, absent, "its statement was ended, not only left");
     lane.append(&batch).await.unwrap();
-    assert!(lane.landed(&batch).await.unwrap());
+    assert_eq!(lane.absent(&batch).await.unwrap(), HashSet::new());
     cluster.stop().await;
 }

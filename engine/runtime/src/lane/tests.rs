@@ -1,0 +1,128 @@
+//! What becomes of a batch of which one part cannot be written.
+
+use bytes::Bytes;
+use chrono::DateTime;
+use store::{Cluster, NewExecution};
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use super::*;
+use crate::{EngineOptions, stage};
+
+/// A lane whose owner is the test.
+struct Stage {
+    cluster: Cluster,
+    shared: Arc<Shared>,
+    items: mpsc::Sender<Box<Write>>,
+    notices: mpsc::UnboundedReceiver<Notice>,
+    lane: LaneLoop,
+}
+
+impl Stage {
+    async fn set() -> Self {
+        let (cluster, shared, _) = stage::shared(EngineOptions::default()).await;
+        let (items, received) = mpsc::channel(64);
+        let (notices, heard) = mpsc::unbounded_channel();
+        let lane = LaneLoop {
+            lane: Lane::new(&shared.store, shared.options.node),
+            shared: shared.clone(),
+            items: received,
+            notices,
+            mailbox: mpsc::channel(1).0.downgrade(),
+            fenced: HashMap::new(),
+        };
+        Self { cluster, shared, items, notices: heard, lane }
+    }
+
+    /// Puts the start of an execution of this name into the lane's queue.
+    async fn start(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut NewTurn),
+    ) -> oneshot::Receiver<StartReply> {
+        let shard = store::shard_of("000000000000", "m", name);
+        let key = Key { shard, id: Uuid::new_v4() };
+        let row = NewExecution {
+            account: "000000000000".to_owned(),
+            state_machine: "m".to_owned(),
+            name: name.to_owned(),
+            revision_id: Uuid::nil(),
+            version: None,
+            alias: None,
+            input: Bytes::from_static(b"{}"),
+            started_at: DateTime::UNIX_EPOCH,
+            trace_header: None,
+        };
+        let mut turn = NewTurn {
+            shard,
+            execution_id: key.id,
+            first_event: 0,
+            event_count: 1,
+            // That of a shard nobody has owned yet.
+            epoch: 0,
+            body: Bytes::from_static(b"{}"),
+            start: Some(Box::new(row)),
+            end: None,
+            wakes: false,
+        };
+        change(&mut turn);
+        let (start, reply) = oneshot::channel();
+        let write = Write {
+            key,
+            tenure: self.shared.tenures.next(),
+            turn: Some(turn),
+            answer: None,
+            commands: Vec::new(),
+            identity: Arc::new(stage::identity()),
+            start: Some(start),
+            reply: None,
+            _room: Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap(),
+        };
+        self.items.send(Box::new(write)).await.unwrap();
+        reply
+    }
+
+    /// Has the lane write all that is in its queue; what its owner hears of it.
+    async fn written(mut self) -> Vec<&'static str> {
+        drop(self.items);
+        self.lane.run().await;
+        let mut heard = Vec::new();
+        while let Some(notice) = self.notices.recv().await {
+            heard.push(match notice {
+                Notice::Landed(..) => "landed",
+                Notice::Refused(..) => "refused",
+                Notice::Fenced(_) => "fenced",
+            });
+        }
+        self.cluster.stop().await;
+        heard
+    }
+}
+
+#[tokio::test]
+async fn a_start_on_a_lost_shard_does_not_hold_up_the_others() {
+    let stage = Stage::set().await;
+    let one = stage.start("a", |_| {}).await;
+    let lost = stage.start("b", |turn| turn.epoch = 7).await;
+    let other = stage.start("c", |_| {}).await;
+    assert_eq!(stage.written().await, ["landed", "refused", "landed"]);
+    assert_eq!(one.await, Ok(StartReply::Started));
+    assert_eq!(lost.await, Ok(StartReply::Unavailable));
+    assert_eq!(other.await, Ok(StartReply::Started));
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_goes_alone() {
+    let stage = Stage::set().await;
+    let mut replies = Vec::new();
+    for name in ["a", "b", "c", "d", "e"] {
+        // A turn has events, says the table.
+        let count = i32::from(name != "d");
+        replies.push(stage.start(name, |turn| turn.event_count = count).await);
+    }
+    assert_eq!(stage.written().await, ["landed", "landed", "landed", "refused", "landed"]);
+    for (number, reply) in replies.into_iter().enumerate() {
+        let expected = if number == 3 { StartReply::Unavailable } else { StartReply::Started };
+        assert_eq!(reply.await, Ok(expected));
+    }
+}

@@ -1,0 +1,54 @@
+//! What the tests of single loops stand on: a private Postgres, and calls that never end.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use machine::Identity;
+use store::{Cluster, ClusterOptions, Store};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use crate::EngineOptions;
+use crate::calls::Calls;
+use crate::perform::{Call, Outcome, Perform, Progress};
+use crate::shared::Shared;
+use crate::tenures::Tenure;
+
+struct Never;
+
+impl Perform for Never {
+    fn perform<'a>(
+        &'a self,
+        _: &'a Call,
+        _: &'a (dyn Fn(Progress) + Send + Sync),
+    ) -> BoxFuture<'a, Outcome> {
+        Box::pin(std::future::pending())
+    }
+}
+
+type Fenced = mpsc::UnboundedReceiver<Vec<(i16, Tenure)>>;
+
+/// A database of one's own, and what the loops of a node on it share.
+pub(crate) async fn shared(options: EngineOptions) -> (Cluster, Arc<Shared>, Fenced) {
+    let name = format!("statewright-loop-{}", Uuid::new_v4());
+    let cluster = ClusterOptions::new(std::env::temp_dir().join(name)).for_tests();
+    let cluster = Cluster::start(cluster).await.unwrap();
+    let store = Store::connect(&cluster.url(), 2).await.unwrap();
+    store.migrate().await.unwrap();
+    let (shared, fenced) = Shared::new(store, options, Calls::new(Arc::new(Never)));
+    (cluster, shared, fenced)
+}
+
+/// An execution `a` of the machine `m`.
+pub(crate) fn identity() -> Identity {
+    Identity {
+        arn: "arn:aws:states:us-east-1:123456789012:execution:m:a".to_owned(),
+        name: "a".to_owned(),
+        state_machine_arn: "arn:aws:states:us-east-1:123456789012:stateMachine:m".to_owned(),
+        state_machine_name: "m".to_owned(),
+        role_arn: "arn:aws:iam::123456789012:role/r".to_owned(),
+        region: "us-east-1".to_owned(),
+        version_arn: None,
+        alias_arn: None,
+    }
+}
