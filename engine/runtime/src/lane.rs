@@ -61,7 +61,7 @@ pub(crate) struct LaneLoop {
 }
 
 impl LaneLoop {
-    /// Runs until the owner is gone and everything is written.
+    /// Runs until the owner is gone and everything is written, or the node has left.
     pub(crate) async fn run(mut self) {
         let mut queue = VecDeque::new();
         let mut incoming = Vec::new();
@@ -72,6 +72,9 @@ impl LaneLoop {
                     return;
                 }
                 queue.extend(incoming.drain(..));
+            }
+            if !self.shared.lease.holds().await {
+                return;
             }
             let writes = self.take_batch(&mut queue);
             if !writes.is_empty() {
@@ -161,6 +164,9 @@ impl LaneLoop {
                 }
                 !is_absent
             });
+            if !self.shared.lease.holds().await {
+                return Err(AppendError::Fenced);
+            }
         }
     }
 

@@ -15,6 +15,7 @@ mod clock;
 mod engine;
 mod inbox;
 mod lane;
+mod lease;
 mod mail;
 mod membership;
 mod options;

@@ -7,12 +7,15 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use store::Store;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::mail::{Gained, Mail};
 use crate::shared::Shared;
 use crate::tenures::Tenure;
+
+#[cfg(test)]
+mod tests;
 
 /// A tenure that was fenced waits at least this long for the next one: if it is fenced again
 /// and again, the database has a rest in between.
@@ -82,7 +85,10 @@ impl Membership {
             self.forget(fenced);
         }
         let (node, lease) = (self.shared.options.node, self.shared.options.lease);
+        // The database's lease begins later than this, and so ends later.
+        let until = Instant::now() + lease;
         let beat = self.store.beat(node, lease, "").await?;
+        self.shared.lease.renew(until);
         let surplus: HashSet<i16> = beat.surplus.iter().copied().collect();
         let owned: HashMap<i16, i64> = beat.owned.iter().copied().collect();
         #[expect(clippy::cast_precision_loss, reason = "at most 256")]
@@ -161,6 +167,7 @@ impl Membership {
     async fn leave(&mut self) {
         let ours: Vec<i16> = self.ours.keys().copied().collect();
         let left = self.give_up(&ours).await;
+        self.shared.lease.end();
         let node = self.shared.options.node;
         let released = match self.store.release(node, &left).await {
             Ok(()) => self.store.leave(node).await,

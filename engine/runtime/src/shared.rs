@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::calls::Calls;
 use crate::clock::Clock;
+use crate::lease::Lease;
 use crate::options::EngineOptions;
 use crate::programs::Programs;
 use crate::tenures::{Tenure, Tenures};
@@ -28,6 +29,7 @@ pub(crate) struct Shared {
     pub(crate) loads: Semaphore,
     /// Executions that got new turns; live views listen.
     pub(crate) appended: broadcast::Sender<Uuid>,
+    pub(crate) lease: Lease,
     /// The shards this node works on.
     pub(crate) tenures: Tenures,
     /// To the membership: tenures that ended because somebody else has written.
@@ -53,6 +55,7 @@ impl Shared {
             calls,
             loads: Semaphore::new(LOADS),
             appended,
+            lease: Lease::default(),
             tenures: Tenures::default(),
             fenced,
             away: AtomicBool::new(false),

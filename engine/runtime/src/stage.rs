@@ -1,11 +1,13 @@
 //! What the tests of single loops stand on: a private Postgres, and calls that never end.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use machine::Identity;
 use store::{Cluster, ClusterOptions, Store};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::EngineOptions;
@@ -36,6 +38,7 @@ pub(crate) async fn shared(options: EngineOptions) -> (Cluster, Arc<Shared>, Fen
     let store = Store::connect(&cluster.url(), 2).await.unwrap();
     store.migrate().await.unwrap();
     let (shared, fenced) = Shared::new(store, options, Calls::new(Arc::new(Never)));
+    shared.lease.renew(Instant::now() + Duration::from_hours(1));
     (cluster, shared, fenced)
 }
 
