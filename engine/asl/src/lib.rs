@@ -23,7 +23,7 @@ pub mod path;
 pub mod payload;
 pub mod position;
 pub mod program;
-mod resource;
+pub mod resource;
 pub mod retry;
 mod states;
 pub mod template;

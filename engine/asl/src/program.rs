@@ -144,13 +144,26 @@ pub enum Resource {
     /// `arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER]`: the result is the function's
     /// answer; events are `LambdaFunction…`.
     LambdaFunction { arn: Arc<str>, name: Arc<str>, qualifier: Option<Arc<str>> },
-    /// `arn:aws:states:::lambda:invoke`: the result is the answer of Lambda's Invoke API.
-    LambdaInvoke { arn: Arc<str> },
-    /// `http://…` or `https://…`: the effective input is posted there.
-    Url(Arc<str>),
+    /// `arn:aws:states:::lambda:invoke[.waitForTaskToken]`: the result is the answer of Lambda's
+    /// Invoke API, or what the token's holder sends.
+    LambdaInvoke { arn: Arc<str>, pattern: Pattern },
+    /// `http://…[.waitForTaskToken]` or `https://…`: the effective input is posted there.
+    Url { url: Arc<str>, pattern: Pattern },
+    /// `arn:aws:states:REGION:ACCOUNT:activity:NAME`: a worker fetches the effective input;
+    /// events are `Activity…`.
+    Activity { arn: Arc<str> },
     /// An integration that AWS has and this engine does not perform: the definition is valid,
     /// the task fails with an error that says so. `service` and `api` as the ARN names them.
     Unserved { arn: Arc<str>, service: Arc<str>, api: Arc<str> },
+}
+
+/// What ends a task.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Pattern {
+    /// The answer of the call.
+    RequestResponse,
+    /// Whoever holds the task's token, after the call was answered or before.
+    WaitForTaskToken,
 }
 
 /// A Choice: goes on with the state of the first rule that holds.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::arn::{ActivityArn, LambdaFunctionArn};
-use crate::program::Resource;
+use crate::program::{Pattern, Resource};
 
-/// `service` of the unserved resource that an activity is.
-pub(crate) const ACTIVITY: &str = "activity";
+/// What a resource ends with whose task waits for its token.
+pub const WAIT_FOR_TASK_TOKEN: &str = ".waitForTaskToken";
 
 /// The optimised integrations of AWS: services and their APIs.
 const INTEGRATIONS: &[(&str, &[&str])] = &[
@@ -101,7 +101,11 @@ const PATTERNS: &[&str] = &["sync", "sync:2", "waitForTaskToken"];
 /// What this text names, if AWS would accept it.
 pub(crate) fn parse(text: &str) -> Option<Resource> {
     if text.starts_with("http://") || text.starts_with("https://") {
-        return Some(Resource::Url(text.into()));
+        let (url, pattern) = match text.strip_suffix(WAIT_FOR_TASK_TOKEN) {
+            Some(url) => (url, Pattern::WaitForTaskToken),
+            None => (text, Pattern::RequestResponse),
+        };
+        return Some(Resource::Url { url: url.into(), pattern });
     }
     if let Some(function) = LambdaFunctionArn::parse(text) {
         return Some(Resource::LambdaFunction {
@@ -110,8 +114,8 @@ pub(crate) fn parse(text: &str) -> Option<Resource> {
             qualifier: function.qualifier.map(Arc::from),
         });
     }
-    if let Ok(activity) = ActivityArn::parse(text) {
-        return Some(unserved(text, ACTIVITY, &activity.name));
+    if ActivityArn::parse(text).is_ok() {
+        return Some(Resource::Activity { arn: text.into() });
     }
     let parts: Vec<&str> = text.splitn(6, ':').collect();
     match parts[..] {
@@ -136,8 +140,15 @@ fn integration(text: &str, name: &str) -> Option<Resource> {
         return None;
     }
     let (service, api) = call.rsplit_once(':')?;
-    if name == "lambda:invoke" {
-        return Some(Resource::LambdaInvoke { arn: text.into() });
+    if call == "lambda:invoke" {
+        let pattern = match pattern {
+            None => Some(Pattern::RequestResponse),
+            Some("waitForTaskToken") => Some(Pattern::WaitForTaskToken),
+            Some(_) => None,
+        };
+        if let Some(pattern) = pattern {
+            return Some(Resource::LambdaInvoke { arn: text.into(), pattern });
+        }
     }
     let known = match service.strip_prefix("aws-sdk:") {
         // AWS has far more than ten thousand of these; a name of the right shape is taken for one.
@@ -169,8 +180,9 @@ mod tests {
             Some(Resource::LambdaFunction { name, qualifier, .. }) => {
                 format!("function {name} {}", qualifier.as_deref().unwrap_or("-"))
             }
-            Some(Resource::LambdaInvoke { .. }) => "invoke".to_owned(),
-            Some(Resource::Url(url)) => format!("url {url}"),
+            Some(Resource::LambdaInvoke { pattern, .. }) => format!("invoke {pattern:?}"),
+            Some(Resource::Url { url, pattern }) => format!("url {url} {pattern:?}"),
+            Some(Resource::Activity { arn }) => format!("activity {arn}"),
             Some(Resource::Unserved { service, api, .. }) => format!("unserved {service} {api}"),
         };
         assert_eq!(found, expected, "{text}");
@@ -187,17 +199,21 @@ mod tests {
 
     #[test]
     fn integrations_are_those_of_aws() {
-        check("arn:aws:states:::lambda:invoke", "invoke");
+        check("arn:aws:states:::lambda:invoke", "invoke RequestResponse");
+        check("arn:aws:states:::lambda:invoke.waitForTaskToken", "invoke WaitForTaskToken");
         check(
-            "arn:aws:states:::lambda:invoke.waitForTaskToken",
-            "unserved lambda invoke.waitForTaskToken",
+            "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+            "unserved sqs sendMessage.waitForTaskToken",
         );
         check(
             "arn:aws:states:::states:startExecution.sync:2",
             "unserved states startExecution.sync:2",
         );
         check("arn:aws:states:::aws-sdk:s3:getObject", "unserved aws-sdk:s3 getObject");
-        check("arn:aws:states:us-east-1:123456789012:activity:a", "unserved activity a");
+        check(
+            "arn:aws:states:us-east-1:123456789012:activity:a",
+            "activity arn:aws:states:us-east-1:123456789012:activity:a",
+        );
         check("arn:aws:states:::dynamodb:query", "refused");
         check("arn:aws:states:::sns:publish.later", "refused");
         check("arn:aws:states:::nowhere:go", "refused");
@@ -205,7 +221,11 @@ mod tests {
 
     #[test]
     fn urls_are_ours() {
-        check("http://localhost:9000/f", "url http://localhost:9000/f");
+        check("http://localhost:9000/f", "url http://localhost:9000/f RequestResponse");
+        check(
+            "https://localhost:9000/f.waitForTaskToken",
+            "url https://localhost:9000/f WaitForTaskToken",
+        );
         check("ftp://localhost/f", "refused");
         check("f", "refused");
     }

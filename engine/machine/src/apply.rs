@@ -1,14 +1,18 @@
 //! Event → execution: the only mutation. Nothing is decided here, so that a log written by any
 //! release folds to the same execution.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use asl::Payload;
 
 use crate::event::{Event, EventKind, FrameId};
-use crate::execution::{At, Branches, Ending, Execution, Frame, Iterations, OpenTask, Status};
+use crate::execution::{
+    At, Branches, Ending, Execution, Frame, Iterations, OpenTask, Phase, Sought, Status,
+};
+use crate::indexes::Indexes;
 use crate::stimulus::Failure;
+use crate::task_kind::TaskKind;
 use crate::timestamp::Timestamp;
 
 /// Rebuilds an execution from its log. `None` if the log does not begin with a start.
@@ -36,9 +40,7 @@ pub(crate) fn begin(event: &Event) -> Option<Execution> {
         ending: None,
         deadline: *deadline,
         frames: BTreeMap::from([(FrameId::ROOT, root)]),
-        ready: VecDeque::from([FrameId::ROOT]),
-        timers: BTreeSet::new(),
-        tasks: BTreeMap::new(),
+        indexes: Indexes { ready: VecDeque::from([FrameId::ROOT]), ..Indexes::default() },
         next_frame: FrameId(1),
         next_event: 1,
         next_id: 2,
@@ -92,6 +94,8 @@ pub fn apply(execution: &mut Execution, event: &Event) {
         | EventKind::StateExited { .. }
         | EventKind::TaskScheduled { .. }
         | EventKind::TaskStarted { .. }
+        | EventKind::TaskSubmitted { .. }
+        | EventKind::ActivitySought { .. }
         | EventKind::TaskSucceeded { .. }
         | EventKind::TaskFailed { .. }
         | EventKind::TaskTimedOut { .. }
@@ -106,6 +110,8 @@ pub fn apply(execution: &mut Execution, event: &Event) {
 
 /// Events that concern one frame only.
 fn change_state(execution: &mut Execution, event: &Event) {
+    // `apply` has counted this event already.
+    let place = execution.next_event - 1;
     change(execution, event, |frame| match &event.kind {
         EventKind::StateEntered { state, input, .. } => {
             frame.state = state.as_str().into();
@@ -123,17 +129,46 @@ fn change_state(execution: &mut Execution, event: &Event) {
             }
             None => At::Done(output.clone()),
         },
-        EventKind::TaskScheduled { kind, parameters, timeout_seconds, .. } => At::Task(OpenTask {
-            id: event.id,
-            kind: kind.clone(),
-            parameters: parameters.clone(),
-            timeout_seconds: *timeout_seconds,
-            deadline: None,
-        }),
-        EventKind::TaskStarted { deadline, .. } | EventKind::TaskBegan { deadline } => {
-            with_deadline(&frame.at, *deadline)
+        EventKind::ActivitySought { arn, parameters, timeout_seconds, heartbeat_seconds } => {
+            At::Seeking(Sought {
+                arn: arn.clone(),
+                at: place,
+                parameters: parameters.clone(),
+                timeout_seconds: *timeout_seconds,
+                heartbeat_seconds: *heartbeat_seconds,
+            })
         }
-        EventKind::TaskQueued => with_deadline(&frame.at, None),
+        EventKind::TaskScheduled { kind, parameters, timeout_seconds, heartbeat_seconds } => {
+            At::Task(OpenTask {
+                id: event.id,
+                kind: kind.clone(),
+                parameters: parameters.clone(),
+                timeout_seconds: *timeout_seconds,
+                heartbeat_seconds: *heartbeat_seconds,
+                phase: match kind {
+                    TaskKind::Activity { .. } => Phase::Offered,
+                    TaskKind::Lambda { .. }
+                    | TaskKind::Integration { .. }
+                    | TaskKind::Url { .. } => Phase::Calling,
+                },
+                deadline: None,
+                heartbeat_due: None,
+            })
+        }
+        EventKind::TaskStarted { deadline, .. } | EventKind::TaskBegan { deadline } => {
+            change_task(&frame.at, |task| {
+                task.deadline = *deadline;
+                if task.phase == Phase::Offered {
+                    task.phase = Phase::Taken;
+                    expect_heartbeats(task, event.at);
+                }
+            })
+        }
+        EventKind::TaskSubmitted { .. } => change_task(&frame.at, |task| {
+            task.phase = Phase::Submitted;
+            expect_heartbeats(task, event.at);
+        }),
+        EventKind::TaskQueued => change_task(&frame.at, |task| task.deadline = None),
         EventKind::WaitScheduled { until } => At::Waiting(*until),
         EventKind::MapStarted { items, length, concurrency, start } => At::Iterations(Iterations {
             items: items.clone(),
@@ -148,16 +183,23 @@ fn change_state(execution: &mut Execution, event: &Event) {
     });
 }
 
-fn with_deadline(at: &At, deadline: Option<Timestamp>) -> At {
-    match at {
-        At::Task(task) => At::Task(OpenTask { deadline, ..task.clone() }),
-        other => other.clone(),
+fn change_task(at: &At, change: impl FnOnce(&mut OpenTask)) -> At {
+    let mut at = at.clone();
+    if let At::Task(task) = &mut at {
+        change(task);
     }
+    at
+}
+
+/// Whoever has the task now owes heartbeats, if the state asks for them.
+fn expect_heartbeats(task: &mut OpenTask, now: Timestamp) {
+    task.heartbeat_due = task.heartbeat_seconds.map(|seconds| now.plus_seconds(seconds));
 }
 
 /// Changes one frame and keeps the indexes over frames (ready, timers, tasks) true.
 fn change(execution: &mut Execution, event: &Event, f: impl FnOnce(&mut Frame) -> At) {
-    let Some(frame) = execution.frames.get_mut(&event.frame) else { return };
+    let Execution { frames, indexes, .. } = execution;
+    let Some(frame) = frames.get_mut(&event.frame) else { return };
     // A success that closes its branches does not lengthen the chain: AWS lets the
     // `…StateExited` that follows point past it.
     let closes = matches!(event.kind, EventKind::ParallelSucceeded | EventKind::MapSucceeded);
@@ -165,47 +207,9 @@ fn change(execution: &mut Execution, event: &Event, f: impl FnOnce(&mut Frame) -
     if event.id != 0 && !closes && !aborts {
         frame.last = event.id;
     }
-    unindex(&mut execution.ready, &mut execution.timers, &mut execution.tasks, frame);
+    indexes.remove(frame);
     frame.at = f(frame);
-    index(&mut execution.ready, &mut execution.timers, &mut execution.tasks, frame);
-}
-
-fn unindex(
-    ready: &mut VecDeque<FrameId>,
-    timers: &mut BTreeSet<(Timestamp, FrameId)>,
-    tasks: &mut BTreeMap<u64, FrameId>,
-    frame: &Frame,
-) {
-    if let Some(due) = frame.due() {
-        timers.remove(&(due, frame.id));
-    }
-    if let At::Task(task) = &frame.at {
-        tasks.remove(&task.id);
-    }
-    if frame.is_ready() {
-        if ready.front() == Some(&frame.id) {
-            ready.pop_front();
-        } else {
-            ready.retain(|id| *id != frame.id);
-        }
-    }
-}
-
-fn index(
-    ready: &mut VecDeque<FrameId>,
-    timers: &mut BTreeSet<(Timestamp, FrameId)>,
-    tasks: &mut BTreeMap<u64, FrameId>,
-    frame: &Frame,
-) {
-    if let Some(due) = frame.due() {
-        timers.insert((due, frame.id));
-    }
-    if let At::Task(task) = &frame.at {
-        tasks.insert(task.id, frame.id);
-    }
-    if frame.is_ready() {
-        ready.push_back(frame.id);
-    }
+    indexes.add(frame);
 }
 
 fn new_frame(
@@ -232,7 +236,7 @@ fn new_frame(
 
 fn insert(execution: &mut Execution, frame: Frame) {
     execution.next_frame = execution.next_frame.max(FrameId(frame.id.0 + 1));
-    index(&mut execution.ready, &mut execution.timers, &mut execution.tasks, &frame);
+    execution.indexes.add(&frame);
     execution.frames.insert(frame.id, frame);
 }
 
@@ -262,15 +266,16 @@ fn start_iteration(
     child: FrameId,
     input: &Payload,
 ) {
-    let Some(frame) = execution.frames.get_mut(&event.frame) else { return };
-    unindex(&mut execution.ready, &mut execution.timers, &mut execution.tasks, frame);
+    let Execution { frames, indexes, .. } = execution;
+    let Some(frame) = frames.get_mut(&event.frame) else { return };
+    indexes.remove(frame);
     let mut start = None;
     if let At::Iterations(iterations) = &mut frame.at {
         iterations.open += 1;
         iterations.next = index_of_item + 1;
         start = Some(iterations.start.clone());
     }
-    index(&mut execution.ready, &mut execution.timers, &mut execution.tasks, frame);
+    indexes.add(frame);
     let Some(start) = start else { return };
     let parent = Some((event.frame, index_of_item));
     insert(execution, new_frame(child, parent, start, input.clone(), event.id, event.at));
@@ -289,8 +294,9 @@ fn deliver(execution: &mut Execution, event: &Event, succeeded: bool) {
     };
     remove(execution, child);
     let Some((parent, place)) = parent else { return };
-    let Some(frame) = execution.frames.get_mut(&parent) else { return };
-    unindex(&mut execution.ready, &mut execution.timers, &mut execution.tasks, frame);
+    let Execution { frames, indexes, .. } = execution;
+    let Some(frame) = frames.get_mut(&parent) else { return };
+    indexes.remove(frame);
     frame.last = if succeeded && event.id != 0 { event.id } else { last };
     let (results, open) = match &mut frame.at {
         At::Branches(branches) => (&mut branches.results, &mut branches.open),
@@ -298,13 +304,16 @@ fn deliver(execution: &mut Execution, event: &Event, succeeded: bool) {
             iterations.chain = last;
             (&mut iterations.results, &mut iterations.open)
         }
-        _ => return,
+        _ => {
+            indexes.add(frame);
+            return;
+        }
     };
     *open = open.saturating_sub(1);
     if let Some(result) = results.get_mut(place as usize) {
         *result = output;
     }
-    index(&mut execution.ready, &mut execution.timers, &mut execution.tasks, frame);
+    indexes.add(frame);
 }
 
 fn count_retry(execution: &mut Execution, frame: FrameId, retrier: u32) {
@@ -324,7 +333,7 @@ fn remove(execution: &mut Execution, id: FrameId) {
         drop_children(execution, id);
     }
     if let Some(frame) = execution.frames.remove(&id) {
-        unindex(&mut execution.ready, &mut execution.timers, &mut execution.tasks, &frame);
+        execution.indexes.remove(&frame);
     }
 }
 
@@ -352,7 +361,5 @@ fn end(
     execution.status = status;
     execution.ending = Some(Ending { at, output: output.cloned(), failure, state });
     execution.frames.clear();
-    execution.ready.clear();
-    execution.timers.clear();
-    execution.tasks.clear();
+    execution.indexes = Indexes::default();
 }

@@ -2,8 +2,9 @@
 
 use asl::Payload;
 
-use crate::event::TaskKind;
-use crate::execution::{At, Execution};
+use crate::event::FrameId;
+use crate::execution::{At, Execution, OpenTask, Phase};
+use crate::task_kind::TaskKind;
 
 /// Asked of the world by a turn. After a crash the same commands are derived again, by
 /// [`open_commands`].
@@ -13,6 +14,17 @@ pub enum Command {
     Invoke(Invocation),
     /// Nobody waits for this task any more; whoever performs it may stop.
     Abandon { task: u64 },
+    /// Look up whether an activity exists.
+    FindActivity { arn: String, frame: FrameId, sought: u64 },
+}
+
+/// A task that a worker may take from now on; written in the commit of its turn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Offer {
+    pub task: u64,
+    /// The activity's ARN.
+    pub activity: String,
+    pub input: Payload,
 }
 
 /// One task to perform.
@@ -31,19 +43,21 @@ pub struct Invocation {
     pub timeout_seconds: Option<u64>,
 }
 
-/// What must be under way for this execution: the invocations of all its open tasks.
+/// What must be under way for this execution: the calls of all its open tasks, and the look-ups
+/// of activities.
 pub fn open_commands(execution: &Execution) -> Vec<Command> {
     execution
         .frames()
         .filter_map(|frame| match &frame.at {
-            At::Task(task) => Some(Command::Invoke(Invocation {
-                task: task.id,
-                state: frame.state.to_string(),
-                kind: task.kind.clone(),
-                parameters: task.parameters.clone(),
-                attempt: frame.retry_count + 1,
-                timeout_seconds: task.timeout_seconds,
-            })),
+            At::Task(task) => match task.phase {
+                Phase::Calling => Some(invoke(task, &frame.state, frame.retry_count + 1)),
+                Phase::Submitted | Phase::Offered | Phase::Taken => None,
+            },
+            At::Seeking(sought) => Some(Command::FindActivity {
+                arn: sought.arn.clone(),
+                frame: frame.id,
+                sought: sought.at,
+            }),
             At::Ready(_)
             | At::Entered
             | At::Waiting(_)
@@ -53,4 +67,16 @@ pub fn open_commands(execution: &Execution) -> Vec<Command> {
             | At::Done(_) => None,
         })
         .collect()
+}
+
+/// The call of a task.
+pub(crate) fn invoke(task: &OpenTask, state: &str, attempt: u32) -> Command {
+    Command::Invoke(Invocation {
+        task: task.id,
+        state: state.to_owned(),
+        kind: task.kind.clone(),
+        parameters: task.parameters.clone(),
+        attempt,
+        timeout_seconds: task.timeout_seconds,
+    })
 }

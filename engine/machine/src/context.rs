@@ -11,12 +11,14 @@ pub(crate) struct Item<'a> {
     pub(crate) value: &'a Value,
 }
 
-/// The context object of a state. `retries` is absent for states that cannot be retried.
+/// The context object of a state. `retries` is absent for states that cannot be retried, `token`
+/// for those that wait for none.
 pub(crate) fn object(
     execution: &Execution,
     frame: &Frame,
     retries: Option<u32>,
     item: Option<Item<'_>>,
+    token: Option<&str>,
 ) -> Value {
     let identity = execution.identity();
     let mut state = Map::new();
@@ -42,6 +44,9 @@ pub(crate) fn object(
     });
     if let Some(item) = item {
         context["Map"] = json!({ "Item": { "Index": item.index, "Value": item.value } });
+    }
+    if let Some(token) = token {
+        context["Task"] = json!({ "Token": token });
     }
     context
 }

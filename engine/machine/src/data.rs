@@ -20,6 +20,7 @@ pub(crate) struct Data<'a> {
     frame: &'a Frame,
     retries: Option<u32>,
     item: Option<Item<'a>>,
+    token: Option<String>,
 }
 
 impl<'a> Data<'a> {
@@ -35,7 +36,7 @@ impl<'a> Data<'a> {
             }
             _ => None,
         };
-        Ok(Self { execution: step.execution, frame, retries, item: None })
+        Ok(Self { execution: step.execution, frame, retries, item: None, token: None })
     }
 
     /// The same, with an item of a Map.
@@ -48,13 +49,21 @@ impl<'a> Data<'a> {
         Ok(Self { item: Some(Item { index, value }), ..Self::of(step, id)? })
     }
 
+    /// The same, with the token of the task that is about to be scheduled.
+    pub(crate) fn with_token(self, token: String) -> Self {
+        Self { token: Some(token), ..self }
+    }
+
     /// The state's raw input.
     pub(crate) fn input(&self) -> &Payload {
         &self.frame.input
     }
 
     fn with<T>(&self, input: &Payload, f: impl FnOnce(&Scope<'_>) -> T) -> T {
-        let build = || context::object(self.execution, self.frame, self.retries, self.item);
+        let build = || {
+            let token = self.token.as_deref();
+            context::object(self.execution, self.frame, self.retries, self.item, token)
+        };
         let context = Context::new(&build);
         f(&Scope { input: input.value(), context: &context })
     }

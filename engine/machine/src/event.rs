@@ -9,6 +9,7 @@ use asl::Payload;
 use serde::{Deserialize, Serialize};
 
 use crate::stimulus::Failure;
+use crate::task_kind::TaskKind;
 use crate::timestamp::Timestamp;
 
 /// One thing that happened to an execution.
@@ -59,58 +60,6 @@ impl StateType {
             Self::Fail => "Fail",
             Self::Parallel => "Parallel",
             Self::Map => "Map",
-        }
-    }
-}
-
-/// What kind of work a task is: decides its events and who performs it. Written in the log as
-/// the resource the definition names.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(into = "String", from = "String")]
-pub enum TaskKind {
-    /// A Lambda function by ARN; events are `LambdaFunction…`.
-    Lambda { arn: String },
-    /// An integration (`arn:aws:states:::TYPE:RESOURCE`); events are `Task…` with this
-    /// `resourceType` and `resource`.
-    Integration { arn: String, resource_type: String, resource: String },
-    /// The effective input, posted to a URL; events are `Task…`.
-    Url { url: String },
-}
-
-impl TaskKind {
-    /// The resource as the definition names it.
-    pub fn resource(&self) -> &str {
-        match self {
-            Self::Lambda { arn } | Self::Integration { arn, .. } => arn,
-            Self::Url { url } => url,
-        }
-    }
-}
-
-impl From<TaskKind> for String {
-    fn from(kind: TaskKind) -> Self {
-        match kind {
-            TaskKind::Lambda { arn } | TaskKind::Integration { arn, .. } => arn,
-            TaskKind::Url { url } => url,
-        }
-    }
-}
-
-impl From<String> for TaskKind {
-    /// The kind of this resource; the same reading as the one that compiled it.
-    fn from(resource: String) -> Self {
-        if resource.starts_with("http://") || resource.starts_with("https://") {
-            return Self::Url { url: resource };
-        }
-        let integration = resource.split_once(":states:::").and_then(|(_, name)| {
-            let (kind, api) = name.rsplit_once(':')?;
-            Some((kind.to_owned(), api.to_owned()))
-        });
-        match integration {
-            Some((resource_type, resource_name)) => {
-                Self::Integration { arn: resource, resource_type, resource: resource_name }
-            }
-            None => Self::Lambda { arn: resource },
         }
     }
 }
@@ -185,6 +134,14 @@ pub enum EventKind<P = Payload> {
         kind: TaskKind,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         deadline: Option<Timestamp>,
+        /// What the worker that took an activity's task calls itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        worker: Option<String>,
+    },
+    /// The call was answered, and the task waits for its token.
+    TaskSubmitted {
+        kind: TaskKind,
+        output: P,
     },
     TaskSucceeded {
         kind: TaskKind,
@@ -236,6 +193,16 @@ pub enum EventKind<P = Payload> {
         map: String,
         index: u32,
     },
+    /// Internal: an activity is looked up before its task is scheduled. Names itself by its
+    /// place in the log.
+    ActivitySought {
+        arn: String,
+        parameters: P,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        timeout_seconds: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        heartbeat_seconds: Option<u64>,
+    },
     /// Internal: a Wait state waits until then.
     WaitScheduled {
         until: Timestamp,
@@ -261,15 +228,17 @@ pub enum EventKind<P = Payload> {
 impl<P> EventKind<P> {
     /// Whether AWS's history shows it, and so counts it.
     pub fn is_visible(&self) -> bool {
-        !matches!(
-            self,
+        match self {
+            Self::TaskSubmitted { kind, .. } => kind.shows_submission(),
             Self::WaitScheduled { .. }
-                | Self::RetryScheduled { .. }
-                | Self::TaskQueued
-                | Self::TaskBegan { .. }
-                | Self::BranchSucceeded
-                | Self::BranchFailed
-        )
+            | Self::RetryScheduled { .. }
+            | Self::ActivitySought { .. }
+            | Self::TaskQueued
+            | Self::TaskBegan { .. }
+            | Self::BranchSucceeded
+            | Self::BranchFailed => false,
+            _ => true,
+        }
     }
 
     /// The payload it carries, if any.
@@ -280,7 +249,10 @@ impl<P> EventKind<P> {
             | Self::ParallelStarted { input, .. }
             | Self::IterationStarted { input, .. } => Some(input),
             Self::ExecutionSucceeded { output } | Self::StateExited { output, .. } => Some(output),
-            Self::TaskScheduled { parameters, .. } => Some(parameters),
+            Self::TaskScheduled { parameters, .. } | Self::ActivitySought { parameters, .. } => {
+                Some(parameters)
+            }
+            Self::TaskSubmitted { output, .. } => Some(output),
             Self::TaskSucceeded { result, .. } => Some(result),
             Self::MapStarted { items, .. } => Some(items),
             Self::ExecutionFailed { .. }

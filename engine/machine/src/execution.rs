@@ -1,12 +1,14 @@
 //! What is in memory while an execution runs. Only `apply` changes it.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use asl::Payload;
 
-use crate::event::{FrameId, Identity, TaskKind};
+use crate::event::{FrameId, Identity};
+use crate::indexes::Indexes;
 use crate::stimulus::Failure;
+use crate::task_kind::TaskKind;
 use crate::timestamp::Timestamp;
 
 /// One run of a state machine.
@@ -20,11 +22,7 @@ pub struct Execution {
     /// When the whole execution times out.
     pub(crate) deadline: Option<Timestamp>,
     pub(crate) frames: BTreeMap<FrameId, Frame>,
-    /// Frames that can go on at once, in the order in which they came to be ready.
-    pub(crate) ready: VecDeque<FrameId>,
-    /// When which frame wants to be woken; the earliest first.
-    pub(crate) timers: BTreeSet<(Timestamp, FrameId)>,
-    pub(crate) tasks: BTreeMap<u64, FrameId>,
+    pub(crate) indexes: Indexes,
     pub(crate) next_frame: FrameId,
     /// Place in the log of the next event, internal events included; counts from 0.
     pub(crate) next_event: u64,
@@ -80,6 +78,8 @@ pub enum At {
     Ready(Arc<str>),
     /// Inside a state; never seen between turns.
     Entered,
+    /// Until it is known whether the activity exists.
+    Seeking(Sought),
     Task(OpenTask),
     /// In a Wait state.
     Waiting(Timestamp),
@@ -99,7 +99,36 @@ pub struct OpenTask {
     pub kind: TaskKind,
     pub parameters: Payload,
     pub timeout_seconds: Option<u64>,
+    pub heartbeat_seconds: Option<u64>,
+    pub phase: Phase,
     pub deadline: Option<Timestamp>,
+    /// When the next heartbeat is missed, if any is expected. Not in the log: see
+    /// [`Execution::heartbeat`].
+    pub heartbeat_due: Option<Timestamp>,
+}
+
+/// How far a task has come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Phase {
+    /// Its call is under way, or waits for a place.
+    Calling,
+    /// Its call was answered; it waits for its token.
+    Submitted,
+    /// It waits for a worker.
+    Offered,
+    /// A worker has it.
+    Taken,
+}
+
+/// An activity that is being looked up, and the task that will be scheduled if it exists.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sought {
+    pub arn: String,
+    /// Place in the log of the event that says so.
+    pub at: u64,
+    pub parameters: Payload,
+    pub timeout_seconds: Option<u64>,
+    pub heartbeat_seconds: Option<u64>,
 }
 
 /// The branches of a Parallel.
@@ -163,7 +192,7 @@ impl Execution {
         if self.status != Status::Running {
             return None;
         }
-        let earliest = self.timers.first().map(|(due, _)| *due);
+        let earliest = self.indexes.timers.first().map(|(due, _)| *due);
         match (earliest, self.deadline) {
             (Some(timer), Some(deadline)) => Some(timer.min(deadline)),
             (one, other) => one.or(other),
@@ -172,13 +201,46 @@ impl Execution {
 
     /// Whether the last turn was cut: it wants [`crate::Stimulus::Continue`].
     pub fn wants_to_continue(&self) -> bool {
-        self.status == Status::Running && !self.ready.is_empty()
+        self.status == Status::Running && !self.indexes.ready.is_empty()
     }
 
-    /// Whether it waits for time to pass and for nothing else: no task is open, nothing is
-    /// ready. Such an execution may leave memory.
+    /// Whether it waits for nothing but time, tokens and workers: no call is under way, no
+    /// heartbeat expected, nothing ready. Such an execution may leave memory.
     pub fn only_waits(&self) -> bool {
-        self.status == Status::Running && self.ready.is_empty() && self.tasks.is_empty()
+        self.status == Status::Running && self.indexes.ready.is_empty() && self.indexes.tied == 0
+    }
+
+    /// A task gives a sign of life: the time until its next heartbeat begins anew. Says whether
+    /// the task is still open.
+    ///
+    /// The one change that no event tells of, so that a heartbeat costs no write: whoever reads
+    /// the execution from its log calls [`Execution::resume`].
+    pub fn heartbeat(&mut self, task: u64, now: Timestamp) -> bool {
+        let Self { frames, indexes, .. } = self;
+        let Some(frame) = indexes.tasks.get(&task).and_then(|id| frames.get_mut(id)) else {
+            return false;
+        };
+        let At::Task(open) = &frame.at else { return false };
+        if open.phase == Phase::Offered {
+            return false;
+        }
+        if let (Some(_), Some(seconds)) = (open.heartbeat_due, open.heartbeat_seconds) {
+            indexes.remove(frame);
+            if let At::Task(open) = &mut frame.at {
+                open.heartbeat_due = Some(now.plus_seconds(seconds));
+            }
+            indexes.add(frame);
+        }
+        true
+    }
+
+    /// Goes on after a time in which nobody could receive heartbeats: each task that owes one
+    /// gets the whole time for it.
+    pub fn resume(&mut self, now: Timestamp) {
+        let owing: Vec<u64> = self.indexes.tasks.keys().copied().collect();
+        for task in owing {
+            self.heartbeat(task, now);
+        }
     }
 
     /// The frames, oldest first.
@@ -196,8 +258,31 @@ impl Frame {
     pub(crate) fn due(&self) -> Option<Timestamp> {
         match &self.at {
             At::Waiting(until) | At::Retrying(until) => Some(*until),
-            At::Task(task) => task.deadline,
-            At::Ready(_) | At::Entered | At::Branches(_) | At::Iterations(_) | At::Done(_) => None,
+            At::Task(task) => match (task.deadline, task.heartbeat_due) {
+                (Some(deadline), Some(heartbeat)) => Some(deadline.min(heartbeat)),
+                (one, other) => one.or(other),
+            },
+            At::Ready(_)
+            | At::Entered
+            | At::Seeking(_)
+            | At::Branches(_)
+            | At::Iterations(_)
+            | At::Done(_) => None,
+        }
+    }
+
+    /// Whether it waits for something that only memory knows of.
+    pub(crate) fn is_tied(&self) -> bool {
+        match &self.at {
+            At::Seeking(_) => true,
+            At::Task(task) => task.phase == Phase::Calling || task.heartbeat_due.is_some(),
+            At::Ready(_)
+            | At::Entered
+            | At::Waiting(_)
+            | At::Retrying(_)
+            | At::Branches(_)
+            | At::Iterations(_)
+            | At::Done(_) => false,
         }
     }
 
@@ -207,6 +292,7 @@ impl Frame {
             At::Ready(_) => true,
             At::Iterations(iterations) => iterations.can_start(),
             At::Entered
+            | At::Seeking(_)
             | At::Task(_)
             | At::Waiting(_)
             | At::Retrying(_)

@@ -5,7 +5,6 @@ use asl::program::{Catcher, Next, Retrier};
 use asl::{Program, StateKind};
 use serde_json::{Value, json};
 
-use crate::command::Command;
 use crate::data::Data;
 use crate::event::{EventKind, FrameId};
 use crate::execution::{At, Execution};
@@ -17,17 +16,24 @@ use crate::stimulus::Failure;
 impl Step<'_> {
     /// The state a frame is in has failed.
     pub(crate) fn fail(&mut self, id: FrameId, failure: Failure) {
+        self.fail_as(id, failure, None);
+    }
+
+    /// The state a frame is in has failed; `also` is another name that retriers and catchers
+    /// may know the error by.
+    pub(crate) fn fail_as(&mut self, id: FrameId, failure: Failure, also: Option<&str>) {
+        let mut also = also;
         let innermost = self.frame(id).map(|frame| frame.state.to_string());
         let (mut id, mut failure) = (id, failure);
         loop {
-            if self.retries(id, &failure) {
+            if self.retries(id, &failure, also) {
                 return;
             }
             self.close(id);
-            match self.catches(id, &failure) {
+            match self.catches(id, &failure, also) {
                 Caught::Yes => return,
                 Caught::No => {}
-                Caught::Failed(another) => failure = another,
+                Caught::Failed(another) => (failure, also) = (another, None),
             }
             let Some(parent) = self.give_up(id) else {
                 self.finish(EventKind::ExecutionFailed { failure, state: innermost });
@@ -38,10 +44,10 @@ impl Step<'_> {
     }
 
     /// Whether a retrier takes the failure on; then the next attempt is scheduled.
-    fn retries(&mut self, id: FrameId, failure: &Failure) -> bool {
+    fn retries(&mut self, id: FrameId, failure: &Failure, also: Option<&str>) -> bool {
         let (retriers, _) = policies(self.program, self.execution, id);
         let Some(frame) = self.execution.frame(id) else { return false };
-        let Some(again) = retry::decide(retriers, &frame.retries, failure.name(), self.random)
+        let Some(again) = retry::decide(retriers, &frame.retries, &names(failure, also), self.random)
         else {
             return false;
         };
@@ -64,11 +70,14 @@ impl Step<'_> {
     }
 
     /// Goes where the first matching catcher says, with the error as data.
-    fn catches(&mut self, id: FrameId, failure: &Failure) -> Caught {
+    fn catches(&mut self, id: FrameId, failure: &Failure, also: Option<&str>) -> Caught {
+        let names = names(failure, also);
         let (_, catchers) = policies(self.program, self.execution, id);
         let Some(catcher) = catchers
             .iter()
-            .find(|catcher| asl::error_name::matches(&catcher.error_equals, failure.name()))
+            .find(|catcher| {
+                names.iter().any(|name| asl::error_name::matches(&catcher.error_equals, name))
+            })
         else {
             return Caught::No;
         };
@@ -114,10 +123,7 @@ impl Step<'_> {
         let iteration =
             frame.parent.and_then(|(parent, index)| Some((self.map_around(parent)?, index)));
         let entered = !matches!(frame.at, At::Ready(_));
-        if let At::Task(task) = &frame.at {
-            let task = task.id;
-            self.command(Command::Abandon { task });
-        }
+        self.abandon(id);
         if entered && let Some(state) = self.state_of(id) {
             let of = type_of(&self.program.state(state).kind);
             self.record(id, EventKind::StateAborted { of });
@@ -147,6 +153,11 @@ fn policies<'p>(
         Some(StateKind::Map(map)) => (&map.retry, &map.catch),
         _ => (&[], &[]),
     }
+}
+
+/// The names retriers and catchers may know a failure by.
+fn names<'a>(failure: &'a Failure, also: Option<&'a str>) -> Vec<&'a str> {
+    std::iter::once(failure.name()).chain(also).collect()
 }
 
 /// What the catchers made of a failure.

@@ -4,8 +4,9 @@
 use asl::Payload;
 use serde_json::{Map, Value, json};
 
-use crate::event::{Event, EventKind, TaskKind};
+use crate::event::{Event, EventKind};
 use crate::stimulus::Failure;
+use crate::task_kind::TaskKind;
 use crate::timestamp::Timestamp;
 
 /// One event of a history.
@@ -74,6 +75,7 @@ impl View<'_> {
             K::StateAborted { of } => Some((format!("{}StateAborted", of.name()), None)),
             K::TaskScheduled { .. }
             | K::TaskStarted { .. }
+            | K::TaskSubmitted { .. }
             | K::TaskSucceeded { .. }
             | K::TaskFailed { .. }
             | K::TaskTimedOut { .. } => self.of_task(kind),
@@ -107,7 +109,8 @@ impl View<'_> {
                 map,
                 *index,
             )),
-            K::WaitScheduled { .. }
+            K::ActivitySought { .. }
+            | K::WaitScheduled { .. }
             | K::RetryScheduled { .. }
             | K::TaskQueued
             | K::TaskBegan { .. }
@@ -153,79 +156,60 @@ impl View<'_> {
         use EventKind as K;
         let (K::TaskScheduled { kind, .. }
         | K::TaskStarted { kind, .. }
+        | K::TaskSubmitted { kind, .. }
         | K::TaskSucceeded { kind, .. }
         | K::TaskFailed { kind, .. }
         | K::TaskTimedOut { kind }) = event
         else {
             return None;
         };
-        let (prefix, task) = match kind {
-            TaskKind::Lambda { .. } => ("LambdaFunction", json!({})),
-            TaskKind::Integration { resource_type, resource, .. } => {
-                ("Task", json!({ "resourceType": resource_type, "resource": resource }))
+        let family = Family::of(kind);
+        let task = family.task(kind);
+        let (what, details) = match event {
+            K::TaskScheduled { parameters, timeout_seconds, heartbeat_seconds, .. } => {
+                let seconds = (*timeout_seconds, *heartbeat_seconds);
+                ("Scheduled", self.scheduled(kind, parameters, seconds))
             }
-            TaskKind::Url { .. } => {
-                ("Task", json!({ "resourceType": "http", "resource": "invoke" }))
-            }
-        };
-        let is_lambda = matches!(kind, TaskKind::Lambda { .. });
-        let (what, lambda_member, task_member, details) = match event {
-            K::TaskScheduled { parameters, timeout_seconds, heartbeat_seconds, .. } => (
-                "Scheduled",
-                "lambdaFunctionScheduledEventDetails",
-                "taskScheduledEventDetails",
-                self.scheduled(task, kind, parameters, *timeout_seconds, *heartbeat_seconds),
-            ),
-            K::TaskStarted { .. } if is_lambda => {
+            K::TaskStarted { .. } if family == Family::Lambda => {
                 return Some(("LambdaFunctionStarted".to_owned(), None));
             }
-            K::TaskStarted { .. } => ("Started", "", "taskStartedEventDetails", task),
-            K::TaskSucceeded { result, .. } => (
-                "Succeeded",
-                "lambdaFunctionSucceededEventDetails",
-                "taskSucceededEventDetails",
-                self.output(task, result),
-            ),
-            K::TaskFailed { failure: of, .. } => (
-                "Failed",
-                "lambdaFunctionFailedEventDetails",
-                "taskFailedEventDetails",
-                failure(task, of),
-            ),
-            _ => (
-                "TimedOut",
-                "lambdaFunctionTimedOutEventDetails",
-                "taskTimedOutEventDetails",
-                failure(task, &Failure { error: Some("States.Timeout".to_owned()), cause: None }),
-            ),
+            K::TaskStarted { worker, .. } => ("Started", started(task, worker.as_deref())),
+            K::TaskSubmitted { .. } if !kind.shows_submission() => return None,
+            K::TaskSubmitted { output, .. } => ("Submitted", self.output(task, output)),
+            K::TaskSucceeded { result, .. } => ("Succeeded", self.output(task, result)),
+            K::TaskFailed { failure: of, .. } => ("Failed", failure(task, of)),
+            _ => {
+                let timeout = Failure { error: Some("States.Timeout".to_owned()), cause: None };
+                ("TimedOut", failure(task, &timeout))
+            }
         };
-        let member = if is_lambda { lambda_member } else { task_member };
-        Some((format!("{prefix}{what}"), Some((member, details))))
+        Some((format!("{}{what}", family.prefix()), Some((family.member(what), details))))
     }
 
     fn scheduled(
         &self,
-        task: Value,
         kind: &TaskKind,
         parameters: &Payload,
-        timeout_seconds: Option<u64>,
-        heartbeat_seconds: Option<u64>,
+        (timeout_seconds, heartbeat_seconds): (Option<u64>, Option<u64>),
     ) -> Value {
-        let is_lambda = matches!(kind, TaskKind::Lambda { .. });
-        let mut details = if is_lambda {
-            self.input(json!({ "resource": kind.resource() }), parameters)
-        } else {
-            let mut details = task;
-            details["region"] = json!(self.region);
-            if self.with_data {
-                details["parameters"] = json!(parameters.raw());
+        let family = Family::of(kind);
+        let mut details = match family {
+            Family::Lambda | Family::Activity => {
+                self.input(json!({ "resource": kind.resource() }), parameters)
             }
-            details
+            Family::Task => {
+                let mut details = family.task(kind);
+                details["region"] = json!(self.region);
+                if self.with_data {
+                    details["parameters"] = json!(parameters.raw());
+                }
+                details
+            }
         };
         if let Some(seconds) = timeout_seconds {
             details["timeoutInSeconds"] = json!(seconds);
         }
-        if let Some(seconds) = heartbeat_seconds.filter(|_| !is_lambda) {
+        if let Some(seconds) = heartbeat_seconds.filter(|_| family != Family::Lambda) {
             details["heartbeatInSeconds"] = json!(seconds);
         }
         details
@@ -246,6 +230,77 @@ impl View<'_> {
         }
         details
     }
+}
+
+/// The three families of events that tasks have.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Family {
+    Lambda,
+    Activity,
+    Task,
+}
+
+impl Family {
+    fn of(kind: &TaskKind) -> Self {
+        match kind {
+            TaskKind::Lambda { .. } => Self::Lambda,
+            TaskKind::Activity { .. } => Self::Activity,
+            TaskKind::Integration { .. } | TaskKind::Url { .. } => Self::Task,
+        }
+    }
+
+    /// What the names of its event types begin with.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Lambda => "LambdaFunction",
+            Self::Activity => "Activity",
+            Self::Task => "Task",
+        }
+    }
+
+    /// The member that holds the details of an event.
+    fn member(self, what: &str) -> &'static str {
+        match (self, what) {
+            (Self::Lambda, "Scheduled") => "lambdaFunctionScheduledEventDetails",
+            (Self::Lambda, "Succeeded") => "lambdaFunctionSucceededEventDetails",
+            (Self::Lambda, "Failed") => "lambdaFunctionFailedEventDetails",
+            (Self::Lambda, _) => "lambdaFunctionTimedOutEventDetails",
+            (Self::Activity, "Scheduled") => "activityScheduledEventDetails",
+            (Self::Activity, "Started") => "activityStartedEventDetails",
+            (Self::Activity, "Succeeded") => "activitySucceededEventDetails",
+            (Self::Activity, "Failed") => "activityFailedEventDetails",
+            (Self::Activity, _) => "activityTimedOutEventDetails",
+            (Self::Task, "Scheduled") => "taskScheduledEventDetails",
+            (Self::Task, "Started") => "taskStartedEventDetails",
+            (Self::Task, "Submitted") => "taskSubmittedEventDetails",
+            (Self::Task, "Succeeded") => "taskSucceededEventDetails",
+            (Self::Task, "Failed") => "taskFailedEventDetails",
+            (Self::Task, _) => "taskTimedOutEventDetails",
+        }
+    }
+
+    /// What every event of a task says about it.
+    fn task(self, kind: &TaskKind) -> Value {
+        match kind {
+            TaskKind::Integration { resource_type, resource, .. } => {
+                json!({ "resourceType": resource_type, "resource": resource })
+            }
+            TaskKind::Url { waits_for_token: false, .. } => {
+                json!({ "resourceType": "http", "resource": "invoke" })
+            }
+            TaskKind::Url { waits_for_token: true, .. } => {
+                json!({ "resourceType": "http", "resource": "invoke.waitForTaskToken" })
+            }
+            TaskKind::Lambda { .. } | TaskKind::Activity { .. } => json!({}),
+        }
+    }
+}
+
+fn started(mut task: Value, worker: Option<&str>) -> Value {
+    if let Some(worker) = worker {
+        task["workerName"] = json!(worker);
+    }
+    task
 }
 
 fn failure(mut details: Value, failure: &Failure) -> Value {

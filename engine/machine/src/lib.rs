@@ -19,6 +19,7 @@ mod event;
 mod execution;
 mod failing;
 pub mod history;
+mod indexes;
 mod limits;
 pub mod log;
 mod random;
@@ -27,14 +28,18 @@ pub mod schedule;
 mod states;
 mod step;
 mod stimulus;
+mod task_kind;
 mod timestamp;
 
 pub use apply::{apply, fold};
-pub use command::{Command, Invocation, open_commands};
-pub use event::{Event, EventKind, FrameId, Identity, StateType, TaskKind};
-pub use execution::{At, Branches, Ending, Execution, Frame, Iterations, OpenTask, Status};
+pub use command::{Command, Invocation, Offer, open_commands};
+pub use event::{Event, EventKind, FrameId, Identity, StateType};
+pub use execution::{
+    At, Branches, Ending, Execution, Frame, Iterations, OpenTask, Phase, Sought, Status,
+};
 pub use limits::Limits;
 pub use random::Random;
-pub use step::{Turn, start, step};
+pub use step::{Tokens, Turn, start, step};
 pub use stimulus::{Failure, Stimulus};
+pub use task_kind::TaskKind;
 pub use timestamp::Timestamp;

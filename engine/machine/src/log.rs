@@ -179,8 +179,21 @@ impl<P> EventKind<P> {
                     heartbeat_seconds: *heartbeat_seconds,
                 }
             }
-            K::TaskStarted { kind, deadline } => {
-                K::TaskStarted { kind: kind.clone(), deadline: *deadline }
+            K::TaskStarted { kind, deadline, worker } => K::TaskStarted {
+                kind: kind.clone(),
+                deadline: *deadline,
+                worker: worker.clone(),
+            },
+            K::TaskSubmitted { kind, output } => {
+                K::TaskSubmitted { kind: kind.clone(), output: f(output) }
+            }
+            K::ActivitySought { arn, parameters, timeout_seconds, heartbeat_seconds } => {
+                K::ActivitySought {
+                    arn: arn.clone(),
+                    parameters: f(parameters),
+                    timeout_seconds: *timeout_seconds,
+                    heartbeat_seconds: *heartbeat_seconds,
+                }
             }
             K::TaskSucceeded { kind, result } => {
                 K::TaskSucceeded { kind: kind.clone(), result: f(result) }

@@ -11,18 +11,20 @@ pub(crate) struct Again {
     pub(crate) delay_ms: i64,
 }
 
-/// Asks the first retrier that matches the error. Each retrier counts for itself; one that is
+/// Asks the first retrier that matches the error by one of its names. Each retrier counts for itself; one that is
 /// used up does not pass the error on to the next.
 pub(crate) fn decide(
     retriers: &[Retrier],
     used: &[u32],
-    error: &str,
+    names: &[&str],
     random: &mut Random,
 ) -> Option<Again> {
     let (index, retrier) = retriers
         .iter()
         .enumerate()
-        .find(|(_, retrier)| asl::error_name::matches(&retrier.error_equals, error))?;
+        .find(|(_, retrier)| {
+            names.iter().any(|name| asl::error_name::matches(&retrier.error_equals, name))
+        })?;
     let attempts = used.get(index).copied().unwrap_or(0);
     if u64::from(attempts) >= retrier.max_attempts {
         return None;

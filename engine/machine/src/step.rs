@@ -4,9 +4,9 @@
 use asl::{Payload, Program, StateId};
 
 use crate::apply::{apply, begin};
-use crate::command::Command;
+use crate::command::{Command, Offer};
 use crate::event::{Event, EventKind, FrameId, Identity};
-use crate::execution::{At, Execution, Frame, Status};
+use crate::execution::{At, Execution, Frame, Phase, Status};
 use crate::limits::Limits;
 use crate::random::Random;
 use crate::states;
@@ -22,6 +22,16 @@ pub struct Turn {
     pub events: Vec<Event>,
     /// To be carried out once the events are committed.
     pub commands: Vec<Command>,
+    /// Tasks of activities that workers may take once the events are committed.
+    pub offers: Vec<Offer>,
+    /// Tasks that were offered and are not any more.
+    pub withdrawn: Vec<u64>,
+}
+
+/// Makes the tokens of one execution's tasks: what `$$.Task.Token` is.
+pub trait Tokens {
+    /// The token of the task with this number; the same whenever it is asked for.
+    fn token(&self, task: u64) -> String;
 }
 
 /// Begins an execution and runs it as far as it goes.
@@ -32,6 +42,7 @@ pub fn start(
     now: Timestamp,
     random: &mut Random,
     limits: &Limits,
+    tokens: &dyn Tokens,
 ) -> (Execution, Turn) {
     let first = Event {
         id: 1,
@@ -46,10 +57,10 @@ pub fn start(
         },
     };
     let mut execution = begin(&first).expect("an ExecutionStarted begins an execution");
-    let mut step = Step::new(program, &mut execution, now, random, limits);
+    let mut step = Step::new(program, &mut execution, now, random, limits, tokens);
     step.events.push(first);
     step.run();
-    let turn = Turn { first_event: 0, events: step.events, commands: step.commands };
+    let turn = step.into_turn(0);
     (execution, turn)
 }
 
@@ -62,14 +73,15 @@ pub fn step(
     now: Timestamp,
     random: &mut Random,
     limits: &Limits,
+    tokens: &dyn Tokens,
 ) -> Turn {
     let first_event = execution.next_event;
-    let mut step = Step::new(program, execution, now, random, limits);
+    let mut step = Step::new(program, execution, now, random, limits, tokens);
     if step.is_running() {
         step.happen(stimulus);
         step.run();
     }
-    Turn { first_event, events: step.events, commands: step.commands }
+    step.into_turn(first_event)
 }
 
 /// What the next iteration of a Map points back to.
@@ -87,8 +99,11 @@ pub(crate) struct Step<'a> {
     pub(crate) now: Timestamp,
     pub(crate) random: &'a mut Random,
     pub(crate) limits: &'a Limits,
+    pub(crate) tokens: &'a dyn Tokens,
     events: Vec<Event>,
     commands: Vec<Command>,
+    offers: Vec<Offer>,
+    withdrawn: Vec<u64>,
     /// Bytes of the payloads in these events, repeated ones included.
     bytes: usize,
     /// The history has no room for another event.
@@ -102,10 +117,27 @@ impl<'a> Step<'a> {
         now: Timestamp,
         random: &'a mut Random,
         limits: &'a Limits,
+        tokens: &'a dyn Tokens,
     ) -> Self {
-        let (events, commands) = (Vec::new(), Vec::new());
-        let (bytes, is_full) = (0, false);
-        Self { program, execution, now, random, limits, events, commands, bytes, is_full }
+        Self {
+            program,
+            execution,
+            now,
+            random,
+            limits,
+            tokens,
+            events: Vec::new(),
+            commands: Vec::new(),
+            offers: Vec::new(),
+            withdrawn: Vec::new(),
+            bytes: 0,
+            is_full: false,
+        }
+    }
+
+    fn into_turn(self, first_event: u64) -> Turn {
+        let Self { events, commands, offers, withdrawn, .. } = self;
+        Turn { first_event, events, commands, offers, withdrawn }
     }
 
     fn is_running(&self) -> bool {
@@ -129,6 +161,21 @@ impl<'a> Step<'a> {
                 states::task::succeeded(self, task, result);
             }
             Stimulus::TaskFailed { task, failure } => states::task::failed(self, task, failure),
+            Stimulus::TaskSubmitted { task, output } => {
+                states::task::submitted(self, task, output);
+            }
+            Stimulus::TokenSucceeded { task, output } => {
+                states::task::token_succeeded(self, task, output);
+            }
+            Stimulus::ActivityFound { frame, sought } => {
+                states::task::activity_found(self, frame, sought);
+            }
+            Stimulus::ActivityMissing { frame, sought } => {
+                states::task::activity_missing(self, frame, sought);
+            }
+            Stimulus::ActivityStarted { task, worker } => {
+                states::task::activity_started(self, task, worker);
+            }
             Stimulus::TaskQueued { task } => states::task::queued(self, task),
             Stimulus::TaskBegan { task } => states::task::began(self, task),
             Stimulus::Stop { error, cause } => {
@@ -140,7 +187,7 @@ impl<'a> Step<'a> {
     /// Runs what is ready until nothing is, or the turn is long enough to be committed.
     fn run(&mut self) {
         while self.may_go_on() {
-            let Some(&id) = self.execution.ready.front() else { break };
+            let Some(&id) = self.execution.indexes.ready.front() else { break };
             let state = match self.frame(id).map(|frame| &frame.at) {
                 Some(At::Ready(state)) => Some(state.clone()),
                 Some(At::Iterations(_)) => None,
@@ -167,7 +214,7 @@ impl<'a> Step<'a> {
             return;
         }
         while self.may_go_on() {
-            let Some(&(due, id)) = self.execution.timers.first() else { return };
+            let Some(&(due, id)) = self.execution.indexes.timers.first() else { return };
             if due > self.now {
                 return;
             }
@@ -231,9 +278,33 @@ impl<'a> Step<'a> {
 
     /// Ends the execution; nobody waits for its open tasks any more.
     pub(crate) fn finish(&mut self, kind: EventKind) {
-        let tasks: Vec<u64> = self.execution.tasks.keys().copied().collect();
-        self.commands.extend(tasks.into_iter().map(|task| Command::Abandon { task }));
+        let frames: Vec<FrameId> = self.execution.indexes.tasks.values().copied().collect();
+        for frame in frames {
+            self.abandon(frame);
+        }
         self.record(FrameId::ROOT, kind);
+    }
+
+    /// Nobody waits for the task in this frame any more.
+    pub(crate) fn abandon(&mut self, id: FrameId) {
+        let Some(At::Task(task)) = self.frame(id).map(|frame| &frame.at) else { return };
+        let (task, phase) = (task.id, task.phase);
+        match phase {
+            Phase::Offered => self.withdrawn.push(task),
+            Phase::Calling | Phase::Submitted | Phase::Taken => {
+                self.command(Command::Abandon { task });
+            }
+        }
+    }
+
+    /// Lets workers take a task.
+    pub(crate) fn offer(&mut self, offer: Offer) {
+        self.offers.push(offer);
+    }
+
+    /// A worker has taken a task.
+    pub(crate) fn withdraw(&mut self, task: u64) {
+        self.withdrawn.push(task);
     }
 
     pub(crate) fn command(&mut self, command: Command) {

@@ -3,6 +3,8 @@
 use asl::Payload;
 use serde::{Deserialize, Serialize};
 
+use crate::event::FrameId;
+
 /// Something that happens to an execution. One that is late, repeated or about a task that is
 /// over yields an empty turn.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,8 +15,18 @@ pub enum Stimulus {
     Continue,
     /// A task ended well. `task` is the id of its `…Scheduled` event.
     TaskSucceeded { task: u64, result: Payload },
-    /// A task failed.
+    /// A task failed, as its call or the holder of its token says.
     TaskFailed { task: u64, failure: Failure },
+    /// A task's call was answered; the task goes on until its token is used.
+    TaskSubmitted { task: u64, output: Payload },
+    /// The holder of a task's token says that it ended well.
+    TokenSucceeded { task: u64, output: Payload },
+    /// The activity that was sought in this frame, at this place of the log, exists.
+    ActivityFound { frame: FrameId, sought: u64 },
+    /// It does not.
+    ActivityMissing { frame: FrameId, sought: u64 },
+    /// A worker takes an activity's task.
+    ActivityStarted { task: u64, worker: Option<String> },
     /// A task's call has to wait for its turn: its timeout does not run meanwhile.
     TaskQueued { task: u64 },
     /// A queued task's call has begun: its timeout runs from now.

@@ -3,8 +3,8 @@
 use crate::MachineKind;
 use crate::object::{Field, Language, Object};
 use crate::parse::{Parser, Transitions};
-use crate::program::{Resource, Seconds, Task};
-use crate::resource::{self, ACTIVITY};
+use crate::program::{Pattern, Resource, Seconds, Task};
+use crate::resource;
 use crate::retry;
 
 const FIELDS: &[Field] = &[
@@ -93,16 +93,20 @@ fn resource(state: &Object<'_>, kind: MachineKind) -> Option<Resource> {
 
 /// Express machines call and go on; they wait for nobody.
 fn refused_by_express(resource: &Resource) -> Option<&'static str> {
-    let Resource::Unserved { service, api, .. } = resource else { return None };
-    if &**service == ACTIVITY {
-        return Some("Express state machine does not support Activity ARN");
-    }
-    match api.split_once('.')?.1 {
-        // The blank at the end is AWS's.
-        "waitForTaskToken" => {
-            Some("Express state machine does not support '.waitForTaskToken' service integration ")
+    // The blank at the end is AWS's.
+    const TOKEN: &str =
+        "Express state machine does not support '.waitForTaskToken' service integration ";
+    match resource {
+        Resource::Activity { .. } => Some("Express state machine does not support Activity ARN"),
+        Resource::LambdaInvoke { pattern: Pattern::WaitForTaskToken, .. }
+        | Resource::Url { pattern: Pattern::WaitForTaskToken, .. } => Some(TOKEN),
+        Resource::LambdaFunction { .. } | Resource::LambdaInvoke { .. } | Resource::Url { .. } => {
+            None
         }
-        _ => Some("Express state machine does not support '.sync' service integration"),
+        Resource::Unserved { api, .. } => match api.split_once('.')?.1 {
+            "waitForTaskToken" => Some(TOKEN),
+            _ => Some("Express state machine does not support '.sync' service integration"),
+        },
     }
 }
 

@@ -1,23 +1,31 @@
 //! Task: has work done outside, and goes on with its result.
 
-use asl::program::{Resource, Seconds, Task};
+use asl::program::{Pattern, Resource, Seconds, Task};
 use asl::{EvaluationError, Payload, StateKind};
+use serde_json::json;
 
-use crate::command::{Command, Invocation};
+use crate::command::{Command, Offer, invoke};
 use crate::data::Data;
-use crate::event::{EventKind, FrameId, TaskKind};
-use crate::execution::{At, OpenTask};
+use crate::event::{EventKind, FrameId};
+use crate::execution::{At, OpenTask, Phase};
 use crate::states::map::as_text;
 use crate::states::too_large;
 use crate::step::Step;
 use crate::stimulus::Failure;
+use crate::task_kind::TaskKind;
 
 /// Schedules one attempt. The events say "started" at once: nothing is known about a call
-/// until its outcome, and one turn instead of two is half the cost of a task.
+/// until its outcome, and one turn instead of two is half the cost of a task. An activity is
+/// looked up first: one that does not exist fails the state before anything is scheduled.
 pub(crate) fn perform(step: &mut Step<'_>, id: FrameId, task: &Task) -> Result<(), Failure> {
     let kind = kind_of(&task.resource);
     let (parameters, timeout_seconds, heartbeat_seconds) = Data::of(step, id)
         .and_then(|data| {
+            let data = match kind.waits_for_token() {
+                // The number of the event that is recorded next.
+                true => data.with_token(step.tokens.token(step.execution.next_id)),
+                false => data,
+            };
             let effective = data.effective_input(&task.input_path, None)?;
             let parameters = data.selected(task.parameters.as_ref(), effective.clone())?;
             let timeout = seconds(&data, task.timeout.as_ref(), &effective, "TimeoutSecondsPath")?;
@@ -27,31 +35,35 @@ pub(crate) fn perform(step: &mut Step<'_>, id: FrameId, task: &Task) -> Result<(
         })
         .map_err(|error| step.runtime_failure(id, &error))?;
     if parameters.size_bytes() > step.limits.payload_bytes {
-        return Err(too_large(named(&kind), "provided parameters"));
+        return Err(too_large(kind.named(), "provided parameters"));
     }
-    let deadline = timeout_seconds.map(|seconds| step.now.plus_seconds(seconds));
+    if let TaskKind::Activity { arn } = kind {
+        let sought = step.execution.next_event;
+        let find = Command::FindActivity { arn: arn.clone(), frame: id, sought };
+        step.record(
+            id,
+            EventKind::ActivitySought { arn, parameters, timeout_seconds, heartbeat_seconds },
+        );
+        step.command(find);
+        return Ok(());
+    }
     let scheduled = step.record(
         id,
         EventKind::TaskScheduled {
             kind: kind.clone(),
-            parameters: parameters.clone(),
+            parameters,
             timeout_seconds,
             heartbeat_seconds,
         },
     );
-    step.record(id, EventKind::TaskStarted { kind: kind.clone(), deadline });
-    let Some(frame) = step.frame(id) else { return Ok(()) };
-    let invocation = Invocation {
-        task: scheduled,
-        state: frame.state.to_string(),
-        kind,
-        parameters,
-        attempt: frame.retry_count + 1,
-        timeout_seconds,
-    };
+    let deadline = timeout_seconds.map(|seconds| step.now.plus_seconds(seconds));
+    step.record(id, EventKind::TaskStarted { kind, deadline, worker: None });
     // A full history records nothing; then there is no task to perform.
-    if scheduled != 0 {
-        step.command(Command::Invoke(invocation));
+    if let Some((_, open)) = open(step, scheduled)
+        && let Some(frame) = step.frame(id)
+    {
+        let command = invoke(open, &frame.state, frame.retry_count + 1);
+        step.command(command);
     }
     Ok(())
 }
@@ -83,28 +95,113 @@ fn seconds(
 fn kind_of(resource: &Resource) -> TaskKind {
     match resource {
         Resource::LambdaFunction { arn, .. }
-        | Resource::LambdaInvoke { arn }
+        | Resource::LambdaInvoke { arn, .. }
         | Resource::Unserved { arn, .. } => TaskKind::from(arn.to_string()),
-        Resource::Url(url) => TaskKind::Url { url: url.to_string() },
+        Resource::Activity { arn } => TaskKind::Activity { arn: arn.to_string() },
+        Resource::Url { url, pattern } => TaskKind::Url {
+            url: url.to_string(),
+            waits_for_token: *pattern == Pattern::WaitForTaskToken,
+        },
     }
 }
 
-/// How AWS names a task in the texts about its size.
-fn named(kind: &TaskKind) -> &str {
-    match kind {
-        TaskKind::Lambda { arn } => arn,
-        TaskKind::Integration { resource_type, .. } => resource_type,
-        TaskKind::Url { url } => url,
-    }
-}
-
-/// The frame and the task with this number, if its outcome is still awaited.
+/// The frame and the task with this number, if its outcome is still awaited. One that no worker
+/// has taken has none.
 fn open<'a>(step: &'a Step<'_>, task: u64) -> Option<(FrameId, &'a OpenTask)> {
-    let id = *step.execution.tasks.get(&task)?;
+    let id = *step.execution.indexes.tasks.get(&task)?;
     match &step.frame(id)?.at {
-        At::Task(open) => Some((id, open)),
+        At::Task(open) if open.phase != Phase::Offered => Some((id, open)),
         _ => None,
     }
+}
+
+/// The task's call was answered. One that waits for its token, or whose function said that the
+/// answer will come later, goes on.
+pub(crate) fn submitted(step: &mut Step<'_>, task: u64, output: Payload) {
+    let Some((id, open)) = open(step, task) else { return };
+    if open.phase != Phase::Calling {
+        return;
+    }
+    let kind = open.kind.clone();
+    if output.size_bytes() > step.limits.payload_bytes {
+        let failure = too_large(kind.named(), "returned a result");
+        failed(step, task, failure);
+        return;
+    }
+    step.record(id, EventKind::TaskSubmitted { kind, output });
+}
+
+/// The holder of the token sent a result. It stands for what a function would have answered, so
+/// a task that was called by `lambda:invoke` and expected an answer gets it in that shape.
+pub(crate) fn token_succeeded(step: &mut Step<'_>, task: u64, output: Payload) {
+    let Some((_, open)) = open(step, task) else { return };
+    let is_invocation = matches!(
+        &open.kind,
+        TaskKind::Integration { resource_type, resource, .. }
+            if resource_type == "lambda" && resource == "invoke"
+    );
+    if !is_invocation {
+        succeeded(step, task, output);
+        return;
+    }
+    let answer = json!({
+        "ExecutedVersion": "$LATEST",
+        "Payload": output.value(),
+        "StatusCode": 200,
+    });
+    match Payload::from_value(answer) {
+        Ok(result) => succeeded(step, task, result),
+        Err(why) => failed(step, task, Failure::new("States.Runtime", why.to_string())),
+    }
+}
+
+/// The frame that looks for an activity, if it is still this look-up it waits for.
+fn seeking<'a>(step: &'a Step<'_>, id: FrameId, sought: u64) -> Option<&'a crate::Sought> {
+    match &step.frame(id)?.at {
+        At::Seeking(open) if open.at == sought => Some(open),
+        _ => None,
+    }
+}
+
+/// The activity exists: its task is scheduled, and waits for a worker.
+pub(crate) fn activity_found(step: &mut Step<'_>, id: FrameId, sought: u64) {
+    let Some(open) = seeking(step, id, sought) else { return };
+    let (activity, input) = (open.arn.clone(), open.parameters.clone());
+    let (timeout_seconds, heartbeat_seconds) = (open.timeout_seconds, open.heartbeat_seconds);
+    let task = step.record(
+        id,
+        EventKind::TaskScheduled {
+            kind: TaskKind::Activity { arn: activity.clone() },
+            parameters: input.clone(),
+            timeout_seconds,
+            heartbeat_seconds,
+        },
+    );
+    // A full history records nothing.
+    if task != 0 {
+        step.offer(Offer { task, activity, input });
+    }
+}
+
+/// The activity does not exist.
+pub(crate) fn activity_missing(step: &mut Step<'_>, id: FrameId, sought: u64) {
+    let Some(open) = seeking(step, id, sought) else { return };
+    let cause = format!("The activity {} does not exist.", open.arn);
+    let failure = step.runtime_failure(id, &EvaluationError { cause });
+    step.fail(id, failure);
+}
+
+/// A worker takes the task: its timeout and its heartbeats count from now, as on AWS.
+pub(crate) fn activity_started(step: &mut Step<'_>, task: u64, worker: Option<String>) {
+    let Some(&id) = step.execution.indexes.tasks.get(&task) else { return };
+    let Some(At::Task(open)) = step.frame(id).map(|frame| &frame.at) else { return };
+    if open.phase != Phase::Offered {
+        return;
+    }
+    let kind = open.kind.clone();
+    let deadline = open.timeout_seconds.map(|seconds| step.now.plus_seconds(seconds));
+    step.record(id, EventKind::TaskStarted { kind, deadline, worker });
+    step.withdraw(task);
 }
 
 /// The task's result arrived.
@@ -112,7 +209,7 @@ pub(crate) fn succeeded(step: &mut Step<'_>, task: u64, result: Payload) {
     let Some((id, open)) = open(step, task) else { return };
     let kind = open.kind.clone();
     if result.size_bytes() > step.limits.payload_bytes {
-        let failure = too_large(named(&kind), "returned a result");
+        let failure = too_large(kind.named(), "returned a result");
         failed(step, task, failure);
         return;
     }
@@ -140,13 +237,16 @@ pub(crate) fn failed(step: &mut Step<'_>, task: u64, failure: Failure) {
     step.fail(id, failure);
 }
 
-/// The task's deadline has passed.
+/// The task's deadline has passed, or its heartbeat was missed. As recorded on AWS, both are
+/// shown as `States.Timeout`; a retrier or catcher may name a missed heartbeat by its own name.
 pub(crate) fn timed_out(step: &mut Step<'_>, id: FrameId) {
     let Some(At::Task(open)) = step.frame(id).map(|frame| &frame.at) else { return };
-    let (task, kind) = (open.id, open.kind.clone());
-    step.command(Command::Abandon { task });
+    let kind = open.kind.clone();
+    let is_over = open.deadline.is_some_and(|deadline| deadline <= step.now);
+    let also = (!is_over).then_some("States.HeartbeatTimeout");
+    step.abandon(id);
     step.record(id, EventKind::TaskTimedOut { kind });
-    step.fail(id, Failure { error: Some("States.Timeout".to_owned()), cause: None });
+    step.fail_as(id, Failure { error: Some("States.Timeout".to_owned()), cause: None }, also);
 }
 
 /// The call waits for a free place; its timeout must not run meanwhile.

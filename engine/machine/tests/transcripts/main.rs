@@ -8,12 +8,13 @@ mod branches;
 mod flow;
 mod limits;
 mod tasks;
+mod waiting;
 
 use asl::Payload;
 use expect_test::Expect;
 use machine::history::View;
 use machine::{
-    Command, Event, EventKind, Failure, Identity, Limits, Random, Stimulus, Timestamp, Turn,
+    Command, Event, EventKind, Failure, Identity, Limits, Random, Stimulus, Timestamp, Tokens, Turn,
 };
 
 /// One thing that happens, at a time in seconds from the start.
@@ -25,6 +26,15 @@ pub(crate) fn ok(task: u64, result: &str) -> Stimulus {
 
 pub(crate) fn failed(task: u64, error: &str) -> Stimulus {
     Stimulus::TaskFailed { task, failure: Failure::new(error, "because") }
+}
+
+/// Tokens that say which task they are of.
+struct Numbered;
+
+impl Tokens for Numbered {
+    fn token(&self, task: u64) -> String {
+        format!("token-{task}")
+    }
 }
 
 pub(crate) const TIMER: Stimulus = Stimulus::Timer;
@@ -62,7 +72,7 @@ pub(crate) fn told(limits: &Limits, states: &str, input: &str, happenings: &[Hap
         alias_arn: None,
     };
     let (mut execution, turn) =
-        machine::start(&program, identity, input, Timestamp(0), &mut random, limits);
+        machine::start(&program, identity, input, Timestamp(0), &mut random, limits, &Numbered);
     let mut text = printed(0, "Start", &turn);
     let mut log = turn.events;
     for (seconds, stimulus) in happenings {
@@ -71,8 +81,15 @@ pub(crate) fn told(limits: &Limits, states: &str, input: &str, happenings: &[Hap
             other => format!("{other:?}").split(" {").next().unwrap().to_owned(),
         };
         let now = Timestamp(seconds * 1000);
-        let turn =
-            machine::step(&program, &mut execution, stimulus.clone(), now, &mut random, limits);
+        let turn = machine::step(
+            &program,
+            &mut execution,
+            stimulus.clone(),
+            now,
+            &mut random,
+            limits,
+            &Numbered,
+        );
         text.push_str(&printed(*seconds, &name, &turn));
         log.extend(turn.events);
         assert_eq!(machine::fold(&log).as_ref(), Some(&execution), "the log folds to the memory");
@@ -99,7 +116,15 @@ fn printed(seconds: i64, stimulus: &str, turn: &Turn) -> String {
                 text.push_str(&format!("  > invoke {task} {state}#{attempt} {parameters}\n"));
             }
             Command::Abandon { task } => text.push_str(&format!("  > abandon {task}\n")),
+            Command::FindActivity { arn, .. } => text.push_str(&format!("  > find {arn}\n")),
         }
+    }
+    for offer in &turn.offers {
+        let (task, activity, input) = (offer.task, &offer.activity, offer.input.raw());
+        text.push_str(&format!("  > offer {task} of {activity} {input}\n"));
+    }
+    for task in &turn.withdrawn {
+        text.push_str(&format!("  > withdraw {task}\n"));
     }
     text
 }
@@ -117,7 +142,17 @@ fn line(event: &Event) -> String {
         return format!("  - {text}\n");
     };
     let details = shown.details.map(|(_, details)| details).unwrap_or_default();
-    let pick = ["name", "index", "length", "input", "parameters", "output", "error", "cause"];
+    let pick = [
+        "name",
+        "index",
+        "length",
+        "input",
+        "parameters",
+        "output",
+        "error",
+        "cause",
+        "workerName",
+    ];
     let said: Vec<String> = pick
         .iter()
         .filter_map(|member| details.get(member))
