@@ -101,6 +101,7 @@ impl Running {
 fn text(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Succeeded(result) => result.raw().to_owned(),
+        Outcome::Submitted(output) => format!("later: {}", output.raw()),
         Outcome::Failed(failure) => {
             let text = format!("{}: {}", failure.name(), failure.cause.as_deref().unwrap());
             assert!(!text.contains(SECRET.1), "{text}");
@@ -123,6 +124,7 @@ fn call(kind: TaskKind, parameters: &str) -> Call {
         execution_id: id,
         state: "Pay".to_owned(),
         task: 7,
+        token: "a-token".to_owned(),
         attempt: 1,
         kind,
         parameters: Payload::from_text(parameters).unwrap(),

@@ -2,11 +2,13 @@
 //!
 //! How a call ends is a function of the state's name, its parameters and the attempt, so that
 //! a repeated call ends as the first one did. A name says what its calls do: `Flaky…` fails on
-//! the first two attempts, `Broken…` always, `Hanging…` never answers. The samples of
-//! `definitions/` are among them, with their demo functions.
+//! the first two attempts, `Broken…` always, `Hanging…` never answers. Where `Later` is in it, or
+//! the resource says so, the call is only taken on, and the token brings the end; `Beating`
+//! gives a minute of heartbeats before that. The samples of `definitions/` are among them, with
+//! their demo functions.
 
 use asl::Program;
-use machine::{Failure, Invocation, Stimulus};
+use machine::{Failure, Frame, Invocation, Stimulus};
 use serde_json::{Value, json};
 use server::demo;
 use server::samples::SAMPLES;
@@ -24,6 +26,10 @@ pub(super) struct Machine {
 
 const TASK: &str =
     r#""Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f""#;
+const CALLBACK: &str = r#""Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+    "Parameters": {"FunctionName": "f", "Payload": {"input.$": "$", "token.$": "$$.Task.Token"}}"#;
+const ACTIVITY: &str =
+    r#""Type": "Task", "Resource": "arn:aws:states:us-east-1:123456789012:activity:a""#;
 const RETRY: &str =
     r#""Retry": [{"ErrorEquals": ["Oops"], "IntervalSeconds": 2, "MaxAttempts": 3}]"#;
 const CATCH: &str =
@@ -50,6 +56,11 @@ pub(super) fn all() -> Vec<Machine> {
         machine("item fails", item_fails(), r#"{"items": [1, 2, 3, 4]}"#, true),
         machine("nested", nested(), r#"{"items": [[1, 2], [3], []]}"#, false),
         machine("passes", passes(), r#"{"left": [1]}"#, false),
+        machine("callbacks", callbacks(), r#"{"n": 6}"#, false),
+        machine("functions that answer later", later(), r#"{"n": 7}"#, false),
+        machine("heartbeats", heartbeats(), "{}", false),
+        machine("activities", activities(), r#"{"items": [1, 2, 3]}"#, false),
+        machine("activity given up", activity_given_up(), "{}", true),
     ];
     machines.extend(SAMPLES.iter().map(|sample| Machine {
         name: sample.name,
@@ -64,33 +75,58 @@ pub(super) fn all() -> Vec<Machine> {
 impl Machine {
     /// How a call ends, and after how many milliseconds; `None` is never.
     pub(super) fn outcome(&self, call: &Invocation) -> Option<(i64, Stimulus)> {
+        let task = call.task;
+        let delay = 10 + i64::try_from(call.parameters.size_bytes() % 50).unwrap_or(0);
+        if call.kind.waits_for_token() || call.state.contains("Later") {
+            let output = asl::Payload::from_text(r#"{"taken":true}"#).expect("it is JSON");
+            return Some((delay, Stimulus::TaskSubmitted { task, output }));
+        }
         if call.state.starts_with("Hanging") {
             return None;
         }
-        let task = call.task;
-        let delay = 10 + i64::try_from(call.parameters.size_bytes() % 50).unwrap_or(0);
-        let answer = if self.is_sample { demo(call) } else { scripted(call) };
-        let stimulus = match answer {
-            Ok(result) => {
-                let result = asl::Payload::from_value(result).expect("answers are flat");
-                Stimulus::TaskSucceeded { task, result }
-            }
-            Err((error, cause)) => {
-                Stimulus::TaskFailed { task, failure: Failure::new(error, cause) }
-            }
-        };
-        Some((delay, stimulus))
+        let answer = if self.is_sample { demo(call) } else { scripted(&call.state, call.attempt) };
+        Some((
+            delay,
+            match answer {
+                Ok(result) => Stimulus::TaskSucceeded { task, result: payload(result) },
+                Err((error, cause)) => {
+                    Stimulus::TaskFailed { task, failure: Failure::new(error, cause) }
+                }
+            },
+        ))
     }
+}
+
+/// What the holder of a task's token does, each after so many milliseconds.
+pub(super) fn token_use(frame: &Frame, task: u64) -> Vec<(i64, Stimulus)> {
+    let mut uses = Vec::new();
+    let mut delay = 2_000;
+    if frame.state.contains("Beating") {
+        uses.extend((1..=15).map(|beat| (beat * 4_000, Stimulus::Heartbeat { task })));
+        delay = 61_000;
+    }
+    if frame.state.starts_with("Hanging") {
+        return uses;
+    }
+    let ending = match scripted(&frame.state, frame.retry_count + 1) {
+        Ok(output) => Stimulus::TokenSucceeded { task, output: payload(output) },
+        Err((error, cause)) => Stimulus::TaskFailed { task, failure: Failure::new(error, cause) },
+    };
+    uses.push((delay, ending));
+    uses
+}
+
+fn payload(value: Value) -> asl::Payload {
+    asl::Payload::from_value(value).expect("answers are flat")
 }
 
 type Answer = Result<Value, (String, String)>;
 
-fn scripted(call: &Invocation) -> Answer {
-    let (state, attempt) = (&call.state, call.attempt);
+fn scripted(state: &str, attempt: u32) -> Answer {
     if (state.starts_with("Flaky") && attempt <= 2) || state.starts_with("Broken") {
         return Err(("Oops".to_owned(), format!("attempt {attempt}")));
     }
-    Ok(json!({ "state": state, "got": call.parameters.value() }))
+    Ok(json!({ "state": state, "attempt": attempt }))
 }
 
 /// The demo functions, called by ARN or through `lambda:invoke`.
@@ -102,7 +138,7 @@ fn demo(call: &Invocation) -> Answer {
         let name = parameters["FunctionName"].as_str().expect("a function's name");
         (name, &parameters["Payload"])
     } else {
-        (resource, parameters)
+        (resource.as_str(), parameters)
     };
     let name = name.rsplit(':').next().expect("a part at least");
     let answer = demo::answer(name, input, call.attempt.into()).expect("a demo function");
@@ -217,4 +253,50 @@ fn passes() -> String {
     });
     let first = r#""A": {"Type": "Pass", "Next": "L0"}"#.to_owned();
     std::iter::once(first).chain(states).collect::<Vec<_>>().join(", ")
+}
+
+fn callbacks() -> String {
+    format!(
+        r#""A": {{{CALLBACK}, "ResultPath": "$.a", "Next": "FlakyB"}},
+           "FlakyB": {{{CALLBACK}, {RETRY}, "ResultPath": "$.b", "Next": "HangingC"}},
+           "HangingC": {{{CALLBACK}, "TimeoutSeconds": 100000, {CATCH}, "End": true}},
+           "Caught": {{"Type": "Succeed"}}"#
+    )
+}
+
+fn later() -> String {
+    format!(
+        r#""A": {{"Type": "Pass", "Next": "Later1"}}, "Later1": {{{TASK}, "Next": "FlakyLater"}},
+           "FlakyLater": {{"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke",
+             "Parameters": {{"FunctionName": "f", "Payload.$": "$"}}, {RETRY},
+             "OutputPath": "$.Payload", "End": true}}"#
+    )
+}
+
+fn heartbeats() -> String {
+    format!(
+        r#""A": {{"Type": "Pass", "Next": "Beating1"}},
+           "Beating1": {{{CALLBACK}, "HeartbeatSeconds": 10, "Next": "HangingBeating"}},
+           "HangingBeating": {{{CALLBACK}, "HeartbeatSeconds": 10, "Retry": [{{"ErrorEquals": ["States.HeartbeatTimeout"], "MaxAttempts": 1}}], {CATCH}, "End": true}},
+           "Caught": {{"Type": "Pass", "End": true}}"#
+    )
+}
+
+fn activities() -> String {
+    format!(
+        r#""A": {{"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": {{"StartAt": "W", "States": {{
+             "W": {{{ACTIVITY}, "Next": "FlakyW"}},
+             "FlakyW": {{{ACTIVITY}, {RETRY}, "Next": "Beating2"}},
+             "Beating2": {{{ACTIVITY}, "HeartbeatSeconds": 10, "TimeoutSeconds": 100000, "End": true}}}}}}, "End": true}}"#
+    )
+}
+
+fn activity_given_up() -> String {
+    format!(
+        r#""A": {{"Type": "Parallel", "Branches": [
+             {{"StartAt": "W", "States": {{"W": {{{ACTIVITY}, "Next": "HangingW"}}, "HangingW": {{{ACTIVITY}, "End": true}}}}}},
+             {{"StartAt": "P", "States": {{"P": {{"Type": "Wait", "Seconds": 60, "Next": "Broken1"}}, "Broken1": {{{TASK}, "End": true}}}}}}],
+             {CATCH}, "End": true}},
+           "Caught": {{"Type": "Pass", "End": true}}"#
+    )
 }

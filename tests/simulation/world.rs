@@ -1,14 +1,15 @@
 //! A world for one execution: a virtual clock, a durable log, an owner that may die, calls on
 //! their way.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use machine::{
-    Command, Event, EventKind, Execution, Identity, Limits, Random, Stimulus, Timestamp, Turn,
+    At, Command, Event, EventKind, Execution, Frame, FrameId, Identity, Invocation, Limits, Phase,
+    Random, Stimulus, TaskKind, Timestamp, Tokens, Turn,
 };
 
 use super::faults::{Append, Faults};
-use super::machines::Machine;
+use super::machines::{self, Machine};
 
 /// Most actions in a run: far more than any needs.
 const MOST_ACTIONS: u32 = 20_000;
@@ -26,6 +27,8 @@ pub(super) struct World<'m> {
     /// Answers on their way, by the time they arrive.
     answers: BTreeMap<(Timestamp, u64), Stimulus>,
     sent: u64,
+    /// Tasks that wait for a worker, as the store knows them.
+    offers: BTreeSet<u64>,
     turns: u64,
     lines: Vec<String>,
 }
@@ -61,6 +64,7 @@ impl<'m> World<'m> {
             owner: None,
             answers: BTreeMap::new(),
             sent: 0,
+            offers: BTreeSet::new(),
             turns: 0,
             lines: Vec::new(),
         }
@@ -90,7 +94,8 @@ impl<'m> World<'m> {
         for stimulus in late {
             let (program, limits) = (&self.machine.program, &self.limits);
             let Owner { execution, random, .. } = &mut owner;
-            let turn = machine::step(program, execution, stimulus, self.now, random, limits);
+            let turn =
+                machine::step(program, execution, stimulus, self.now, random, limits, &Numbered);
             assert!(turn.events.is_empty(), "something happened after the end");
         }
         Ended { log: self.log, memory: owner.execution, turns: self.turns, lines: self.lines }
@@ -100,21 +105,69 @@ impl<'m> World<'m> {
     fn take_over(&mut self) {
         self.say(|| "an owner takes over".to_owned());
         let mut random = Random::seeded(7);
-        let (execution, pending) = if let Some(execution) = machine::fold(&self.log) {
+        let (execution, pending) = if let Some(mut execution) = machine::fold(&self.log) {
+            self.nobody_was_there();
+            execution.resume(self.now);
+            for command in machine::open_commands(&execution) {
+                self.carry_out(command);
+            }
+            self.try_again(&execution);
             (execution, VecDeque::new())
         } else {
             let input = asl::Payload::from_text(self.machine.input).expect("the input is JSON");
             let (program, limits) = (&self.machine.program, &self.limits);
-            let (execution, turn) =
-                machine::start(program, identity(), input, self.now, &mut random, limits);
+            let (execution, turn) = machine::start(
+                program,
+                identity(),
+                input,
+                self.now,
+                &mut random,
+                limits,
+                &Numbered,
+            );
             (execution, VecDeque::from([turn]))
         };
-        if !self.log.is_empty() {
-            for command in machine::open_commands(&execution) {
-                self.carry_out(command);
-            }
-        }
         self.owner = Some(Owner { execution, pending, random });
+    }
+
+    /// Time passes without an owner; heartbeats that come meanwhile are lost.
+    fn nobody_was_there(&mut self) {
+        self.now = self.now.plus_ms(self.faults.jump_ms());
+        let now = self.now;
+        self.answers.retain(|(at, _), stimulus| {
+            *at > now || !matches!(stimulus, Stimulus::Heartbeat { .. })
+        });
+    }
+
+    /// Workers and holders of tokens who were not answered do again what they did.
+    fn try_again(&mut self, execution: &Execution) {
+        for frame in execution.frames() {
+            self.use_token(frame);
+        }
+        for task in self.offers.clone() {
+            self.take(task);
+        }
+    }
+
+    /// A worker asks for a task.
+    fn take(&mut self, task: u64) {
+        self.send(500, Stimulus::ActivityStarted { task, worker: Some("worker".to_owned()) });
+    }
+
+    /// Whoever holds the token of the task in this frame goes to work with it.
+    fn use_token(&mut self, frame: &Frame) {
+        let At::Task(open) = &frame.at else { return };
+        if !matches!(open.phase, Phase::Submitted | Phase::Taken) {
+            return;
+        }
+        for (delay, stimulus) in machines::token_use(frame, open.id) {
+            self.send_perhaps_twice(delay, stimulus);
+        }
+        if self.faults.repeats() {
+            // A token of a task that never was.
+            let output = asl::Payload::null();
+            self.send(1, Stimulus::TokenSucceeded { task: 1_000_000, output });
+        }
     }
 
     /// Appends the next pending turn; whether there was one.
@@ -159,11 +212,66 @@ impl<'m> World<'m> {
         }
         self.log.extend(events);
         self.turns += 1;
+        for offer in &turn.offers {
+            self.offers.insert(offer.task);
+            self.take(offer.task);
+        }
+        for task in &turn.withdrawn {
+            self.offers.remove(task);
+        }
+        self.notice_holders(turn);
+    }
+
+    /// Tasks that are in somebody's hands from this turn on.
+    fn notice_holders(&mut self, turn: &Turn) {
+        let handed: Vec<FrameId> = turn
+            .events
+            .iter()
+            .filter(|event| match &event.kind {
+                EventKind::TaskSubmitted { .. } => true,
+                EventKind::TaskStarted { kind, .. } => matches!(kind, TaskKind::Activity { .. }),
+                _ => false,
+            })
+            .map(|event| event.frame)
+            .collect();
+        if handed.is_empty() {
+            return;
+        }
+        let committed = machine::fold(&self.log).expect("the log begins with a start");
+        for frame in committed.frames().filter(|frame| handed.contains(&frame.id)) {
+            self.use_token(frame);
+        }
     }
 
     fn carry_out(&mut self, command: Command) {
-        let Command::Invoke(call) = command else { return };
-        let Some((delay, stimulus)) = self.machine.outcome(&call) else { return };
+        match command {
+            Command::Invoke(call) => {
+                let Some((delay, stimulus)) = self.machine.outcome(&call) else { return };
+                if matches!(stimulus, Stimulus::TaskSubmitted { .. }) && self.faults.repeats() {
+                    // Whoever was called uses the token before it answers the call.
+                    self.use_early(&call);
+                }
+                self.send_perhaps_twice(delay, stimulus);
+            }
+            Command::FindActivity { frame, sought, .. } => {
+                self.send_perhaps_twice(5, Stimulus::ActivityFound { frame, sought });
+            }
+            Command::Abandon { .. } => {}
+        }
+    }
+
+    fn use_early(&mut self, call: &Invocation) {
+        let Some(execution) = machine::fold(&self.log) else { return };
+        let holds = |frame: &&Frame| matches!(&frame.at, At::Task(open) if open.id == call.task);
+        let Some(frame) = execution.frames().find(holds) else { return };
+        if let Some((_, ending)) = machines::token_use(frame, call.task).pop()
+            && !matches!(ending, Stimulus::Heartbeat { .. })
+        {
+            self.send(1, ending);
+        }
+    }
+
+    fn send_perhaps_twice(&mut self, delay: i64, stimulus: Stimulus) {
         self.send(delay, stimulus.clone());
         if self.faults.repeats() {
             self.send(delay + 1, stimulus.clone());
@@ -210,13 +318,18 @@ impl<'m> World<'m> {
         let owner = owner_of(&mut self.owner);
         let (program, limits) = (&self.machine.program, &self.limits);
         let Owner { execution, random, pending } = owner;
-        let turn = machine::step(program, execution, stimulus, self.now, random, limits);
+        let turn = machine::step(program, execution, stimulus, self.now, random, limits, &Numbered);
         if !turn.events.is_empty() {
             pending.push_back(turn);
         }
     }
 
     fn wait_for(&mut self, timer: Timestamp) -> Stimulus {
+        if self.now.0 > timer.0 + 1_000 {
+            // As a node that stood still: heartbeats may have been kept waiting, too.
+            let now = self.now;
+            owner_of(&mut self.owner).execution.resume(now);
+        }
         self.now = self.now.max(timer);
         Stimulus::Timer
     }
@@ -232,7 +345,15 @@ impl<'m> World<'m> {
         let stimulus = self.answers.values().next().cloned().expect("checked above");
         let mut random = Random::seeded(9);
         let (program, limits) = (&self.machine.program, &self.limits);
-        let turn = machine::step(program, &mut execution, stimulus, self.now, &mut random, limits);
+        let turn = machine::step(
+            program,
+            &mut execution,
+            stimulus,
+            self.now,
+            &mut random,
+            limits,
+            &Numbered,
+        );
         if !turn.events.is_empty() && turn.first_event == self.log.len() as u64 {
             self.append(&turn);
             for command in turn.commands {
@@ -246,6 +367,26 @@ impl<'m> World<'m> {
         if self.print {
             self.lines.push(line());
         }
+    }
+}
+
+/// The text with every token the same.
+fn without_numbers(text: &str) -> String {
+    let mut parts = text.split("token-");
+    let mut whole = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        whole.push_str("token");
+        whole.push_str(part.trim_start_matches(|c: char| c.is_ascii_digit()));
+    }
+    whole
+}
+
+/// Tokens that say which task they are of.
+struct Numbered;
+
+impl Tokens for Numbered {
+    fn token(&self, task: u64) -> String {
+        format!("token-{task}")
     }
 }
 
@@ -281,7 +422,10 @@ impl Ended {
             .log
             .iter()
             .filter_map(|event| view.show(event))
-            .map(|shown| format!("{} {:?}", shown.name, shown.details))
+            // A token that was used before the call was answered leaves no trace of the answer, and
+            // shifts the numbers that tokens are made of.
+            .filter(|shown| shown.name != "TaskSubmitted")
+            .map(|shown| without_numbers(&format!("{} {:?}", shown.name, shown.details)))
             .collect();
         story.sort();
         story

@@ -52,6 +52,8 @@ fn turn(id: Uuid, name: &str, first_event: i64, body: &'static str) -> NewTurn {
         start: None,
         end: None,
         wakes: false,
+        offers: Vec::new(),
+        withdrawn: Vec::new(),
     }
 }
 

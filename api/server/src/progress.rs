@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use machine::{Event, EventKind, FrameId, Timestamp};
+use machine::{Event, EventKind, FrameId, TaskKind, Timestamp};
 
 /// Longest cause that is shown; functions may answer a page of stack trace.
 const CAUSE_CHARACTERS: usize = 200;
@@ -47,13 +47,6 @@ impl Progress {
             EventKind::StateAborted { .. } => {
                 Some(format!("{}  stopped: something beside it failed", self.name(event.frame)))
             }
-            EventKind::TaskFailed { failure, .. } => {
-                let why = failure_text(failure.error.as_deref(), failure.cause.as_deref());
-                Some(format!("{}  failed: {why}", self.name(event.frame)))
-            }
-            EventKind::TaskTimedOut { .. } => {
-                Some(format!("{}  timed out", self.name(event.frame)))
-            }
             EventKind::RetryScheduled { until, .. } => {
                 let retry = self.count_retry(event.frame);
                 let delay = duration(event.at, *until);
@@ -62,9 +55,6 @@ impl Progress {
             EventKind::WaitScheduled { until } => {
                 let delay = duration(event.at, *until);
                 Some(format!("{}  waits for {delay}", self.name(event.frame)))
-            }
-            EventKind::TaskQueued => {
-                Some(format!("{}  waits for a free place", self.name(event.frame)))
             }
             EventKind::ParallelStarted { first, starts, .. } => {
                 for branch in 0..u32::try_from(starts.len()).unwrap_or(u32::MAX) {
@@ -88,11 +78,16 @@ impl Progress {
             }
             EventKind::ExecutionTimedOut => Some(self.ended("TIMED_OUT", event)),
             EventKind::ExecutionAborted { .. } => Some(self.ended("ABORTED", event)),
-            EventKind::ExecutionStarted { .. }
-            | EventKind::TaskScheduled { .. }
+            EventKind::TaskScheduled { .. }
             | EventKind::TaskStarted { .. }
+            | EventKind::TaskSubmitted { .. }
             | EventKind::TaskSucceeded { .. }
+            | EventKind::TaskFailed { .. }
+            | EventKind::TaskTimedOut { .. }
+            | EventKind::TaskQueued
             | EventKind::TaskBegan { .. }
+            | EventKind::ActivitySought { .. } => self.task_words(event),
+            EventKind::ExecutionStarted { .. }
             | EventKind::ParallelSucceeded
             | EventKind::MapStarted { .. }
             | EventKind::MapSucceeded
@@ -101,6 +96,26 @@ impl Progress {
             | EventKind::IterationAborted { .. }
             | EventKind::BranchSucceeded
             | EventKind::BranchFailed => None,
+        }
+    }
+
+    fn task_words(&self, event: &Event) -> Option<String> {
+        let name = self.name(event.frame);
+        match &event.kind {
+            EventKind::TaskFailed { failure, .. } => {
+                let why = failure_text(failure.error.as_deref(), failure.cause.as_deref());
+                Some(format!("{name}  failed: {why}"))
+            }
+            EventKind::TaskTimedOut { .. } => Some(format!("{name}  timed out")),
+            EventKind::TaskQueued => Some(format!("{name}  waits for a free place")),
+            EventKind::TaskSubmitted { .. } => Some(format!("{name}  waits for its token")),
+            EventKind::TaskScheduled { kind: TaskKind::Activity { .. }, .. } => {
+                Some(format!("{name}  waits for a worker"))
+            }
+            EventKind::TaskStarted { worker: Some(worker), .. } => {
+                Some(format!("{name}  taken by {}", worker.escape_debug()))
+            }
+            _ => None,
         }
     }
 
@@ -201,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_retry_is_told_with_its_reason_and_its_delay() {
-        let kind = TaskKind::Url { url: "http://x".to_owned() };
+        let kind = TaskKind::Url { url: "http://x".to_owned(), waits_for_token: false };
         let failure =
             Failure { error: Some("Busy".to_owned()), cause: Some("ask\nagain".to_owned()) };
         check(

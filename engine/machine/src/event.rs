@@ -248,11 +248,12 @@ impl<P> EventKind<P> {
             | Self::StateEntered { input, .. }
             | Self::ParallelStarted { input, .. }
             | Self::IterationStarted { input, .. } => Some(input),
-            Self::ExecutionSucceeded { output } | Self::StateExited { output, .. } => Some(output),
+            Self::ExecutionSucceeded { output }
+            | Self::StateExited { output, .. }
+            | Self::TaskSubmitted { output, .. } => Some(output),
             Self::TaskScheduled { parameters, .. } | Self::ActivitySought { parameters, .. } => {
                 Some(parameters)
             }
-            Self::TaskSubmitted { output, .. } => Some(output),
             Self::TaskSucceeded { result, .. } => Some(result),
             Self::MapStarted { items, .. } => Some(items),
             Self::ExecutionFailed { .. }

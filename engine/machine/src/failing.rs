@@ -47,7 +47,8 @@ impl Step<'_> {
     fn retries(&mut self, id: FrameId, failure: &Failure, also: Option<&str>) -> bool {
         let (retriers, _) = policies(self.program, self.execution, id);
         let Some(frame) = self.execution.frame(id) else { return false };
-        let Some(again) = retry::decide(retriers, &frame.retries, &names(failure, also), self.random)
+        let Some(again) =
+            retry::decide(retriers, &frame.retries, &names(failure, also), self.random)
         else {
             return false;
         };
@@ -73,12 +74,9 @@ impl Step<'_> {
     fn catches(&mut self, id: FrameId, failure: &Failure, also: Option<&str>) -> Caught {
         let names = names(failure, also);
         let (_, catchers) = policies(self.program, self.execution, id);
-        let Some(catcher) = catchers
-            .iter()
-            .find(|catcher| {
-                names.iter().any(|name| asl::error_name::matches(&catcher.error_equals, name))
-            })
-        else {
+        let Some(catcher) = catchers.iter().find(|catcher| {
+            names.iter().any(|name| asl::error_name::matches(&catcher.error_equals, name))
+        }) else {
             return Caught::No;
         };
         let output = Data::of(self, id)

@@ -1,6 +1,8 @@
 //! The AWS view of the log: the events a user sees, in the shape of `GetExecutionHistory`
 //! (botocore `stepfunctions/2016-11-23`, and recordings of AWS).
 
+mod family;
+
 use asl::Payload;
 use serde_json::{Map, Value, json};
 
@@ -8,6 +10,7 @@ use crate::event::{Event, EventKind};
 use crate::stimulus::Failure;
 use crate::task_kind::TaskKind;
 use crate::timestamp::Timestamp;
+use family::{Family, described};
 
 /// One event of a history.
 #[derive(Clone, Debug, PartialEq)]
@@ -164,7 +167,7 @@ impl View<'_> {
             return None;
         };
         let family = Family::of(kind);
-        let task = family.task(kind);
+        let task = described(kind);
         let (what, details) = match event {
             K::TaskScheduled { parameters, timeout_seconds, heartbeat_seconds, .. } => {
                 let seconds = (*timeout_seconds, *heartbeat_seconds);
@@ -198,7 +201,7 @@ impl View<'_> {
                 self.input(json!({ "resource": kind.resource() }), parameters)
             }
             Family::Task => {
-                let mut details = family.task(kind);
+                let mut details = described(kind);
                 details["region"] = json!(self.region);
                 if self.with_data {
                     details["parameters"] = json!(parameters.raw());
@@ -229,70 +232,6 @@ impl View<'_> {
             details["outputDetails"] = json!({ "truncated": false });
         }
         details
-    }
-}
-
-/// The three families of events that tasks have.
-#[derive(Clone, Copy, Eq, PartialEq)]
-enum Family {
-    Lambda,
-    Activity,
-    Task,
-}
-
-impl Family {
-    fn of(kind: &TaskKind) -> Self {
-        match kind {
-            TaskKind::Lambda { .. } => Self::Lambda,
-            TaskKind::Activity { .. } => Self::Activity,
-            TaskKind::Integration { .. } | TaskKind::Url { .. } => Self::Task,
-        }
-    }
-
-    /// What the names of its event types begin with.
-    fn prefix(self) -> &'static str {
-        match self {
-            Self::Lambda => "LambdaFunction",
-            Self::Activity => "Activity",
-            Self::Task => "Task",
-        }
-    }
-
-    /// The member that holds the details of an event.
-    fn member(self, what: &str) -> &'static str {
-        match (self, what) {
-            (Self::Lambda, "Scheduled") => "lambdaFunctionScheduledEventDetails",
-            (Self::Lambda, "Succeeded") => "lambdaFunctionSucceededEventDetails",
-            (Self::Lambda, "Failed") => "lambdaFunctionFailedEventDetails",
-            (Self::Lambda, _) => "lambdaFunctionTimedOutEventDetails",
-            (Self::Activity, "Scheduled") => "activityScheduledEventDetails",
-            (Self::Activity, "Started") => "activityStartedEventDetails",
-            (Self::Activity, "Succeeded") => "activitySucceededEventDetails",
-            (Self::Activity, "Failed") => "activityFailedEventDetails",
-            (Self::Activity, _) => "activityTimedOutEventDetails",
-            (Self::Task, "Scheduled") => "taskScheduledEventDetails",
-            (Self::Task, "Started") => "taskStartedEventDetails",
-            (Self::Task, "Submitted") => "taskSubmittedEventDetails",
-            (Self::Task, "Succeeded") => "taskSucceededEventDetails",
-            (Self::Task, "Failed") => "taskFailedEventDetails",
-            (Self::Task, _) => "taskTimedOutEventDetails",
-        }
-    }
-
-    /// What every event of a task says about it.
-    fn task(self, kind: &TaskKind) -> Value {
-        match kind {
-            TaskKind::Integration { resource_type, resource, .. } => {
-                json!({ "resourceType": resource_type, "resource": resource })
-            }
-            TaskKind::Url { waits_for_token: false, .. } => {
-                json!({ "resourceType": "http", "resource": "invoke" })
-            }
-            TaskKind::Url { waits_for_token: true, .. } => {
-                json!({ "resourceType": "http", "resource": "invoke.waitForTaskToken" })
-            }
-            TaskKind::Lambda { .. } | TaskKind::Activity { .. } => json!({}),
-        }
     }
 }
 

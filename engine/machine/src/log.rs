@@ -179,11 +179,9 @@ impl<P> EventKind<P> {
                     heartbeat_seconds: *heartbeat_seconds,
                 }
             }
-            K::TaskStarted { kind, deadline, worker } => K::TaskStarted {
-                kind: kind.clone(),
-                deadline: *deadline,
-                worker: worker.clone(),
-            },
+            K::TaskStarted { kind, deadline, worker } => {
+                K::TaskStarted { kind: kind.clone(), deadline: *deadline, worker: worker.clone() }
+            }
             K::TaskSubmitted { kind, output } => {
                 K::TaskSubmitted { kind: kind.clone(), output: f(output) }
             }

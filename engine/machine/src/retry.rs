@@ -19,12 +19,9 @@ pub(crate) fn decide(
     names: &[&str],
     random: &mut Random,
 ) -> Option<Again> {
-    let (index, retrier) = retriers
-        .iter()
-        .enumerate()
-        .find(|(_, retrier)| {
-            names.iter().any(|name| asl::error_name::matches(&retrier.error_equals, name))
-        })?;
+    let (index, retrier) = retriers.iter().enumerate().find(|(_, retrier)| {
+        names.iter().any(|name| asl::error_name::matches(&retrier.error_equals, name))
+    })?;
     let attempts = used.get(index).copied().unwrap_or(0);
     if u64::from(attempts) >= retrier.max_attempts {
         return None;

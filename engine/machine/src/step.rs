@@ -26,6 +26,8 @@ pub struct Turn {
     pub offers: Vec<Offer>,
     /// Tasks that were offered and are not any more.
     pub withdrawn: Vec<u64>,
+    /// A heartbeat was received by a task that is open; no event tells of it.
+    pub heard: bool,
 }
 
 /// Makes the tokens of one execution's tasks: what `$$.Task.Token` is.
@@ -104,6 +106,7 @@ pub(crate) struct Step<'a> {
     commands: Vec<Command>,
     offers: Vec<Offer>,
     withdrawn: Vec<u64>,
+    heard: bool,
     /// Bytes of the payloads in these events, repeated ones included.
     bytes: usize,
     /// The history has no room for another event.
@@ -130,14 +133,15 @@ impl<'a> Step<'a> {
             commands: Vec::new(),
             offers: Vec::new(),
             withdrawn: Vec::new(),
+            heard: false,
             bytes: 0,
             is_full: false,
         }
     }
 
     fn into_turn(self, first_event: u64) -> Turn {
-        let Self { events, commands, offers, withdrawn, .. } = self;
-        Turn { first_event, events, commands, offers, withdrawn }
+        let Self { events, commands, offers, withdrawn, heard, .. } = self;
+        Turn { first_event, events, commands, offers, withdrawn, heard }
     }
 
     fn is_running(&self) -> bool {
@@ -167,6 +171,7 @@ impl<'a> Step<'a> {
             Stimulus::TokenSucceeded { task, output } => {
                 states::task::token_succeeded(self, task, output);
             }
+            Stimulus::Heartbeat { task } => self.heard = self.execution.heartbeat(task, self.now),
             Stimulus::ActivityFound { frame, sought } => {
                 states::task::activity_found(self, frame, sought);
             }

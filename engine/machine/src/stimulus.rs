@@ -21,6 +21,8 @@ pub enum Stimulus {
     TaskSubmitted { task: u64, output: Payload },
     /// The holder of a task's token says that it ended well.
     TokenSucceeded { task: u64, output: Payload },
+    /// The holder of a task's token says that it is still at work.
+    Heartbeat { task: u64 },
     /// The activity that was sought in this frame, at this place of the log, exists.
     ActivityFound { frame: FrameId, sought: u64 },
     /// It does not.

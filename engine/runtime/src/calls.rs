@@ -5,24 +5,29 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use machine::{Command, Identity, Invocation, Stimulus};
+use store::Store;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use uuid::Uuid;
 
+use crate::lookups::Lookups;
 use crate::mail::{Key, Mail, StimulusMail};
 use crate::perform::{Call, Outcome, Perform, Progress};
+use crate::token::Seal;
 
 /// The calls under way on this node.
 pub(crate) struct Calls {
     performer: Arc<dyn Perform>,
+    lookups: Arc<Lookups>,
+    seal: Seal,
     under_way: Arc<Mutex<UnderWay>>,
 }
 
 type UnderWay = HashMap<Uuid, HashMap<u64, AbortHandle>>;
 
 impl Calls {
-    pub(crate) fn new(performer: Arc<dyn Perform>) -> Self {
-        Self { performer, under_way: Arc::default() }
+    pub(crate) fn new(performer: Arc<dyn Perform>, store: Store, seal: Seal) -> Self {
+        Self { performer, lookups: Lookups::new(store), seal, under_way: Arc::default() }
     }
 
     /// Carries out a command of a committed turn, or (`repeated`) one derived after a crash.
@@ -39,6 +44,14 @@ impl Calls {
                 self.invoke(key, identity.clone(), invocation, repeated, mailbox);
             }
             Command::Abandon { task } => self.abandon(key.id, task),
+            Command::FindActivity { arn, frame, sought } => {
+                let lookups = self.lookups.clone();
+                let account = account_of(identity).to_owned();
+                tokio::spawn(async move {
+                    let stimulus = lookups.find(&arn, &account, frame, sought).await;
+                    deliver(key, stimulus, &mailbox).await;
+                });
+            }
         }
     }
 
@@ -69,8 +82,9 @@ impl Calls {
         let under_way = self.under_way.clone();
         // Held over the spawn, so that a call that ends at once finds itself in the table.
         let mut table = lock(&self.under_way);
+        let token = self.seal.token(key, task);
         let call = tokio::spawn(async move {
-            let call = call_of(key, &identity, invocation, repeated);
+            let call = call_of(key, &identity, invocation, token, repeated);
             let (reports, mut reported) = mpsc::unbounded_channel();
             let report = move |progress: Progress| {
                 let _ = reports.send(progress);
@@ -91,6 +105,7 @@ impl Calls {
             }
             let stimulus = match outcome {
                 Outcome::Succeeded(result) => Stimulus::TaskSucceeded { task, result },
+                Outcome::Submitted(output) => Stimulus::TaskSubmitted { task, output },
                 Outcome::Failed(failure) => Stimulus::TaskFailed { task, failure },
             };
             finish(&under_way, key.id, task);
@@ -118,15 +133,26 @@ async fn deliver(key: Key, stimulus: Stimulus, mailbox: &mpsc::WeakSender<Mail>)
     }
 }
 
-fn call_of(key: Key, identity: &Identity, invocation: Invocation, repeated: bool) -> Call {
-    let account = identity.arn.split(':').nth(4).unwrap_or_default().to_owned();
+/// The account an execution belongs to.
+fn account_of(identity: &Identity) -> &str {
+    identity.arn.split(':').nth(4).unwrap_or_default()
+}
+
+fn call_of(
+    key: Key,
+    identity: &Identity,
+    invocation: Invocation,
+    token: String,
+    repeated: bool,
+) -> Call {
     Call {
-        account,
+        account: account_of(identity).to_owned(),
         region: identity.region.clone(),
         execution_arn: identity.arn.clone(),
         execution_id: key.id,
         state: invocation.state,
         task: invocation.task,
+        token,
         attempt: invocation.attempt,
         kind: invocation.kind,
         parameters: invocation.parameters,

@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use asl::Payload;
 use bytes::Bytes;
-use machine::{Identity, Limits, Stimulus, Timestamp};
+use machine::{Identity, Limits, Timestamp};
 use store::{Lane, Store};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::calls::Calls;
 use crate::inbox::{self, Inbox};
 use crate::lane::LaneLoop;
 use crate::mail::{Key, Mail, Message, StartMail, StartReply, StimulusMail, StimulusReply};
@@ -25,6 +24,7 @@ use crate::perform::Perform;
 use crate::programs::ProgramError;
 use crate::shared::Shared;
 use crate::sleepers::Sleepers;
+use crate::token::Seal;
 
 /// How long a caller waits before it is told that the store is away.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -34,7 +34,7 @@ const MOST_NAMES: usize = 2_000;
 /// A node's engine. Clones share it.
 #[derive(Clone)]
 pub struct Engine {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     owners: Arc<Mutex<Vec<mpsc::Sender<Mail>>>>,
     loops: Arc<Mutex<Vec<JoinHandle<()>>>>,
     stop: CancellationToken,
@@ -106,6 +106,22 @@ pub enum StopError {
     Unavailable,
 }
 
+/// Why nothing could happen to an execution.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum StimulateError {
+    Throttled,
+    Unavailable,
+}
+
+impl From<StimulateError> for StopError {
+    fn from(error: StimulateError) -> Self {
+        match error {
+            StimulateError::Throttled => Self::Throttled,
+            StimulateError::Unavailable => Self::Unavailable,
+        }
+    }
+}
+
 impl Engine {
     /// Starts all loops of a node; returns once it owns its share of the shards.
     pub async fn start(
@@ -114,7 +130,8 @@ impl Engine {
         performer: Arc<dyn Perform>,
     ) -> Result<Self, StartupError> {
         let lanes = options.lanes.max(1);
-        let (shared, fenced) = Shared::new(store, options, Calls::new(performer));
+        let seal = Seal::of(&store).await?;
+        let (shared, fenced) = Shared::new(store, options, performer, seal);
         let stop = CancellationToken::new();
         let (mut owners, mut loops) = (Vec::new(), Vec::new());
         for _ in 0..lanes {
@@ -330,7 +347,8 @@ impl Engine {
                 return Ok(Timestamp(ended_at.timestamp_millis()));
             }
             let key = Key { shard: row.head.shard, id: row.head.id };
-            match self.try_stop(key, &stop).await? {
+            let (error, cause) = (stop.error.clone(), stop.cause.clone());
+            match self.stimulate(key, Message::Stop { error, cause }).await? {
                 StimulusReply::Applied { at } => return Ok(at),
                 StimulusReply::Stale => {}
                 StimulusReply::Unavailable => return Err(StopError::Unavailable),
@@ -339,23 +357,33 @@ impl Engine {
         Err(StopError::Unavailable)
     }
 
-    async fn try_stop(&self, key: Key, stop: &StopRequest) -> Result<StimulusReply, StopError> {
-        let (error, cause) = (stop.error.clone(), stop.cause.clone());
-        if self.shared.owns(key.shard) {
-            let (reply, outcome) = oneshot::channel();
-            let stimulus = Stimulus::Stop { error, cause };
-            let mail = StimulusMail { key, stimulus, reply: Some(reply), message: None };
-            self.post(key.shard, Mail::Stimulus(Box::new(mail)))
-                .map_err(|full| if full { StopError::Throttled } else { StopError::Unavailable })?;
-            let outcome = tokio::time::timeout(PATIENCE, outcome).await;
-            return Ok(outcome.ok().and_then(Result::ok).unwrap_or(StimulusReply::Unavailable));
+    /// Lets something happen to an execution, on whichever node it is; returns once that is
+    /// committed.
+    pub(crate) async fn stimulate(
+        &self,
+        key: Key,
+        message: Message,
+    ) -> Result<StimulusReply, StimulateError> {
+        if self.shared.is_away() || self.stop.is_cancelled() {
+            return Err(StimulateError::Unavailable);
         }
-        match inbox::ask(&self.shared, key, &Message::Stop { error, cause }, PATIENCE).await {
-            Ok(Some(answer)) => {
-                Ok(serde_json::from_slice(&answer).unwrap_or(StimulusReply::Unavailable))
-            }
-            Ok(None) | Err(_) => Ok(StimulusReply::Unavailable),
+        if !self.shared.owns(key.shard) {
+            let answer = inbox::ask(&self.shared, key, &message, PATIENCE).await;
+            return Ok(match answer {
+                Ok(Some(answer)) => {
+                    serde_json::from_slice(&answer).unwrap_or(StimulusReply::Unavailable)
+                }
+                Ok(None) | Err(_) => StimulusReply::Unavailable,
+            });
         }
+        let Some(stimulus) = message.into_stimulus() else { return Ok(StimulusReply::Stale) };
+        let (reply, outcome) = oneshot::channel();
+        let mail = StimulusMail { key, stimulus, reply: Some(reply), message: None };
+        self.post(key.shard, Mail::Stimulus(Box::new(mail))).map_err(|full| {
+            if full { StimulateError::Throttled } else { StimulateError::Unavailable }
+        })?;
+        let outcome = tokio::time::timeout(PATIENCE, outcome).await;
+        Ok(outcome.ok().and_then(Result::ok).unwrap_or(StimulusReply::Unavailable))
     }
 
     /// Puts mail into the box of a shard's owner. An error says whether the box is full.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use machine::{Stimulus, Timestamp};
+use machine::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -106,12 +106,6 @@ impl Inbox {
             }
         };
         Some(match said {
-            Message::Stop { error, cause } => Mail::Stimulus(Box::new(StimulusMail {
-                key,
-                stimulus: Stimulus::Stop { error, cause },
-                reply: None,
-                message: Some(message.id),
-            })),
             Message::Start { revision, identity, version, alias, trace_header, account, input } => {
                 let program = self.shared.programs.of(revision).await.ok()?;
                 let row = store::NewExecution {
@@ -135,6 +129,12 @@ impl Inbox {
                     message: Some(message.id),
                 }))
             }
+            other => Mail::Stimulus(Box::new(StimulusMail {
+                key,
+                stimulus: other.into_stimulus()?,
+                reply: None,
+                message: Some(message.id),
+            })),
         })
     }
 }

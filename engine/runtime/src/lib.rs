@@ -16,6 +16,7 @@ mod engine;
 mod inbox;
 mod lane;
 mod lease;
+mod lookups;
 mod mail;
 mod membership;
 mod options;
@@ -29,13 +30,16 @@ mod sleepers;
 #[cfg(test)]
 mod stage;
 mod takeover;
+mod tasks;
 mod tenures;
 mod timers;
+mod token;
 
 pub use clock::Clock;
 pub use engine::{Engine, Start, StartError, Started, StartupError, StopError, StopRequest};
 pub use options::EngineOptions;
 pub use programs::{ProgramError, Programs};
+pub use tasks::{TaskAnswer, TokenError};
 
 /// Bytes of turns that may wait for one lane.
 pub(crate) const ROOM_BYTES: usize = 64 * 1024 * 1024;

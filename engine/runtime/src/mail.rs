@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use asl::Program;
-use machine::{Execution, Identity, Stimulus, Timestamp};
+use machine::{Execution, Failure, Identity, Stimulus, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -140,4 +140,36 @@ pub(crate) enum Message {
         error: Option<String>,
         cause: Option<String>,
     },
+    TokenSucceeded {
+        task: u64,
+        output: String,
+    },
+    TokenFailed {
+        task: u64,
+        failure: Failure,
+    },
+    Heartbeat {
+        task: u64,
+    },
+    ActivityStarted {
+        task: u64,
+        worker: Option<String>,
+    },
+}
+
+impl Message {
+    /// What happens to the execution; `None` for a start, which is no stimulus, and for an
+    /// output that is not JSON.
+    pub(crate) fn into_stimulus(self) -> Option<Stimulus> {
+        Some(match self {
+            Self::Start { .. } => return None,
+            Self::Stop { error, cause } => Stimulus::Stop { error, cause },
+            Self::TokenSucceeded { task, output } => {
+                Stimulus::TokenSucceeded { task, output: asl::Payload::from_text(output).ok()? }
+            }
+            Self::TokenFailed { task, failure } => Stimulus::TaskFailed { task, failure },
+            Self::Heartbeat { task } => Stimulus::Heartbeat { task },
+            Self::ActivityStarted { task, worker } => Stimulus::ActivityStarted { task, worker },
+        })
+    }
 }

@@ -28,6 +28,8 @@ pub struct Call {
     pub state: String,
     /// Names the attempt within the execution.
     pub task: u64,
+    /// Whoever holds it may end the task.
+    pub token: String,
     /// 1 for the first attempt in this visit of the state.
     pub attempt: u32,
     pub kind: TaskKind,
@@ -41,6 +43,8 @@ pub struct Call {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     Succeeded(Payload),
+    /// The call was answered, and the task ends by its token.
+    Submitted(Payload),
     Failed(Failure),
 }
 
@@ -94,42 +98,47 @@ impl Performers {
         }
     }
 
-    async fn outcome(&self, call: &Call, progress: Report<'_>) -> Result<Payload, Failure> {
+    async fn outcome(&self, call: &Call, progress: Report<'_>) -> Result<Outcome, Failure> {
         match &call.kind {
             TaskKind::Lambda { arn } => {
                 let invocation = lambda::Invocation::by_arn(arn, &call.parameters);
-                self.invoke(call, &invocation, progress).await?.into_payload(arn)
+                let (answer, later) = self.invoke(call, &invocation, progress).await?;
+                Ok(ended(call, later, answer.into_payload(arn)?))
             }
             TaskKind::Integration { resource_type, resource, .. }
-                if resource_type == "lambda" && resource == "invoke" =>
+                if resource_type == "lambda" && resource.split('.').next() == Some("invoke") =>
             {
                 let invocation = lambda::Invocation::of_parameters(&call.parameters)?;
-                let answer = self.invoke(call, &invocation, progress).await?;
-                lambda::result(&answer)
+                let (answer, later) = self.invoke(call, &invocation, progress).await?;
+                Ok(ended(call, later, lambda::result(&answer)?))
             }
-            TaskKind::Integration { arn, .. } => Err(not_served(arn)),
-            TaskKind::Url { url } => {
+            TaskKind::Integration { arn, .. } | TaskKind::Activity { arn } => Err(not_served(arn)),
+            TaskKind::Url { url, waits_for_token } => {
                 let _place = self.places.take(&call.account, url, None, progress).await;
                 let request = Request::new(call, url, call.parameters.raw());
-                let answer = self.exchange.make(&request).await?;
-                answer.check_http()?.into_payload(url)
+                let mut answer = self.exchange.make(&request).await?.check_http()?;
+                if *waits_for_token {
+                    answer = answer.acknowledgment();
+                }
+                Ok(ended(call, false, answer.into_payload(url)?))
             }
         }
     }
 
-    /// Calls a function by its name, however it is registered.
+    /// Calls a function by its name, however it is registered; also says whether it will answer
+    /// later, by the task's token.
     async fn invoke(
         &self,
         call: &Call,
         invocation: &lambda::Invocation,
         progress: Report<'_>,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<(Answer, bool), Failure> {
         let name = &invocation.name;
         let Some(function) = self.registry.function(&call.account, name).await else {
             let endpoint = self.lambda_endpoint.as_ref().ok_or_else(|| not_registered(name))?;
             let _place = self.places.take(&call.account, name, None, progress).await;
             let request = invocation.request(call, endpoint);
-            return lambda::checked(self.exchange.make(&request).await?);
+            return Ok((lambda::checked(self.exchange.make(&request).await?)?, false));
         };
         if call.repeated && function.delivery == Delivery::AtMostOnce {
             return Err(outcome_unknown(name));
@@ -144,9 +153,26 @@ impl Performers {
         request.may_repeat = function.delivery == Delivery::AtLeastOnce;
         let answer = within(&function, self.exchange.make(&request)).await?;
         match function.protocol {
-            Protocol::Lambda => lambda::checked(answer),
-            Protocol::Http => answer.check_http(),
+            Protocol::Lambda => Ok((lambda::checked(answer)?, false)),
+            Protocol::Http => {
+                let later = answer.status == ACCEPTED && !invocation.is_event();
+                let answer = answer.check_http()?;
+                let is_acknowledgment = later || call.kind.waits_for_token();
+                Ok((if is_acknowledgment { answer.acknowledgment() } else { answer }, later))
+            }
         }
+    }
+}
+
+/// `202 Accepted`: a registered function has taken the task on and answers by its token.
+const ACCEPTED: u16 = 202;
+
+/// How the task goes on after its call was answered.
+fn ended(call: &Call, later: bool, result: Payload) -> Outcome {
+    if later || call.kind.waits_for_token() {
+        Outcome::Submitted(result)
+    } else {
+        Outcome::Succeeded(result)
     }
 }
 
@@ -154,10 +180,10 @@ impl Perform for Performers {
     fn perform<'a>(&'a self, call: &'a Call, progress: Report<'a>) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
             match self.outcome(call, progress).await {
-                Ok(result) => {
+                Ok(outcome) => {
                     metrics::counter!("statewright_calls_total", "outcome" => "succeeded")
                         .increment(1);
-                    Outcome::Succeeded(result)
+                    outcome
                 }
                 Err(failure) => {
                     metrics::counter!("statewright_calls_total", "outcome" => "failed")

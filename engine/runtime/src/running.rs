@@ -8,6 +8,9 @@ use machine::{Execution, Identity, Random, Status, Timestamp};
 
 use crate::mail::StimulusMail;
 
+/// The year 9999: later than anything that wakes by itself.
+const NEVER: Timestamp = Timestamp(253_370_764_800_000);
+
 /// One execution in an owner's memory.
 pub(crate) struct Running {
     pub(crate) execution: Execution,
@@ -55,12 +58,14 @@ impl Running {
         self.is_starting || self.is_passivating
     }
 
-    /// When it wants to be woken, if it may leave memory until then.
+    /// When it wants to be woken, if it may leave memory until then; [`NEVER`] if only a token
+    /// or a worker ends its waiting.
     pub(crate) fn may_sleep_until(&self, not_before: Timestamp) -> Option<Timestamp> {
         let idle = self.in_flight == 0 && !self.must_wait() && !self.is_asleep;
         if !idle || !self.execution.only_waits() {
             return None;
         }
-        self.execution.next_timer().filter(|due| *due > not_before)
+        let due = self.execution.next_timer().unwrap_or(NEVER);
+        (due > not_before).then_some(due)
     }
 }

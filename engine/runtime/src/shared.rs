@@ -12,8 +12,10 @@ use crate::calls::Calls;
 use crate::clock::Clock;
 use crate::lease::Lease;
 use crate::options::EngineOptions;
+use crate::perform::Perform;
 use crate::programs::Programs;
 use crate::tenures::{Tenure, Tenures};
+use crate::token::Seal;
 
 /// Most executions loaded one by one at the same time.
 const LOADS: usize = 6;
@@ -25,6 +27,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) programs: Programs,
     pub(crate) calls: Calls,
+    pub(crate) seal: Seal,
     /// Executions that may be loaded one by one at the same time.
     pub(crate) loads: Semaphore,
     /// Executions that got new turns; live views listen.
@@ -43,16 +46,18 @@ impl Shared {
     pub(crate) fn new(
         store: Store,
         options: EngineOptions,
-        calls: Calls,
+        performer: Arc<dyn Perform>,
+        seal: Seal,
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<Vec<(i16, Tenure)>>) {
         let (appended, _) = broadcast::channel(1_024);
         let (fenced, heard) = mpsc::unbounded_channel();
         let shared = Arc::new(Self {
             programs: Programs::new(store.clone()),
+            calls: Calls::new(performer, store.clone(), seal.clone()),
             store,
             options,
             clock: Clock,
-            calls,
+            seal,
             loads: Semaphore::new(LOADS),
             appended,
             lease: Lease::default(),

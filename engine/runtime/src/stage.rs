@@ -4,17 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use machine::Identity;
+use machine::{Identity, Tokens};
 use store::{Cluster, ClusterOptions, Store};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::EngineOptions;
-use crate::calls::Calls;
 use crate::perform::{Call, Outcome, Perform, Progress};
 use crate::shared::Shared;
 use crate::tenures::Tenure;
+use crate::token::Seal;
 
 struct Never;
 
@@ -37,9 +37,19 @@ pub(crate) async fn shared(options: EngineOptions) -> (Cluster, Arc<Shared>, Fen
     let cluster = Cluster::start(cluster).await.unwrap();
     let store = Store::connect(&cluster.url(), 2).await.unwrap();
     store.migrate().await.unwrap();
-    let (shared, fenced) = Shared::new(store, options, Calls::new(Arc::new(Never)));
+    let seal = Seal::of(&store).await.unwrap();
+    let (shared, fenced) = Shared::new(store, options, Arc::new(Never), seal);
     shared.lease.renew(Instant::now() + Duration::from_hours(1));
     (cluster, shared, fenced)
+}
+
+/// Tokens of executions that ask for none.
+pub(crate) struct NoTokens;
+
+impl Tokens for NoTokens {
+    fn token(&self, task: u64) -> String {
+        task.to_string()
+    }
 }
 
 /// An execution `a` of the machine `m`.

@@ -5,9 +5,10 @@ use std::collections::{HashMap, HashSet};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgArguments;
-use sqlx::{PgConnection, Postgres, Row, query::Query};
+use sqlx::{Connection, PgConnection, Postgres, Row, query::Query};
 use uuid::Uuid;
 
+use crate::offers::{self, Offer};
 use crate::{Error, Status};
 
 /// What is written in one commit: all of it, or nothing but the refusal of starts.
@@ -40,6 +41,10 @@ pub struct NewTurn {
     pub end: Option<Box<Ending>>,
     /// Whether the execution was asleep and is in memory from now on.
     pub wakes: bool,
+    /// Tasks that workers may take from now on.
+    pub offers: Vec<Offer>,
+    /// Tasks that were offered and are not any more.
+    pub withdrawn: Vec<i64>,
 }
 
 /// The row of an execution that starts.
@@ -117,9 +122,24 @@ pub enum AppendError {
     Unavailable(Error),
 }
 
-/// Writes the batch in one statement. `Ok` is the executions that were not started by it, which
+/// Writes the batch, in one statement unless it offers tasks to workers. `Ok` is the executions that were not started by it, which
 /// a batch without starts cannot have.
 pub(crate) async fn write(
+    connection: &mut PgConnection,
+    node: Uuid,
+    batch: &Batch,
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    if !offers::any(batch) {
+        return write_turns(connection, node, batch).await;
+    }
+    let mut transaction = connection.begin().await?;
+    let missing = write_turns(&mut transaction, node, batch).await?;
+    offers::write(&mut transaction, batch).await?;
+    transaction.commit().await?;
+    Ok(missing)
+}
+
+async fn write_turns(
     connection: &mut PgConnection,
     node: Uuid,
     batch: &Batch,

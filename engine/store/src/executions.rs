@@ -92,6 +92,18 @@ impl From<&ExecutionHead> for ListedAfter {
 }
 
 impl Store {
+    /// Whether there is such an execution, running or ended. Served by the primary key.
+    pub async fn execution_exists(&self, shard: i16, id: Uuid) -> Result<bool, Error> {
+        let row = in_time(
+            sqlx::query("SELECT EXISTS (SELECT 1 FROM executions WHERE shard = $1 AND id = $2)")
+                .bind(shard)
+                .bind(id)
+                .fetch_one(&self.pool),
+        )
+        .await?;
+        Ok(row.try_get(0)?)
+    }
+
     /// The execution of this name. Served by `executions_name`.
     pub async fn describe(
         &self,

@@ -35,7 +35,9 @@ mod inbox;
 mod lane;
 mod load;
 mod notify;
+mod offers;
 mod schedules;
+mod secrets;
 mod shards;
 mod state_machines;
 mod status;
@@ -52,6 +54,7 @@ pub use inbox::Message;
 pub use lane::Lane;
 pub use load::{Loaded, Sleeper, TurnRow};
 pub use notify::{Hint, Hints};
+pub use offers::Offer;
 pub use schedules::{
     Backfill, BackfillAsked, BackfillState, CatchUp, Claimed, DEFAULT_GROUP, Decision, Firing,
     FiringFilter, FiringKey, FiringKind, FiringState, NewBackfill, NewFiring, NewSchedule,

@@ -21,10 +21,11 @@ pub(crate) fn perform(step: &mut Step<'_>, id: FrameId, task: &Task) -> Result<(
     let kind = kind_of(&task.resource);
     let (parameters, timeout_seconds, heartbeat_seconds) = Data::of(step, id)
         .and_then(|data| {
-            let data = match kind.waits_for_token() {
+            let data = if kind.waits_for_token() {
                 // The number of the event that is recorded next.
-                true => data.with_token(step.tokens.token(step.execution.next_id)),
-                false => data,
+                data.with_token(step.tokens.token(step.execution.next_id))
+            } else {
+                data
             };
             let effective = data.effective_input(&task.input_path, None)?;
             let parameters = data.selected(task.parameters.as_ref(), effective.clone())?;

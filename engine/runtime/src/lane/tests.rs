@@ -64,6 +64,8 @@ impl Stage {
             start: Some(Box::new(row)),
             end: None,
             wakes: false,
+            offers: Vec::new(),
+            withdrawn: Vec::new(),
         };
         change(&mut turn);
         let (start, reply) = oneshot::channel();

@@ -153,7 +153,7 @@ impl Owner {
     }
 
     pub(super) async fn loaded(&mut self, loaded: Loaded) {
-        let Loaded { key, execution, program, asleep, reason } = loaded;
+        let Loaded { key, mut execution, program, asleep, reason } = loaded;
         let is_wanted = match reason {
             Reason::Load(load) => self.awaits(key.id, load),
             Reason::Takeover(tenure) => self.shards.get(&key.shard).is_some_and(|shard| {
@@ -169,6 +169,8 @@ impl Owner {
             if let Some(touched) = shard.touched.as_mut() {
                 touched.insert(key.id);
             }
+            // Heartbeats that came meanwhile found nobody.
+            execution.resume(self.shared.now());
             let open = machine::open_commands(&execution);
             let mut running = Running::new(execution, program, key.shard, seed(key.id));
             running.is_asleep = asleep;

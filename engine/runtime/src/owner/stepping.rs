@@ -3,13 +3,14 @@
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use machine::{Event, EventKind, Status, Timestamp, Turn};
-use store::{Answer, Ending, NewExecution, NewTurn};
+use store::{Answer, Ending, NewExecution, NewTurn, Offer};
 use uuid::Uuid;
 
 use super::{Owner, answer};
 use crate::lane::Write;
 use crate::mail::{Key, StartMail, StartReply, StimulusMail, StimulusReply};
 use crate::running::Running;
+use crate::token::TokensOf;
 
 /// What goes with a turn to the lane.
 #[derive(Default)]
@@ -42,7 +43,9 @@ impl Owner {
         let now = self.shared.now();
         let mut random = machine::Random::seeded(seed(key.id));
         let limits = &self.shared.options.limits;
-        let (execution, turn) = machine::start(&program, identity, input, now, &mut random, limits);
+        let tokens = TokensOf { seal: &self.shared.seal, key };
+        let (execution, turn) =
+            machine::start(&program, identity, input, now, &mut random, limits, &tokens);
         let mut running = Running::new(execution, program, key.shard, random.bits());
         running.is_starting = true;
         self.touch(key);
@@ -67,8 +70,9 @@ impl Owner {
             now,
             &mut running.random,
             &self.shared.options.limits,
+            &TokensOf { seal: &self.shared.seal, key },
         );
-        let says = if turn.events.is_empty() {
+        let says = if turn.events.is_empty() && !turn.heard {
             StimulusReply::Stale
         } else {
             StimulusReply::Applied { at: now }
@@ -95,6 +99,7 @@ impl Owner {
             return;
         }
         let Some(shard) = self.shards.get_mut(&key.shard) else { return };
+        let now = self.shared.now();
         let mut new_turn = None;
         let mut bytes = 1;
         if !is_empty {
@@ -106,13 +111,15 @@ impl Owner {
             new_turn = Some(NewTurn {
                 shard: key.shard,
                 execution_id: key.id,
-                first_event: i64::try_from(turn.first_event).expect("a log has fewer events"),
+                first_event: number(turn.first_event),
                 event_count: i32::try_from(turn.events.len()).expect("a turn has fewer events"),
                 epoch: shard.epoch,
                 body: Bytes::from(body),
                 start: with.row.map(Box::new),
                 end: ending(&turn.events).map(Box::new),
                 wakes,
+                offers: turn.offers.iter().map(|offer| offered(offer, now)).collect(),
+                withdrawn: turn.withdrawn.into_iter().map(number).collect(),
             });
         }
         let permits = u32::try_from(bytes.min(crate::ROOM_BYTES)).unwrap_or(u32::MAX);
@@ -158,6 +165,24 @@ impl Owner {
             touched.insert(key.id);
         }
     }
+}
+
+/// A task as workers find it.
+fn offered(offer: &machine::Offer, now: Timestamp) -> Offer {
+    let activity = asl::arn::ActivityArn::parse(&offer.activity);
+    let (account, activity) =
+        activity.map(|activity| (activity.account, activity.name)).unwrap_or_default();
+    Offer {
+        task: number(offer.task),
+        account,
+        activity,
+        input: Bytes::copy_from_slice(offer.input.raw().as_bytes()),
+        scheduled_at: moment(now),
+    }
+}
+
+fn number(task: u64) -> i64 {
+    i64::try_from(task).expect("a log has fewer events")
 }
 
 /// A seed of its own for each execution.

@@ -61,8 +61,9 @@ fn waiting() -> (Execution, Arc<asl::Program>) {
     let input = asl::Payload::from_text("{}".to_owned()).unwrap();
     let mut random = machine::Random::seeded(1);
     let limits = machine::Limits::strict();
+    let (identity, now) = (stage::identity(), Timestamp(1));
     let (execution, _) =
-        machine::start(&program, stage::identity(), input, Timestamp(1), &mut random, &limits);
+        machine::start(&program, identity, input, now, &mut random, &limits, &stage::NoTokens);
     (execution, program)
 }
 

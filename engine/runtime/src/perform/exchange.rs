@@ -67,6 +67,7 @@ impl Request {
             ("idempotency-key", format!("{}-{}", call.execution_id, call.task)),
             ("statewright-execution-arn", escaped(&call.execution_arn)),
             ("statewright-state", escaped(&call.state)),
+            ("statewright-task-token", call.token.clone()),
             ("statewright-attempt", call.attempt.to_string()),
             ("traceparent", format!("00-{trace}-{span:016x}-01")),
         ];
@@ -300,6 +301,16 @@ impl Answer {
         Payload::from_text(text).map_err(|why| {
             Failure::new("Statewright.InvalidResponse", format!("the answer is not JSON: {why}"))
         })
+    }
+
+    /// The same answer where only that there was one counts: a text that is not JSON will do.
+    pub(super) fn acknowledgment(mut self) -> Self {
+        if let Body::Text(text) = &self.body
+            && Payload::from_text(text.as_str()).is_err()
+        {
+            self.body = Body::Text(Value::from(text.as_str()).to_string());
+        }
+        self
     }
 
     /// A header, or `""`.

@@ -62,6 +62,11 @@ impl Invocation {
         })
     }
 
+    /// Whether the caller wants no answer of the function, only that it was taken.
+    pub(super) fn is_event(&self) -> bool {
+        self.kind.as_deref() == Some("Event")
+    }
+
     /// The request to a server of the Invoke API. A URL with a path is taken as it is.
     pub(super) fn request(&self, call: &Call, endpoint: &str) -> Request {
         let url = match reqwest::Url::parse(endpoint) {

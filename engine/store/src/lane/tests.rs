@@ -31,6 +31,8 @@ fn batch() -> Batch {
         start: Some(Box::new(start)),
         end: None,
         wakes: false,
+        offers: Vec::new(),
+        withdrawn: Vec::new(),
     };
     Batch { turns: vec![turn], answers: Vec::new() }
 }

@@ -1,0 +1,90 @@
+//! What reaches a task from outside: answers and heartbeats of whoever holds its token, and
+//! workers that take it.
+
+use asl::Payload;
+use machine::Failure;
+
+use crate::engine::{Engine, StimulateError};
+use crate::mail::{Key, Message, StimulusReply};
+
+/// What the holder of a task's token says.
+#[derive(Clone, Debug)]
+pub enum TaskAnswer {
+    Success(Payload),
+    Failure { error: Option<String>, cause: Option<String> },
+    Heartbeat,
+}
+
+/// Why an answer changed nothing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum TokenError {
+    #[error("it is no token of this database")]
+    Invalid,
+    #[error("its execution does not exist")]
+    DoesNotExist,
+    #[error("its task is over")]
+    TimedOut,
+    #[error("the queue is full")]
+    Throttled,
+    #[error("the database is away")]
+    Unavailable,
+}
+
+impl From<StimulateError> for TokenError {
+    fn from(error: StimulateError) -> Self {
+        match error {
+            StimulateError::Throttled => Self::Throttled,
+            StimulateError::Unavailable => Self::Unavailable,
+        }
+    }
+}
+
+impl Engine {
+    /// Brings an answer to its task, on whichever node its execution runs; returns once it is
+    /// committed. A heartbeat is not written: it is received.
+    pub async fn send_task(&self, token: &str, answer: TaskAnswer) -> Result<(), TokenError> {
+        let (key, task) = self.shared.seal.open(token).ok_or(TokenError::Invalid)?;
+        let message = match answer {
+            TaskAnswer::Success(output) => {
+                Message::TokenSucceeded { task, output: output.raw().to_owned() }
+            }
+            TaskAnswer::Failure { error, cause } => {
+                Message::TokenFailed { task, failure: Failure::of(error, cause) }
+            }
+            TaskAnswer::Heartbeat => Message::Heartbeat { task },
+        };
+        match self.stimulate(key, message).await? {
+            StimulusReply::Applied { .. } => Ok(()),
+            StimulusReply::Unavailable => Err(TokenError::Unavailable),
+            StimulusReply::Stale => {
+                match self.shared.store.execution_exists(key.shard, key.id).await {
+                    Ok(true) => Err(TokenError::TimedOut),
+                    Ok(false) => Err(TokenError::DoesNotExist),
+                    Err(_) => Err(TokenError::Unavailable),
+                }
+            }
+        }
+    }
+
+    #[expect(dead_code, reason = "used by the pollers of activities")]
+    /// Gives an activity's task to a worker. `true` once that is committed; `false` if somebody
+    /// else has it, or it is over.
+    pub(crate) async fn begin_activity(
+        &self,
+        key: Key,
+        task: u64,
+        worker: Option<String>,
+    ) -> Result<bool, StimulateError> {
+        match self.stimulate(key, Message::ActivityStarted { task, worker }).await? {
+            StimulusReply::Applied { .. } => Ok(true),
+            StimulusReply::Stale => Ok(false),
+            StimulusReply::Unavailable => Err(StimulateError::Unavailable),
+        }
+    }
+
+    #[expect(dead_code, reason = "used by the pollers of activities")]
+    /// The token of a task.
+    pub(crate) fn token(&self, key: Key, task: u64) -> String {
+        self.shared.seal.token(key, task)
+    }
+}
