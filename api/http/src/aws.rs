@@ -9,6 +9,7 @@ mod answer;
 mod credentials;
 mod executions;
 mod members;
+pub(crate) mod scheduler;
 mod state_machines;
 mod tags;
 mod versions;

@@ -11,6 +11,8 @@ pub struct OperationError {
     pub kind: Kind,
     /// AWS's text where AWS has one.
     pub message: String,
+    /// What AWS's text leaves out; told where the door has room for it.
+    pub reason: Option<Box<str>>,
     /// What the error is about, where callers are told (`resourceName` on the AWS wire).
     pub resource: Option<String>,
     /// JSON Pointer into the request body, where one member is to blame.
@@ -41,6 +43,7 @@ pub enum Kind {
     MissingRequiredParameter,
     RequestTooLarge,
     ResourceNotFound,
+    ResourceNotFoundException,
     SerializationException,
     ServiceQuotaExceededException,
     ServiceUnavailable,
@@ -79,6 +82,7 @@ impl Kind {
             Self::MissingRequiredParameter => "MissingRequiredParameter",
             Self::RequestTooLarge => "RequestTooLargeException",
             Self::ResourceNotFound => "ResourceNotFound",
+            Self::ResourceNotFoundException => "ResourceNotFoundException",
             Self::SerializationException => "SerializationException",
             Self::ServiceQuotaExceededException => "ServiceQuotaExceededException",
             Self::ServiceUnavailable => "ServiceUnavailable",
@@ -99,7 +103,21 @@ impl Kind {
 impl OperationError {
     /// An error of this kind that says this.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), resource: None, pointer: None, diagnostics: vec![] }
+        Self {
+            kind,
+            message: message.into(),
+            reason: None,
+            resource: None,
+            pointer: None,
+            diagnostics: vec![],
+        }
+    }
+
+    /// The same error with what AWS's text leaves out.
+    #[must_use]
+    pub fn because(mut self, reason: impl Into<Box<str>>) -> Self {
+        self.reason = Some(reason.into());
+        self
     }
 
     /// The same error, blaming this member of the request (a JSON Pointer).
@@ -213,6 +231,18 @@ impl OperationError {
     pub fn function_does_not_exist(name: &str) -> Self {
         let message = format!("function `{name}` is not registered");
         Self::new(Kind::FunctionDoesNotExist, message).about(name)
+    }
+
+    /// There is no such schedule in its group.
+    pub fn schedule_does_not_exist(name: &str) -> Self {
+        let message = format!("Schedule {name} does not exist.");
+        Self::new(Kind::ResourceNotFoundException, message).about(name)
+    }
+
+    /// There is no such group of schedules.
+    pub fn schedule_group_does_not_exist(name: &str) -> Self {
+        let message = format!("Schedule group {name} does not exist.");
+        Self::new(Kind::ResourceNotFoundException, message).about(name)
     }
 
     /// A queue is full; nothing was done.

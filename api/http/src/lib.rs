@@ -1,5 +1,6 @@
-//! The API: one router, two doors. The AWS wire at `POST /`, REST under `/v1`; beside them the
-//! `OpenAPI` document, health and metrics.
+//! The API: one router, two doors. The AWS wire, Step Functions' at `POST /` and `EventBridge`
+//! Scheduler's under `/schedules`; REST under `/v1`; beside them the `OpenAPI` document, health
+//! and metrics.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -72,6 +73,7 @@ pub fn router(engine: Engine, options: HttpOptions) -> Router {
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .merge(rest::routes())
+        .merge(aws::scheduler::routes())
         .fallback(fallback)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(watch::watch))
@@ -92,6 +94,7 @@ async fn root(State(door): State<Door>, request: Request) -> Response {
             "name": "statewright",
             "version": env!("CARGO_PKG_VERSION"),
             "aws": "POST / with X-Amz-Target: AWSStepFunctions.<Operation>",
+            "scheduler": "/schedules, as EventBridge Scheduler",
             "rest": "/v1/state-machines",
             "openapi": "/openapi.json",
         }))

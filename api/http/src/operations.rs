@@ -9,6 +9,8 @@ pub mod functions;
 pub mod history;
 pub mod json_text;
 pub mod revisions;
+pub mod schedule_groups;
+pub mod schedules;
 pub mod startable;
 pub mod state_machines;
 pub mod tags;
@@ -55,6 +57,18 @@ impl Caller {
     pub fn activity_arn(&self, name: &str) -> String {
         let Self { region, account } = self;
         format!("arn:aws:states:{region}:{account}:activity:{name}")
+    }
+
+    /// The ARN of the caller's schedule of this name in this group.
+    pub fn schedule_arn(&self, group: &str, name: &str) -> String {
+        let Self { region, account } = self;
+        format!("arn:aws:scheduler:{region}:{account}:schedule/{group}/{name}")
+    }
+
+    /// The ARN of the caller's group of schedules of this name.
+    pub fn schedule_group_arn(&self, name: &str) -> String {
+        let Self { region, account } = self;
+        format!("arn:aws:scheduler:{region}:{account}:schedule-group/{name}")
     }
 
     /// Whether this ARN names something of this caller's, here. Nobody sees another account.

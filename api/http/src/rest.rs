@@ -8,6 +8,7 @@ mod executions;
 mod functions;
 mod problem;
 mod request;
+mod schedules;
 mod state_machines;
 mod validate;
 
@@ -48,6 +49,7 @@ pub(crate) fn routes() -> Router<Door> {
             "/v1/functions/{name}",
             get(functions::describe).put(functions::register).delete(functions::delete),
         )
+        .merge(schedules::routes())
 }
 
 /// The `OpenAPI` document of the REST door.
@@ -80,6 +82,19 @@ pub(crate) fn routes() -> Router<Door> {
         functions::describe,
         functions::register,
         functions::delete,
+        schedules::list,
+        schedules::put,
+        schedules::describe,
+        schedules::delete,
+        schedules::pause,
+        schedules::resume,
+        schedules::preview::preview,
+        schedules::preview::preview_expression,
+        schedules::firings::firings,
+        schedules::firings::run,
+        schedules::firings::backfill,
+        schedules::firings::backfills,
+        schedules::firings::cancel_backfill,
     ),
     components(schemas(Problem)),
     tags(
@@ -87,6 +102,7 @@ pub(crate) fn routes() -> Router<Door> {
         (name = "executions", description = "Runs of state machines"),
         (name = "activities", description = "Names under which activity workers fetch tasks"),
         (name = "functions", description = "What tasks call over HTTP, by name"),
+        (name = "schedules", description = "State machines that start by themselves"),
     )
 )]
 pub(crate) struct Document;

@@ -10,23 +10,22 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tower_http::request_id::RequestId;
 
-use crate::aws;
+use crate::aws::{self, scheduler};
 use crate::rest::{Refusal, problem, status_problem};
 
 /// Watches over one request.
 pub(crate) async fn watch(request: Request, next: Next) -> Response {
     let began = Instant::now();
     let path = request.uri().path().to_owned();
-    let is_aws = request.headers().contains_key(aws::TARGET)
-        || (path == "/" && request.method() != axum::http::Method::GET);
-    let operation = operation(&request, is_aws);
+    let door = Door::of(&request);
+    let operation = operation(&request, door);
     let id = request.extensions().get::<RequestId>().cloned();
 
-    let response = in_shape(next.run(request).await, is_aws, &path);
+    let response = in_shape(next.run(request).await, door, &path);
 
     let status = response.status();
     let elapsed = began.elapsed();
-    let door = if is_aws { "aws" } else { "rest" };
+    let door = door.as_str();
     metrics::counter!(
         "statewright_requests_total",
         "door" => door, "operation" => operation.clone(), "status" => status.as_str().to_owned()
@@ -48,24 +47,66 @@ pub(crate) async fn watch(request: Request, next: Next) -> Response {
     response
 }
 
-/// A name with few values, for metrics: the AWS operation, or method and route.
-fn operation(request: &Request, is_aws: bool) -> String {
-    if is_aws {
-        return match aws::operation(request.headers()) {
-            Ok(operation) if aws::is_operation(&operation) => operation,
-            Ok(_) | Err(_) => "unknown".to_owned(),
-        };
+/// Which of our shapes a caller expects.
+#[derive(Clone, Copy)]
+enum Door {
+    /// Step Functions' AWS JSON.
+    Aws,
+    /// `EventBridge` Scheduler's REST-JSON.
+    Scheduler,
+    Rest,
+}
+
+impl Door {
+    fn of(request: &Request) -> Self {
+        let path = request.uri().path();
+        let is_post = request.method() != axum::http::Method::GET;
+        if request.headers().contains_key(aws::TARGET) || (path == "/" && is_post) {
+            Self::Aws
+        } else if scheduler::is_path(path) {
+            Self::Scheduler
+        } else {
+            Self::Rest
+        }
     }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Aws => "aws",
+            Self::Scheduler => "scheduler",
+            Self::Rest => "rest",
+        }
+    }
+}
+
+/// A name with few values, for metrics: the AWS operation, or method and route.
+fn operation(request: &Request, door: Door) -> String {
     let route = request.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str);
-    format!("{} {route}", request.method())
+    match door {
+        Door::Aws => aws::operation(request.headers())
+            .ok()
+            .filter(|operation| aws::is_operation(operation))
+            .unwrap_or_else(|| "unknown".to_owned()),
+        Door::Scheduler => {
+            scheduler::action(request.method(), route).unwrap_or("unknown").to_owned()
+        }
+        Door::Rest => format!("{} {route}", request.method()),
+    }
 }
 
 /// Writes out refusals, and what the router itself answered.
-fn in_shape(mut response: Response<Body>, is_aws: bool, path: &str) -> Response {
+fn in_shape(mut response: Response<Body>, door: Door, path: &str) -> Response {
     let refusal = response.extensions_mut().remove::<Refusal>();
     match refusal {
-        Some(Refusal(error)) if is_aws => aws::refuse(&error),
-        Some(Refusal(error)) => problem(&error, path),
+        Some(Refusal(error)) => match door {
+            Door::Aws => aws::refuse(&error),
+            Door::Scheduler => scheduler::refuse(&error),
+            Door::Rest => problem(&error, path),
+        },
+        None if matches!(door, Door::Scheduler) => match response.status() {
+            status if is_bare(&response) => scheduler::status_refusal(status),
+            _ => response,
+        },
         None => match response.status() {
             StatusCode::NOT_FOUND if is_bare(&response) => {
                 let detail = format!("there is nothing at `{path}`; /openapi.json lists what is");

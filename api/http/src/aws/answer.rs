@@ -52,6 +52,7 @@ fn status(kind: Kind) -> StatusCode {
         | Kind::MissingRequiredParameter
         | Kind::RequestTooLarge
         | Kind::ResourceNotFound
+        | Kind::ResourceNotFoundException
         | Kind::SerializationException
         | Kind::ServiceQuotaExceededException
         | Kind::StateMachineAlreadyExists

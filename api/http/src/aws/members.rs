@@ -3,9 +3,13 @@
 //! A wrong type is a `SerializationException` at once. Constraints are collected, because AWS
 //! reports all that are violated in one `ValidationException`.
 
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use crate::error::{Kind, OperationError};
+
+/// The end of the year 9999, in seconds since 1970.
+const LAST_SECOND: f64 = 253_402_300_799.0;
 
 /// The members of a request, taken out one by one.
 pub(super) struct Members {
@@ -22,13 +26,22 @@ pub(super) struct Text {
     max: usize,
     /// Sensitive values are not repeated in messages, as on AWS.
     sensitive: bool,
-    ascii: bool,
+    pattern: Option<Pattern>,
 }
+
+/// A pattern of the model: how messages spell it, and whether a text matches it as a whole.
+#[derive(Clone, Copy)]
+pub(super) struct Pattern {
+    pub(super) spelled: &'static str,
+    pub(super) matches: fn(&str) -> bool,
+}
+
+const ASCII: Pattern = Pattern { spelled: r"\p{ASCII}*", matches: str::is_ascii };
 
 impl Text {
     /// Between so many and so many characters.
     pub(super) const fn within(min: usize, max: usize) -> Self {
-        Self { min, max, sensitive: false, ascii: false }
+        Self { min, max, sensitive: false, pattern: None }
     }
 
     pub(super) const fn sensitive(self) -> Self {
@@ -37,7 +50,12 @@ impl Text {
 
     /// Of ASCII characters alone.
     pub(super) const fn ascii(self) -> Self {
-        Self { ascii: true, ..self }
+        self.matching(ASCII)
+    }
+
+    /// Of this form.
+    pub(super) const fn matching(self, pattern: Pattern) -> Self {
+        Self { pattern: Some(pattern), ..self }
     }
 }
 
@@ -149,6 +167,19 @@ impl Members {
         Ok(u32::try_from(number).ok())
     }
 
+    /// A moment in seconds since 1970, with a fraction perhaps.
+    pub(super) fn moment(&mut self, name: &str) -> Result<Option<DateTime<Utc>>, OperationError> {
+        let Some(value) = self.take(name) else { return Ok(None) };
+        let seconds = value.as_f64().ok_or_else(|| wrong_type(&value, "Timestamp"))?;
+        if seconds.abs() > LAST_SECOND {
+            let message = format!("{seconds} is not within the years that can be told");
+            return Err(serialization(&message));
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "it is within bounds")]
+        let ms = (seconds * 1000.0).round() as i64;
+        Ok(DateTime::from_timestamp_millis(ms))
+    }
+
     pub(super) fn flag(&mut self, name: &str) -> Result<Option<bool>, OperationError> {
         match self.take(name) {
             None => Ok(None),
@@ -164,7 +195,7 @@ impl Members {
         read: impl FnOnce(&mut Self) -> Result<T, OperationError>,
     ) -> Result<Option<T>, OperationError> {
         let Some(value) = self.take(name) else { return Ok(None) };
-        let path = format!("{}{name}.", self.path);
+        let path = format!("{}.", self.place(name));
         self.inner(value, path, read).map(Some)
     }
 
@@ -177,7 +208,7 @@ impl Members {
         let Some(items) = self.list(name)? else { return Ok(None) };
         let mut all = Vec::with_capacity(items.len());
         for (index, item) in items.into_iter().enumerate() {
-            let path = format!("{}{name}.{}.member.", self.path, index + 1);
+            let path = format!("{}.{}.member.", self.place(name), index + 1);
             all.push(self.inner(item, path, &mut read)?);
         }
         Ok(Some(all))
@@ -208,10 +239,20 @@ impl Members {
 
     /// Notes that a member that has to be there is not.
     pub(super) fn missing(&mut self, name: &str) {
-        let path = &self.path;
+        let at = self.place(name);
         self.violations.push(format!(
-            "Value null at '{path}{name}' failed to satisfy constraint: Member must not be null"
+            "Value null at '{at}' failed to satisfy constraint: Member must not be null"
         ));
+    }
+
+    /// Members that are given and have not been read.
+    pub(super) fn unread(&self) -> impl Iterator<Item = &str> {
+        self.given.iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name.as_str())
+    }
+
+    /// Adds a member that came elsewhere than in the body.
+    pub(super) fn add(&mut self, name: &str, value: Value) {
+        self.given.insert(name.to_owned(), value);
     }
 
     fn list(&mut self, name: &str) -> Result<Option<Vec<Value>>, OperationError> {
@@ -253,17 +294,27 @@ impl Members {
             let rule = format!("Member must have length less than or equal to {}", bounds.max);
             self.violated(name, shown, &rule);
         }
-        if bounds.ascii && !text.is_ascii() {
-            let rule = r"Member must satisfy regular expression pattern: \p{ASCII}*";
-            self.violated(name, shown, rule);
+        if let Some(Pattern { spelled, .. }) = bounds.pattern.filter(|it| !(it.matches)(text)) {
+            let rule = format!("Member must satisfy regular expression pattern: {spelled}");
+            self.violated(name, shown, &rule);
         }
     }
 
     fn violated(&mut self, name: &str, value: Option<&str>, rule: &str) {
-        let path = &self.path;
+        let at = self.place(name);
         let shown = value.map(|value| format!(" '{value}'")).unwrap_or_default();
         self.violations
-            .push(format!("Value{shown} at '{path}{name}' failed to satisfy constraint: {rule}"));
+            .push(format!("Value{shown} at '{at}' failed to satisfy constraint: {rule}"));
+    }
+
+    /// Where a member lies in the request. AWS begins its names small in messages, whatever they
+    /// begin with on the wire.
+    fn place(&self, name: &str) -> String {
+        let mut name = name.to_owned();
+        if let Some(first) = name.get_mut(..1) {
+            first.make_ascii_lowercase();
+        }
+        format!("{}{name}", self.path)
     }
 }
 

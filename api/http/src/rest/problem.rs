@@ -85,7 +85,7 @@ pub(crate) fn problem(error: &OperationError, path: &str) -> Response {
             r#type: format!("urn:statewright:problem:{name}"),
             title: title(name),
             status: status.as_u16(),
-            detail: error.message.clone(),
+            detail: detail(error),
             instance: path.to_owned(),
             pointer: error.pointer.clone(),
             diagnostics: error.diagnostics.iter().map(Finding::from).collect(),
@@ -111,6 +111,15 @@ pub(crate) fn status_problem(status: StatusCode, detail: &str, path: &str) -> Re
             diagnostics: Vec::new(),
         },
     )
+}
+
+/// AWS's text, and after it what that leaves out.
+fn detail(error: &OperationError) -> String {
+    let message = &error.message;
+    match &error.reason {
+        Some(reason) => format!("{}: {reason}", message.trim_end_matches('.')),
+        None => message.clone(),
+    }
 }
 
 fn response(status: StatusCode, problem: &Problem) -> Response {
@@ -140,6 +149,7 @@ fn status(kind: Kind) -> StatusCode {
         | Kind::ExecutionDoesNotExist
         | Kind::FunctionDoesNotExist
         | Kind::ResourceNotFound
+        | Kind::ResourceNotFoundException
         | Kind::StateMachineDoesNotExist
         | Kind::TaskDoesNotExist => StatusCode::NOT_FOUND,
         Kind::ActivityAlreadyExists

@@ -1,0 +1,157 @@
+//! Groups of schedules, and their tags. The group `default` is always there.
+
+use runtime::Engine;
+use store::{DEFAULT_GROUP, NewScheduleGroup, ScheduleGroup};
+
+use crate::error::{Kind, OperationError};
+use crate::page::{self, Page};
+
+use super::schedules::hint;
+use super::tags::{self, Tag};
+use super::{Caller, failed, moment, storable};
+
+/// AWS's quota of tags per resource.
+const MAX_TAGS: i64 = 50;
+
+/// Creates a group. The same request with the same token changes nothing.
+pub async fn create(
+    engine: &Engine,
+    caller: &Caller,
+    name: &str,
+    given: Vec<Tag>,
+    client_token: Option<String>,
+) -> Result<(), OperationError> {
+    not_default(name)?;
+    let arn = caller.schedule_group_arn(name);
+    tags::check(&arn, &given)?;
+    let new = NewScheduleGroup {
+        account: caller.account.clone(),
+        name: name.to_owned(),
+        client_token,
+        created_at: moment(engine.now()),
+        tags: tags::pairs(given),
+    };
+    if engine.store().create_schedule_group(&new).await.map_err(failed)? {
+        return Ok(());
+    }
+    let there = engine.store().schedule_group(&caller.account, name).await.map_err(failed)?;
+    if new.client_token.is_some() && there.is_some_and(|it| it.client_token == new.client_token) {
+        return Ok(());
+    }
+    let message = format!("Schedule group {name} already exists.");
+    Err(OperationError::new(Kind::ConflictException, message).about(name))
+}
+
+/// The group of this name.
+pub async fn describe(
+    engine: &Engine,
+    caller: &Caller,
+    name: &str,
+) -> Result<ScheduleGroup, OperationError> {
+    let look = || engine.store().schedule_group(&caller.account, name);
+    let missing = || OperationError::schedule_group_does_not_exist(name);
+    if name.contains('\u{0}') {
+        return Err(missing());
+    }
+    let mut found = look().await.map_err(failed)?;
+    if found.is_none() && name == DEFAULT_GROUP {
+        make_default(engine, caller).await?;
+        found = look().await.map_err(failed)?;
+    }
+    found.ok_or_else(missing)
+}
+
+/// A page of the caller's groups, by name.
+pub async fn list(
+    engine: &Engine,
+    caller: &Caller,
+    prefix: Option<&str>,
+    max_results: Option<u32>,
+    token: Option<&str>,
+) -> Result<Page<ScheduleGroup>, OperationError> {
+    let arguments = ["schedule groups", caller.account.as_str(), prefix.unwrap_or_default()];
+    let after: Option<String> =
+        token.map(|token| page::open(token, &arguments, engine.now())).transpose()?;
+    if after.is_none() {
+        make_default(engine, caller).await?;
+    }
+    let size = page::page_size(max_results);
+    let found = engine
+        .store()
+        .schedule_groups(&caller.account, prefix, after.as_deref(), page::one_more(size))
+        .await
+        .map_err(failed)?;
+    Ok(page::cut(found, size, engine.now(), &arguments, |last| last.name.clone()))
+}
+
+/// Deletes a group with its schedules. Executions they started go on.
+pub async fn delete(engine: &Engine, caller: &Caller, name: &str) -> Result<(), OperationError> {
+    not_default(name)?;
+    describe(engine, caller, name).await?;
+    if !engine.store().delete_schedule_group(&caller.account, name).await.map_err(failed)? {
+        return Err(OperationError::schedule_group_does_not_exist(name));
+    }
+    hint(engine).await;
+    Ok(())
+}
+
+/// Adds tags to a group, or sets their values anew.
+pub async fn tag(
+    engine: &Engine,
+    caller: &Caller,
+    arn: &str,
+    given: Vec<Tag>,
+) -> Result<(), OperationError> {
+    let resource = resource(engine, caller, arn).await?;
+    tags::check(arn, &given)?;
+    let pairs = tags::pairs(given);
+    let tagged = engine.store().tag(&caller.account, &resource, &pairs, MAX_TAGS).await;
+    match tagged.map_err(failed)? {
+        store::Tagged::Tagged => Ok(()),
+        store::Tagged::TooMany => Err(OperationError::too_many_tags(arn)),
+    }
+}
+
+/// Removes tags of a group; those that are not there are no mistake.
+pub async fn untag(
+    engine: &Engine,
+    caller: &Caller,
+    arn: &str,
+    keys: &[String],
+) -> Result<(), OperationError> {
+    let resource = resource(engine, caller, arn).await?;
+    for key in keys {
+        storable("TagKeys", key)?;
+    }
+    engine.store().untag(&caller.account, &resource, keys).await.map_err(failed)
+}
+
+/// The tags of a group, by key.
+pub async fn tags(engine: &Engine, caller: &Caller, arn: &str) -> Result<Vec<Tag>, OperationError> {
+    let resource = resource(engine, caller, arn).await?;
+    let tags = engine.store().tags(&caller.account, &resource).await.map_err(failed)?;
+    Ok(tags.into_iter().map(|(key, value)| Tag { key, value }).collect())
+}
+
+/// What the store calls the group of this ARN, which has to be there.
+async fn resource(engine: &Engine, caller: &Caller, arn: &str) -> Result<String, OperationError> {
+    let name = arn.rsplit_once('/').map_or("", |(_, name)| name);
+    if arn != caller.schedule_group_arn(name) {
+        return Err(OperationError::schedule_group_does_not_exist(name));
+    }
+    describe(engine, caller, name).await?;
+    Ok(format!("schedule-group/{name}"))
+}
+
+async fn make_default(engine: &Engine, caller: &Caller) -> Result<(), OperationError> {
+    let now = moment(engine.now());
+    engine.store().make_default_group(&caller.account, now).await.map_err(failed)
+}
+
+fn not_default(name: &str) -> Result<(), OperationError> {
+    if name != DEFAULT_GROUP {
+        return Ok(());
+    }
+    let message = format!("This operation cannot be performed on schedule group {name}.");
+    Err(OperationError::validation(message))
+}
