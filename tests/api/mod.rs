@@ -10,6 +10,8 @@ mod bad_input;
 mod live;
 mod openapi;
 mod rest;
+mod scheduler;
+mod schedules;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -26,11 +26,12 @@ const STARTABLE: &str = "Statewright starts state machines: the target is to be 
                          or of a version or alias of one";
 
 /// What is written into an input when a schedule fires, and what stands for it in a check.
-const PLACEHOLDERS: [(&str, &str); 4] = [
+const PLACEHOLDERS: [(&str, &str); 5] = [
     ("<aws.scheduler.schedule-arn>", "x"),
     ("<aws.scheduler.scheduled-time>", "x"),
     ("<aws.scheduler.execution-id>", "x"),
     ("<aws.scheduler.attempt-number>", "1"),
+    ("<statewright.schedule-name>", "x"),
 ];
 
 /// Refuses what cannot be a schedule's settings; the expression that was read.
