@@ -294,7 +294,7 @@ async fn what_is_not_there_is_not_found(client: &Client) {
 async fn constraints_are_those_of_the_model(client: &Client) {
     let at = "1 validation error detected: Value";
     let rule = "failed to satisfy constraint: Member must";
-    let role = r"arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@\/-]+";
+    let role_pattern = r"arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@\/-]+";
     for (body, complaint) in [
         (
             json!({ "FlexibleTimeWindow": null }),
@@ -308,7 +308,7 @@ async fn constraints_are_those_of_the_model(client: &Client) {
         (
             json!({ "Target": { "RoleArn": "role" } }),
             format!(
-                "{at} 'role' at 'target.roleArn' {rule} satisfy regular expression pattern: {role}"
+                "{at} 'role' at 'target.roleArn' {rule} satisfy regular expression pattern: {role_pattern}"
             ),
         ),
         (

@@ -17,6 +17,7 @@ async fn schedules_are_put_paused_and_previewed() {
     firings_are_previewed(client).await;
     runs_and_backfills_are_asked_for(client).await;
     bad_schedules_are_refused(client).await;
+    bad_requests_are_refused(client).await;
     served.stop().await;
 }
 
@@ -325,6 +326,9 @@ async fn bad_schedules_are_refused(client: &Client) {
         assert_eq!((status, problem["pointer"].as_str()), (400, Some(pointer)), "{problem}");
         assert!(problem["detail"].as_str().unwrap().len() < 1_000, "{problem}");
     }
+}
+
+async fn bad_requests_are_refused(client: &Client) {
     let least = || json!({ "expression": "rate(1 day)", "state_machine": "report" });
     for (method, path, body, status) in [
         ("PUT", "/v1/schedules/a%20b", least(), 400),

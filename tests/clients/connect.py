@@ -15,6 +15,11 @@ def sfn():
     return boto3.client("stepfunctions")
 
 
+def scheduler():
+    """An EventBridge Scheduler client; AWS_ENDPOINT_URL_SCHEDULER comes from the environment."""
+    return boto3.client("scheduler")
+
+
 def rest(method, path, body=None):
     """One call of the REST API; the parsed answer."""
     request = urllib.request.Request(

@@ -25,6 +25,16 @@ async fn tasks_call_functions_that_boto3s_user_registered() {
 }
 
 #[tokio::test]
+async fn boto3_sets_up_schedules_and_groups() {
+    run("schedules.py").await;
+}
+
+#[tokio::test]
+async fn the_aws_cli_sets_up_a_schedule() {
+    run("schedules.sh").await;
+}
+
+#[tokio::test]
 async fn the_aws_cli_takes_a_first_walk() {
     run("cli.sh").await;
 }
@@ -49,6 +59,7 @@ async fn run(script: &str) {
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("STATEWRIGHT_URL", server.url())
         .env("AWS_ENDPOINT_URL_SFN", server.url())
+        .env("AWS_ENDPOINT_URL_SCHEDULER", server.url())
         .env("AWS_REGION", "us-east-1")
         .env("AWS_DEFAULT_REGION", "us-east-1")
         .env("AWS_ACCESS_KEY_ID", "test")
