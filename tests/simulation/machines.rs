@@ -84,7 +84,12 @@ impl Machine {
         if call.state.starts_with("Hanging") {
             return None;
         }
-        let answer = if self.is_sample { demo(call) } else { scripted(&call.state, call.attempt) };
+        let answer = if self.is_sample {
+            demo(call)
+        } else {
+            // The poll loop looks at what it asked.
+            scripted(&call.state, call.attempt, call.parameters.value())
+        };
         Some((
             delay,
             match answer {
@@ -108,7 +113,7 @@ pub(super) fn token_use(frame: &Frame, task: u64) -> Vec<(i64, Stimulus)> {
     if frame.state.starts_with("Hanging") {
         return uses;
     }
-    let ending = match scripted(&frame.state, frame.retry_count + 1) {
+    let ending = match scripted(&frame.state, frame.retry_count + 1, &Value::Null) {
         Ok(output) => Stimulus::TokenSucceeded { task, output: payload(output) },
         Err((error, cause)) => Stimulus::TaskFailed { task, failure: Failure::new(error, cause) },
     };
@@ -122,11 +127,11 @@ fn payload(value: Value) -> asl::Payload {
 
 type Answer = Result<Value, (String, String)>;
 
-fn scripted(state: &str, attempt: u32) -> Answer {
+fn scripted(state: &str, attempt: u32, got: &Value) -> Answer {
     if (state.starts_with("Flaky") && attempt <= 2) || state.starts_with("Broken") {
         return Err(("Oops".to_owned(), format!("attempt {attempt}")));
     }
-    Ok(json!({ "state": state, "attempt": attempt }))
+    Ok(json!({ "state": state, "got": got }))
 }
 
 /// The demo functions, called by ARN or through `lambda:invoke`.

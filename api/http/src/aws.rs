@@ -24,7 +24,7 @@ use crate::body;
 use crate::error::{Kind, OperationError};
 use crate::operations::Caller;
 
-pub(crate) use answer::refuse;
+pub(crate) use answer::{refuse, status};
 pub(crate) use credentials::caller;
 
 pub(crate) const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
@@ -67,7 +67,7 @@ pub(crate) fn operation(headers: &HeaderMap) -> Result<String, OperationError> {
     }
 }
 
-async fn dispatch(
+pub(crate) async fn dispatch(
     door: &Door,
     caller: &Caller,
     operation: &str,

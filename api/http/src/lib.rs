@@ -24,11 +24,13 @@ mod body;
 mod error;
 mod live;
 pub mod operations;
+mod own;
 pub mod page;
 mod rest;
 mod watch;
 
 pub use error::{Kind, OperationError};
+pub use own::own_api;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 

@@ -126,9 +126,12 @@ pub async fn start_engine(store: Store, options: EngineOptions) -> anyhow::Resul
             connect_timeout: CONNECT_TIMEOUT,
         },
     );
-    Engine::start(store, options, Arc::new(performers))
+    let performers = Arc::new(performers);
+    let engine = Engine::start(store, options, performers.clone())
         .await
-        .context("the engine cannot be started")
+        .context("the engine cannot be started")?;
+    performers.set_own_api(http_api::own_api(&engine));
+    Ok(engine)
 }
 
 /// Lets what is under way in the database end, and closes the connections.

@@ -152,9 +152,9 @@ pub enum Resource {
     /// `arn:aws:states:REGION:ACCOUNT:activity:NAME`: a worker fetches the effective input;
     /// events are `Activity…`.
     Activity { arn: Arc<str> },
-    /// An integration that AWS has and this engine does not perform: the definition is valid,
-    /// the task fails with an error that says so. `service` and `api` as the ARN names them.
-    Unserved { arn: Arc<str>, service: Arc<str>, api: Arc<str> },
+    /// Another integration that AWS has, `service` and `api` as the ARN names them. Whether it is
+    /// performed here shows when the task runs.
+    Integration { arn: Arc<str>, service: Arc<str>, api: Arc<str> },
 }
 
 /// What ends a task.

@@ -122,7 +122,7 @@ pub(crate) fn parse(text: &str) -> Option<Resource> {
         ["arn", partition, service, _, _, name] if partition.starts_with("aws") => match service {
             "states" => integration(text, name),
             // What the examples of the language's specification call.
-            "swf" => name.starts_with("task:").then(|| unserved(text, "swf", name)),
+            "swf" => name.starts_with("task:").then(|| integration_of(text, "swf", name)),
             _ => None,
         },
         _ => None,
@@ -157,15 +157,15 @@ fn integration(text: &str, name: &str) -> Option<Resource> {
         }
         None => INTEGRATIONS.iter().any(|(name, apis)| *name == service && apis.contains(&api)),
     };
-    known.then(|| unserved(text, service, &name[service.len() + 1..]))
+    known.then(|| integration_of(text, service, &name[service.len() + 1..]))
 }
 
 fn is_word(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric())
 }
 
-fn unserved(arn: &str, service: &str, api: &str) -> Resource {
-    Resource::Unserved { arn: arn.into(), service: service.into(), api: api.into() }
+fn integration_of(arn: &str, service: &str, api: &str) -> Resource {
+    Resource::Integration { arn: arn.into(), service: service.into(), api: api.into() }
 }
 
 #[cfg(test)]
@@ -183,7 +183,7 @@ mod tests {
             Some(Resource::LambdaInvoke { pattern, .. }) => format!("invoke {pattern:?}"),
             Some(Resource::Url { url, pattern }) => format!("url {url} {pattern:?}"),
             Some(Resource::Activity { arn }) => format!("activity {arn}"),
-            Some(Resource::Unserved { service, api, .. }) => format!("unserved {service} {api}"),
+            Some(Resource::Integration { service, api, .. }) => format!("integration {service} {api}"),
         };
         assert_eq!(found, expected, "{text}");
     }
@@ -203,13 +203,13 @@ mod tests {
         check("arn:aws:states:::lambda:invoke.waitForTaskToken", "invoke WaitForTaskToken");
         check(
             "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
-            "unserved sqs sendMessage.waitForTaskToken",
+            "integration sqs sendMessage.waitForTaskToken",
         );
         check(
             "arn:aws:states:::states:startExecution.sync:2",
-            "unserved states startExecution.sync:2",
+            "integration states startExecution.sync:2",
         );
-        check("arn:aws:states:::aws-sdk:s3:getObject", "unserved aws-sdk:s3 getObject");
+        check("arn:aws:states:::aws-sdk:s3:getObject", "integration aws-sdk:s3 getObject");
         check(
             "arn:aws:states:us-east-1:123456789012:activity:a",
             "activity arn:aws:states:us-east-1:123456789012:activity:a",

@@ -210,6 +210,11 @@ impl Execution {
         self.status == Status::Running && self.indexes.ready.is_empty() && self.indexes.tied == 0
     }
 
+    /// Whether the outcome of a task is awaited.
+    pub fn has_open_tasks(&self) -> bool {
+        !self.indexes.tasks.is_empty()
+    }
+
     /// A task gives a sign of life: the time until its next heartbeat begins anew. Says whether
     /// the task is still open.
     ///

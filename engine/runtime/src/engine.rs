@@ -1,7 +1,7 @@
 //! What the API asks of a node.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use asl::Payload;
@@ -38,6 +38,23 @@ pub struct Engine {
     owners: Arc<Mutex<Vec<mpsc::Sender<Mail>>>>,
     loops: Arc<Mutex<Vec<JoinHandle<()>>>>,
     stop: CancellationToken,
+}
+
+/// An engine that is not kept running for its sake.
+#[derive(Clone)]
+pub struct WeakEngine {
+    shared: Weak<Shared>,
+    owners: Arc<Mutex<Vec<mpsc::Sender<Mail>>>>,
+    loops: Arc<Mutex<Vec<JoinHandle<()>>>>,
+    stop: CancellationToken,
+}
+
+impl WeakEngine {
+    /// The engine, unless it is gone.
+    pub fn upgrade(&self) -> Option<Engine> {
+        let Self { shared, owners, loops, stop } = self.clone();
+        Some(Engine { shared: shared.upgrade()?, owners, loops, stop })
+    }
 }
 
 /// Why an engine did not start.
@@ -154,6 +171,12 @@ impl Engine {
         loops.push(tokio::spawn(inbox.run(stop.clone())));
         let (owners, loops) = (Arc::new(Mutex::new(owners)), Arc::new(Mutex::new(loops)));
         Ok(Self { shared, owners, loops, stop })
+    }
+
+    /// For those whom the engine itself holds.
+    pub fn downgrade(&self) -> WeakEngine {
+        let Self { shared, owners, loops, stop } = self.clone();
+        WeakEngine { shared: Arc::downgrade(&shared), owners, loops, stop }
     }
 
     pub fn store(&self) -> &Store {
@@ -364,7 +387,9 @@ impl Engine {
         key: Key,
         message: Message,
     ) -> Result<StimulusReply, StimulateError> {
-        if self.shared.is_away() || self.stop.is_cancelled() {
+        // A heartbeat for an execution in memory needs no store.
+        let needs_store = !matches!(message, Message::Heartbeat { .. });
+        if (needs_store && self.shared.is_away()) || self.stop.is_cancelled() {
             return Err(StimulateError::Unavailable);
         }
         if !self.shared.owns(key.shard) {

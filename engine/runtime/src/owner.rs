@@ -4,6 +4,7 @@
 //! It may step an execution again before its previous turn is committed: lanes keep the order,
 //! and only commands and answers wait for the commit.
 
+mod drowse;
 mod load;
 mod stepping;
 #[cfg(test)]
@@ -13,6 +14,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use machine::Timestamp;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use uuid::Uuid;
 
@@ -27,6 +29,9 @@ pub(crate) use self::stepping::moment;
 
 /// Most stimuli that wait for one execution.
 const MOST_DEFERRED: usize = 10_000;
+
+/// How late a timer is when its loop must have stood still.
+const STOOD_STILL_MS: i64 = 1_000;
 
 /// An owner loop and all it holds.
 pub(crate) struct Owner {
@@ -46,6 +51,8 @@ pub(crate) struct Owner {
     /// Executions whose last turn was cut for its length.
     pub(crate) unfinished: VecDeque<Uuid>,
     pub(crate) timers: Timers,
+    /// Executions that wait for a token or a worker, and when to look whether they still do.
+    drowsy: VecDeque<(Timestamp, Key)>,
     pub(crate) leaving: Vec<Leaving>,
     /// To be put to sleep; at most one entry for each execution in memory.
     pub(crate) sleepers: mpsc::UnboundedSender<store::Sleeper>,
@@ -100,6 +107,7 @@ impl Owner {
             unfinished: VecDeque::new(),
             timers: Timers::default(),
             leaving: Vec::new(),
+            drowsy: VecDeque::new(),
         }
     }
 
@@ -122,7 +130,9 @@ impl Owner {
     }
 
     fn until_timer(&self) -> Duration {
-        let Some(due) = self.timers.next() else { return Duration::from_hours(1) };
+        let look = self.next_look();
+        let due = self.timers.next().into_iter().chain(look).min();
+        let Some(due) = due else { return Duration::from_hours(1) };
         let ms = due.0.saturating_sub(self.shared.now().0).clamp(0, 3_600_000);
         Duration::from_millis(ms.unsigned_abs())
     }
@@ -176,7 +186,7 @@ impl Owner {
             }
             return;
         }
-        self.maybe_passivate(key);
+        self.rest(key);
     }
 
     /// One turn less is on its way; whether it was one of the present tenure.
@@ -204,6 +214,7 @@ impl Owner {
 
     /// The executions whose time has come.
     async fn fire(&mut self) {
+        self.doze();
         let now = self.shared.now();
         while let Some((due, id)) = self.timers.pop_due(now) {
             let Some(running) = self.running.get_mut(&id) else { continue };
@@ -211,6 +222,10 @@ impl Owner {
                 continue;
             }
             running.timer = None;
+            if now.0 - due.0 > STOOD_STILL_MS || self.shared.was_away(now) {
+                // Heartbeats may have found nobody.
+                running.execution.resume(now);
+            }
             let key = Key { shard: running.shard, id };
             let stimulus = machine::Stimulus::Timer;
             self.stimulate(StimulusMail { key, stimulus, reply: None, message: None }).await;

@@ -2,6 +2,7 @@
 
 mod exchange;
 mod lambda;
+mod own_api;
 mod places;
 mod registry;
 
@@ -12,11 +13,14 @@ use asl::Payload;
 use futures_util::future::BoxFuture;
 use machine::{Failure, TaskKind};
 use store::{Delivery, Function, Protocol, Store};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use exchange::{Answer, Exchange, Request};
 use places::Places;
 use registry::Registry;
+
+pub use own_api::{OwnApi, Refused};
 
 /// One attempt of a task, to be performed.
 #[derive(Clone, Debug)]
@@ -85,6 +89,8 @@ pub struct Performers {
     exchange: Exchange,
     places: Places,
     lambda_endpoint: Option<String>,
+    /// Absent until it is told.
+    own_api: watch::Sender<Option<Arc<dyn OwnApi>>>,
 }
 
 impl Performers {
@@ -95,6 +101,22 @@ impl Performers {
             exchange: Exchange::new(&options),
             places: Places::new(options.concurrency),
             lambda_endpoint: options.lambda_endpoint,
+            own_api: watch::Sender::new(None),
+        }
+    }
+
+    /// Says where calls of this server's own API go; until then they wait.
+    pub fn set_own_api(&self, api: Arc<dyn OwnApi>) {
+        self.own_api.send_replace(Some(api));
+    }
+
+    async fn call_own_api(&self, call: &Call, action: &str) -> Result<Payload, Failure> {
+        let mut served = self.own_api.subscribe();
+        let api = served.wait_for(Option::is_some).await.ok().and_then(|api| api.clone());
+        match api {
+            Some(api) => own_api::perform(&*api, call, action).await,
+            // The sender lives as long as `self`.
+            None => std::future::pending().await,
         }
     }
 
@@ -111,6 +133,12 @@ impl Performers {
                 let invocation = lambda::Invocation::of_parameters(&call.parameters)?;
                 let (answer, later) = self.invoke(call, &invocation, progress).await?;
                 Ok(ended(call, later, lambda::result(&answer)?))
+            }
+            TaskKind::Integration { resource_type, resource, .. }
+                if resource_type == own_api::SERVICE =>
+            {
+                let action = resource.split('.').next().unwrap_or_default();
+                Ok(ended(call, false, self.call_own_api(call, action).await?))
             }
             TaskKind::Integration { arn, .. } | TaskKind::Activity { arn } => Err(not_served(arn)),
             TaskKind::Url { url, waits_for_token } => {
@@ -241,7 +269,8 @@ fn not_served(arn: &str) -> Failure {
         "Statewright.IntegrationNotServed",
         format!(
             "`{arn}` is not served here: a task may call a Lambda function by ARN, \
-             `arn:aws:states:::lambda:invoke`, or an `http(s)://` URL"
+             `arn:aws:states:::lambda:invoke`, an activity, an `http(s)://` URL, or Step \
+             Functions itself by `arn:aws:states:::aws-sdk:sfn:…`"
         ),
     )
 }

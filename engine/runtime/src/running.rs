@@ -26,6 +26,10 @@ pub(crate) struct Running {
     pub(crate) is_passivating: bool,
     /// `wake_at` is set in the store: the next turn clears it.
     pub(crate) is_asleep: bool,
+    /// It is among those that will leave memory if nothing happens to them.
+    pub(crate) is_drowsy: bool,
+    /// When something last happened to it while it only waited.
+    pub(crate) idle_since: Timestamp,
     /// Stimuli that wait for the start's commit or for the end of passivation.
     pub(crate) deferred: VecDeque<StimulusMail>,
     /// The earliest timer that has been set for it.
@@ -44,6 +48,8 @@ impl Running {
             is_starting: false,
             is_passivating: false,
             is_asleep: false,
+            is_drowsy: false,
+            idle_since: Timestamp::default(),
             deferred: VecDeque::new(),
             timer: None,
         }
@@ -61,7 +67,7 @@ impl Running {
     /// When it wants to be woken, if it may leave memory until then; [`NEVER`] if only a token
     /// or a worker ends its waiting.
     pub(crate) fn may_sleep_until(&self, not_before: Timestamp) -> Option<Timestamp> {
-        let idle = self.in_flight == 0 && !self.must_wait() && !self.is_asleep;
+        let idle = self.in_flight == 0 && !self.must_wait();
         if !idle || !self.execution.only_waits() {
             return None;
         }

@@ -1,7 +1,7 @@
 //! What all loops of a node share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use machine::Timestamp;
 use store::Store;
@@ -19,6 +19,9 @@ use crate::token::Seal;
 
 /// Most executions loaded one by one at the same time.
 const LOADS: usize = 6;
+
+/// How long after the store is back those who were refused are given to try again.
+const RECOVERY_MS: i64 = 10_000;
 
 /// What all loops of a node share.
 pub(crate) struct Shared {
@@ -39,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) fenced: mpsc::UnboundedSender<Vec<(i16, Tenure)>>,
     /// The store did not answer lately: writes are refused at once.
     away: AtomicBool,
+    /// When the store answered again after it had been away; in milliseconds.
+    back_at: AtomicI64,
 }
 
 impl Shared {
@@ -64,6 +69,7 @@ impl Shared {
             tenures: Tenures::default(),
             fenced,
             away: AtomicBool::new(false),
+            back_at: AtomicI64::new(0),
         });
         (shared, heard)
     }
@@ -85,6 +91,12 @@ impl Shared {
         self.away.load(Ordering::Acquire)
     }
 
+    /// Whether the store is away or was until a moment ago, so that what others send may not
+    /// have arrived.
+    pub(crate) fn was_away(&self, now: Timestamp) -> bool {
+        self.is_away() || now.0 - self.back_at.load(Ordering::Acquire) < RECOVERY_MS
+    }
+
     /// Notes whether the store answers; says so once when that changes.
     pub(crate) fn set_away(&self, away: bool, why: &str) {
         if self.away.swap(away, Ordering::AcqRel) == away {
@@ -93,6 +105,7 @@ impl Shared {
         if away {
             tracing::warn!(error = why, "the database is away; writes are refused meanwhile");
         } else {
+            self.back_at.store(self.now().0, Ordering::Release);
             tracing::info!("the database is back");
         }
     }

@@ -30,7 +30,7 @@ pub(crate) fn refuse(error: &OperationError) -> Response {
 }
 
 /// AWS answers 400 to whatever the caller can change; clients repeat 500 and 503 by themselves.
-fn status(kind: Kind) -> StatusCode {
+pub(crate) fn status(kind: Kind) -> StatusCode {
     match kind {
         Kind::InternalFailure => StatusCode::INTERNAL_SERVER_ERROR,
         Kind::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,

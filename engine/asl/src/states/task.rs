@@ -103,7 +103,7 @@ fn refused_by_express(resource: &Resource) -> Option<&'static str> {
         Resource::LambdaFunction { .. } | Resource::LambdaInvoke { .. } | Resource::Url { .. } => {
             None
         }
-        Resource::Unserved { api, .. } => match api.split_once('.')?.1 {
+        Resource::Integration { api, .. } => match api.split_once('.')?.1 {
             "waitForTaskToken" => Some(TOKEN),
             _ => Some("Express state machine does not support '.sync' service integration"),
         },

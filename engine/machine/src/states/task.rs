@@ -97,7 +97,7 @@ fn kind_of(resource: &Resource) -> TaskKind {
     match resource {
         Resource::LambdaFunction { arn, .. }
         | Resource::LambdaInvoke { arn, .. }
-        | Resource::Unserved { arn, .. } => TaskKind::from(arn.to_string()),
+        | Resource::Integration { arn, .. } => TaskKind::from(arn.to_string()),
         Resource::Activity { arn } => TaskKind::Activity { arn: arn.to_string() },
         Resource::Url { url, pattern } => TaskKind::Url {
             url: url.to_string(),

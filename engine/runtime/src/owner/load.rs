@@ -183,6 +183,7 @@ impl Owner {
             }
             self.running.insert(key.id, running);
             self.set_timer(key.id);
+            self.rest(key);
         }
         for mail in self.no_longer_awaited(key.id) {
             self.stimulate(mail).await;

@@ -77,6 +77,12 @@ impl Owner {
         } else {
             StimulusReply::Applied { at: now }
         };
+        if turn.heard && message.is_none() {
+            // Nothing of a heartbeat is written, so its sender need not wait for the store.
+            answer(reply, says);
+            self.set_timer(key.id);
+            return;
+        }
         let with = With {
             reply: reply.map(|reply| (reply, says)),
             answer: message.map(|id| Answer { message_id: id, answer: said(says) }),

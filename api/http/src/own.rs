@@ -1,0 +1,58 @@
+//! The API as the tasks of this very server call it: `aws-sdk:sfn`, without a connection.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use runtime::{Engine, WeakEngine};
+use runtime::perform::{OwnApi, Refused};
+use serde_json::Value;
+
+use crate::error::{Kind, OperationError};
+use crate::operations::Caller;
+use crate::operations::startable::Startables;
+use crate::{Door, HttpOptions, aws};
+
+struct Own {
+    engine: WeakEngine,
+    startables: Arc<Startables>,
+}
+
+/// This server's API for the tasks of its engine.
+pub fn own_api(engine: &Engine) -> Arc<dyn OwnApi> {
+    Arc::new(Own { engine: engine.downgrade(), startables: Arc::default() })
+}
+
+impl Own {
+    async fn call(
+        &self,
+        account: &str,
+        operation: &str,
+        body: &Value,
+    ) -> Result<Value, OperationError> {
+        let engine = self.engine.upgrade().ok_or_else(|| {
+            OperationError::new(Kind::ServiceUnavailable, "this node is stopping")
+        })?;
+        let caller =
+            Caller { account: account.to_owned(), region: engine.options().region.clone() };
+        let startables = self.startables.clone();
+        let door = Door { engine, startables, options: HttpOptions::default() };
+        aws::dispatch(&door, &caller, operation, body.to_string().as_bytes(), None).await
+    }
+}
+
+impl OwnApi for Own {
+    fn answer<'a>(
+        &'a self,
+        account: &'a str,
+        operation: &'a str,
+        body: &'a Value,
+    ) -> BoxFuture<'a, Result<Value, Refused>> {
+        Box::pin(async move {
+            self.call(account, operation, body).await.map_err(|error| Refused {
+                code: error.kind.name().to_owned(),
+                status: aws::status(error.kind).as_u16(),
+                message: error.message,
+            })
+        })
+    }
+}

@@ -1,0 +1,57 @@
+//! When an execution that waits for a token or a worker leaves memory: not at once, since many
+//! are answered within moments, and going and coming costs more than a little memory.
+
+use std::time::Duration;
+
+use machine::Timestamp;
+
+use super::Owner;
+use crate::mail::Key;
+
+/// How long nothing must have happened to it.
+const IDLE: Duration = Duration::from_secs(10);
+
+impl Owner {
+    /// Nothing is under way for this execution; some time from now it may leave memory.
+    pub(super) fn rest(&mut self, key: Key) {
+        let now = self.shared.now();
+        let Some(running) = self.running.get_mut(&key.id) else { return };
+        if !running.execution.only_waits() {
+            return;
+        }
+        if !running.execution.has_open_tasks() && !running.is_asleep {
+            self.maybe_passivate(key);
+            return;
+        }
+        running.idle_since = now;
+        if !std::mem::replace(&mut running.is_drowsy, true) {
+            self.drowsy.push_back((now.plus_ms(self.idle_ms()), key));
+        }
+    }
+
+    fn idle_ms(&self) -> i64 {
+        let idle = IDLE.min(self.shared.options.passivate_after);
+        i64::try_from(idle.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// When the next of them is to be looked at.
+    pub(super) fn next_look(&self) -> Option<Timestamp> {
+        self.drowsy.front().map(|(at, _)| *at)
+    }
+
+    /// Puts those to sleep to whom nothing has happened meanwhile.
+    pub(super) fn doze(&mut self) {
+        let now = self.shared.now();
+        let idle = self.idle_ms();
+        while let Some((_, key)) = self.drowsy.pop_front_if(|(at, _)| *at <= now) {
+            let Some(running) = self.running.get_mut(&key.id) else { continue };
+            let rested = running.idle_since.plus_ms(idle);
+            if rested > now {
+                self.drowsy.push_back((rested, key));
+                continue;
+            }
+            running.is_drowsy = false;
+            self.maybe_passivate(key);
+        }
+    }
+}
