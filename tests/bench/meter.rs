@@ -1,10 +1,12 @@
 //! What a load costs: CPU seconds from `/proc`, WAL and rows from Postgres.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use tests::psql::psql;
 
 /// Where the figures come from.
 pub(crate) struct Meter {
@@ -113,23 +115,4 @@ fn stat(pid: u32) -> Result<Vec<u64>> {
         after.split_whitespace().map(|field| field.parse().unwrap_or(0)).collect();
     ensure!(fields.len() > 15, "/proc/{pid}/stat has too few fields");
     Ok(fields)
-}
-
-/// Runs SQL through `psql` and returns its unaligned output.
-pub(crate) fn psql(url: &str, sql: &str) -> Result<String> {
-    let output = Command::new(psql_path())
-        .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql])
-        .output()
-        .context("start psql")?;
-    ensure!(output.status.success(), "psql: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
-}
-
-/// Beside the server's binaries, else on the PATH.
-fn psql_path() -> PathBuf {
-    let bindir = Command::new("pg_config").arg("--bindir").output().ok();
-    let beside = bindir
-        .and_then(|output| String::from_utf8(output.stdout).ok())
-        .map(|folder| Path::new(folder.trim()).join("psql"));
-    beside.filter(|path| path.exists()).unwrap_or_else(|| PathBuf::from("psql"))
 }

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::meter::{Reading, psql};
+use tests::psql::psql;
+
+use crate::meter::Reading;
 
 /// Rows per second of one connection, with rows and batches as a load wrote them.
 pub(crate) fn rows_per_second(url: &str, used: &Reading, length: Duration) -> Result<f64> {

@@ -3,6 +3,8 @@
 mod cut;
 mod node;
 mod proxy;
+mod tokens;
+mod waiting;
 
 use std::time::Duration;
 

@@ -1,14 +1,15 @@
 //! A node under test: an engine in this process, with scripted answers.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use asl::Payload;
 use chrono::DateTime;
 use machine::Timestamp;
 use runtime::perform::{Call, Outcome, Perform, Progress};
-use runtime::{Engine, EngineOptions, Start, StartError, Started};
+use runtime::{Engine, EngineOptions, Start, StartError, Started, TaskAnswer};
 use store::{Created, ExecutionRow, Kind, NewStateMachine, Revision, Store};
 use tests::database::Database;
 use uuid::Uuid;
@@ -20,13 +21,19 @@ pub(super) const ACCOUNT: &str = "123456789012";
 pub(super) enum Script {
     /// Its parameters, at once.
     Echo,
+    /// That it is taken on: the token brings the rest.
+    Submit,
     Never,
 }
 
 struct Scripted {
     script: Script,
     repeated: Arc<AtomicUsize>,
+    tokens: Tokens,
 }
+
+/// The tokens that calls carried, by the name of their execution.
+type Tokens = Arc<Mutex<HashMap<String, String>>>;
 
 impl Perform for Scripted {
     fn perform<'a>(
@@ -36,7 +43,10 @@ impl Perform for Scripted {
     ) -> futures_util::future::BoxFuture<'a, Outcome> {
         Box::pin(async move {
             self.repeated.fetch_add(usize::from(call.repeated), Ordering::Relaxed);
+            let name = call.execution_arn.rsplit(':').next().unwrap().to_owned();
+            self.tokens.lock().unwrap().insert(name, call.token.clone());
             match self.script {
+                Script::Submit => Outcome::Submitted(Payload::null()),
                 Script::Echo => Outcome::Succeeded(call.parameters.clone()),
                 Script::Never => std::future::pending().await,
             }
@@ -48,6 +58,7 @@ impl Perform for Scripted {
 pub(super) struct Node {
     pub(super) engine: Engine,
     repeated: Arc<AtomicUsize>,
+    tokens: Tokens,
 }
 
 impl Node {
@@ -72,15 +83,58 @@ impl Node {
         let mut options = EngineOptions { lease: Duration::from_secs(1), ..Default::default() };
         change(&mut options);
         let repeated = Arc::new(AtomicUsize::new(0));
-        let performer = Arc::new(Scripted { script, repeated: repeated.clone() });
+        let tokens = Tokens::default();
+        let performer =
+            Arc::new(Scripted { script, repeated: repeated.clone(), tokens: tokens.clone() });
         let store = Store::connect(url, 8).await.unwrap();
         let engine = Engine::start(store, options, performer).await.unwrap();
-        Self { engine, repeated }
+        Self { engine, repeated, tokens }
     }
 
     /// How many calls were repetitions.
     pub(super) fn repeated(&self) -> usize {
         self.repeated.load(Ordering::Relaxed)
+    }
+
+    /// The token that the call of this execution's task carried, on whichever node it was made.
+    pub(super) async fn token_of(nodes: &[&Self], name: &str) -> String {
+        for _ in 0..3_000 {
+            for node in nodes {
+                if let Some(token) = node.tokens.lock().unwrap().get(name) {
+                    return token.clone();
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the task of `{name}` is not called");
+    }
+
+    /// Gives heartbeats with one execution's token until another has ended.
+    pub(super) async fn beat_until_ended(&self, token: &str, name: &str) -> ExecutionRow {
+        loop {
+            self.engine.send_task(token, TaskAnswer::Heartbeat).await.unwrap();
+            if let Some(row) = self.row(name).await
+                && row.head.ended_at.is_some()
+            {
+                return row;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Waits until the log of an execution has so many turns, and no more.
+    pub(super) async fn until_turns(&self, name: &str, count: usize) {
+        let row = self.row(name).await.unwrap();
+        for _ in 0..3_000 {
+            let turns =
+                self.engine.store().turns(row.head.shard, row.head.id, 0, 1_000).await.unwrap();
+            assert!(turns.len() <= count, "{} turns", turns.len());
+            if turns.len() == count {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("`{name}` has fewer than {count} turns");
     }
 
     /// Waits until the node has seen that the database is back.

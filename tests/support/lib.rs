@@ -4,5 +4,6 @@ pub mod aws;
 pub mod client;
 pub mod database;
 pub mod model;
+pub mod psql;
 pub mod server;
 pub mod wire;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use runtime::{Engine, WeakEngine};
 use runtime::perform::{OwnApi, Refused};
+use runtime::{Engine, WeakEngine};
 use serde_json::Value;
 
 use crate::error::{Kind, OperationError};

@@ -183,7 +183,9 @@ mod tests {
             Some(Resource::LambdaInvoke { pattern, .. }) => format!("invoke {pattern:?}"),
             Some(Resource::Url { url, pattern }) => format!("url {url} {pattern:?}"),
             Some(Resource::Activity { arn }) => format!("activity {arn}"),
-            Some(Resource::Integration { service, api, .. }) => format!("integration {service} {api}"),
+            Some(Resource::Integration { service, api, .. }) => {
+                format!("integration {service} {api}")
+            }
         };
         assert_eq!(found, expected, "{text}");
     }

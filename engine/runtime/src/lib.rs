@@ -36,7 +36,9 @@ mod timers;
 mod token;
 
 pub use clock::Clock;
-pub use engine::{Engine, Start, StartError, Started, StartupError, StopError, StopRequest, WeakEngine};
+pub use engine::{
+    Engine, Start, StartError, Started, StartupError, StopError, StopRequest, WeakEngine,
+};
 pub use options::EngineOptions;
 pub use programs::{ProgramError, Programs};
 pub use tasks::{TaskAnswer, TokenError};

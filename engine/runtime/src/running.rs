@@ -26,10 +26,8 @@ pub(crate) struct Running {
     pub(crate) is_passivating: bool,
     /// `wake_at` is set in the store: the next turn clears it.
     pub(crate) is_asleep: bool,
-    /// It is among those that will leave memory if nothing happens to them.
-    pub(crate) is_drowsy: bool,
-    /// When something last happened to it while it only waited.
-    pub(crate) idle_since: Timestamp,
+    /// It will leave memory if nothing happens to it for a while; when something last did.
+    pub(crate) idle_since: Option<Timestamp>,
     /// Stimuli that wait for the start's commit or for the end of passivation.
     pub(crate) deferred: VecDeque<StimulusMail>,
     /// The earliest timer that has been set for it.
@@ -48,8 +46,7 @@ impl Running {
             is_starting: false,
             is_passivating: false,
             is_asleep: false,
-            is_drowsy: false,
-            idle_since: Timestamp::default(),
+            idle_since: None,
             deferred: VecDeque::new(),
             timer: None,
         }

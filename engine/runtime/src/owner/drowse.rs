@@ -23,8 +23,7 @@ impl Owner {
             self.maybe_passivate(key);
             return;
         }
-        running.idle_since = now;
-        if !std::mem::replace(&mut running.is_drowsy, true) {
+        if running.idle_since.replace(now).is_none() {
             self.drowsy.push_back((now.plus_ms(self.idle_ms()), key));
         }
     }
@@ -45,12 +44,13 @@ impl Owner {
         let idle = self.idle_ms();
         while let Some((_, key)) = self.drowsy.pop_front_if(|(at, _)| *at <= now) {
             let Some(running) = self.running.get_mut(&key.id) else { continue };
-            let rested = running.idle_since.plus_ms(idle);
+            let Some(since) = running.idle_since else { continue };
+            let rested = since.plus_ms(idle);
             if rested > now {
                 self.drowsy.push_back((rested, key));
                 continue;
             }
-            running.is_drowsy = false;
+            running.idle_since = None;
             self.maybe_passivate(key);
         }
     }

@@ -1,6 +1,6 @@
 //! `arn:aws:states:::aws-sdk:sfn:…`: calls of Step Functions' own API, which is this server's.
 //!
-//! As AWS's SDK integrations do: members are spelled in PascalCase, an object where the API takes
+//! As AWS's SDK integrations do: members begin with a capital, an object where the API takes
 //! a text is written as JSON, moments are ISO 8601, and errors are `Sfn.…Exception`.
 
 use asl::Payload;
