@@ -112,18 +112,34 @@ async fn a_changed_definition_is_deployed_at_the_next_start() {
 }
 
 #[tokio::test]
+async fn a_schedule_beside_a_definition_is_put_in_place_with_it() {
+    let folder = Folder::new();
+    let file = folder.file("nap.asl.json", &wait(1));
+    let schedule = r#"{"expression": "rate(1 day)", "state_machine": "nap", "state": "paused"}"#;
+    folder.file("nap.schedule.json", schedule);
+    let dev = Dev::start(&folder, &[&file]);
+    assert_eq!(dev.get("/v1/schedules/nap").await["expression"], "rate(1 day)");
+    assert!(dev.guide.contains("Schedule nap is paused or over."), "{}", dev.guide);
+}
+
+#[tokio::test]
 async fn without_definitions_the_samples_are_there_and_can_be_started() {
     let folder = Folder::new();
     let dev = Dev::start(&folder, &[]);
     let machines = dev.get("/v1/state-machines").await;
     let machines = machines["state_machines"].as_array().unwrap().clone();
     let names: Vec<&str> = machines.iter().filter_map(|it| it["name"].as_str()).collect();
-    assert_eq!(names, ["image_pipeline", "order_fulfilment", "poll_until_done", "trip_saga"]);
+    let mut samples: Vec<&str> = server::samples::SAMPLES.iter().map(|it| it.name).collect();
+    samples.sort_unstable();
+    assert_eq!(names, samples);
+    let schedule = dev.get("/v1/schedules/nightly_report").await;
+    assert_eq!(schedule["state"], "enabled");
+    assert!(dev.guide.contains(schedule["next_due_at"].as_str().unwrap()), "{}", dev.guide);
     for said in [&dev.url, "curl -sS", "aws stepfunctions", "boto3"] {
         assert!(dev.guide.contains(said), "{}", dev.guide);
     }
     let functions = dev.get("/v1/functions?limit=1000").await;
-    assert_eq!(functions["functions"].as_array().map(Vec::len), Some(17));
+    assert_eq!(functions["functions"].as_array().map(Vec::len), Some(19));
 }
 
 #[test]

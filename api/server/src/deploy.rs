@@ -1,4 +1,4 @@
-//! State machines and functions put in place through the public API, as any client would.
+//! State machines, schedules and functions put in place through the public API, as any client would.
 
 use std::fmt::Write as _;
 
@@ -27,6 +27,22 @@ pub async fn deploy(router: &Router, name: &str, definition: &str) -> anyhow::Re
         .with_context(|| format!("cannot deploy `{name}`"))?;
     let arn = answer["arn"].as_str().context("the answer has no `arn`")?;
     Ok(arn.to_owned())
+}
+
+/// Puts a schedule in place, set up as this JSON says; when it is due next, if it ever is.
+///
+/// # Errors
+/// It is refused; the message says why.
+pub async fn schedule(
+    router: &Router,
+    name: &str,
+    settings: &str,
+) -> anyhow::Result<Option<String>> {
+    let path = format!("/v1/schedules/{}", in_path(name));
+    let answer = ask(router, Method::PUT, &path, settings.to_owned())
+        .await
+        .with_context(|| format!("cannot put schedule `{name}` in place"))?;
+    Ok(answer["next_due_at"].as_str().map(str::to_owned))
 }
 
 /// Registers a function at this URL.

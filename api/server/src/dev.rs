@@ -27,6 +27,14 @@ struct Machine {
     definition: String,
     /// JSON to try it with.
     input: String,
+    /// When it starts by itself: JSON as `PUT /v1/schedules/{name}` takes it.
+    schedule: Option<String>,
+}
+
+/// A schedule that was put in place.
+struct Scheduled {
+    name: String,
+    next_due_at: Option<String>,
 }
 
 /// Starts everything, deploys the definitions in these files (the samples if there are none),
@@ -97,7 +105,10 @@ async fn start(
         deploy::register(&router, name, &url, "lambda").await?;
     }
     let arns = deploy_all(&router, machines).await?;
-    let guide = guide(&node.url(), &place, configuration, machines, &arns);
+    let schedules = schedule_all(&router, machines).await?;
+    let guide = guide(&node.url(), &place, configuration, machines, &arns)
+        + &schedules_guide(&node.url(), &schedules)
+        + "\nCtrl-C stops it; what was running goes on at the next start.\n";
     Ok(Running { node, cluster, guide })
 }
 
@@ -107,6 +118,17 @@ async fn deploy_all(router: &Router, machines: &[Machine]) -> anyhow::Result<Vec
         arns.push(deploy::deploy(router, &machine.name, &machine.definition).await?);
     }
     Ok(arns)
+}
+
+async fn schedule_all(router: &Router, machines: &[Machine]) -> anyhow::Result<Vec<Scheduled>> {
+    let mut schedules = Vec::new();
+    for machine in machines {
+        if let Some(settings) = &machine.schedule {
+            let next_due_at = deploy::schedule(router, &machine.name, settings).await?;
+            schedules.push(Scheduled { name: machine.name.clone(), next_due_at });
+        }
+    }
+    Ok(schedules)
 }
 
 /// What else to do where two of us want one folder.
@@ -127,6 +149,7 @@ fn machines(files: &[PathBuf]) -> anyhow::Result<Option<Vec<Machine>>> {
             name: sample.name.to_owned(),
             definition: sample.definition.to_owned(),
             input: sample.input.to_owned(),
+            schedule: sample.schedule.map(str::to_owned),
         });
         return Ok(Some(samples.collect()));
     }
@@ -141,6 +164,7 @@ fn machines(files: &[PathBuf]) -> anyhow::Result<Option<Vec<Machine>>> {
                 name: definition::machine_name(file),
                 definition: definition.json().to_owned(),
                 input: input_beside(file),
+                schedule: schedule_beside(file)?,
             });
         }
     }
@@ -154,6 +178,13 @@ fn input_beside(file: &Path) -> String {
         .ok()
         .filter(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok())
         .unwrap_or_else(|| "{}".to_owned())
+}
+
+/// The text of `NAME.schedule.json` beside a definition, if there is one.
+fn schedule_beside(file: &Path) -> anyhow::Result<Option<String>> {
+    let name = definition::machine_name(file);
+    let schedule = file.with_file_name(format!("{name}.schedule.json"));
+    schedule.exists().then(|| definition::read(&schedule)).transpose()
 }
 
 /// Where the embedded Postgres keeps its files.
@@ -218,7 +249,24 @@ fn guide(
             quoted(&input),
         );
     }
-    text.push_str("\nCtrl-C stops it; what was running goes on at the next start.\n");
+    text
+}
+
+/// What starts by itself, when, and how to have it at once.
+fn schedules_guide(url: &str, schedules: &[Scheduled]) -> String {
+    let mut text = String::new();
+    for Scheduled { name, next_due_at } in schedules {
+        let path = deploy::in_path(name);
+        let when = next_due_at
+            .as_ref()
+            .map_or_else(|| "is paused or over".to_owned(), |at| format!("is due next at {at}"));
+        let _ = write!(
+            text,
+            "\nSchedule {name} {when}. Run it now, and see what became of it:\n  \
+             curl -sS -X POST {url}/v1/schedules/{path}/run\n  \
+             curl -sS {url}/v1/schedules/{path}/firings\n"
+        );
+    }
     text
 }
 
@@ -255,6 +303,15 @@ mod tests {
     fn without_files_the_samples_are_deployed() {
         let machines = machines(&[]).unwrap().unwrap();
         let names: Vec<&str> = machines.iter().map(|machine| machine.name.as_str()).collect();
-        assert_eq!(names, ["order_fulfilment", "image_pipeline", "poll_until_done", "trip_saga"]);
+        assert_eq!(
+            names,
+            [
+                "order_fulfilment",
+                "image_pipeline",
+                "nightly_report",
+                "poll_until_done",
+                "trip_saga"
+            ]
+        );
     }
 }

@@ -9,6 +9,8 @@ pub struct Sample {
     pub definition: &'static str,
     /// An input to try it with, JSON.
     pub input: &'static str,
+    /// When it starts by itself, JSON as `PUT /v1/schedules/{name}` takes it.
+    pub schedule: Option<&'static str>,
 }
 
 macro_rules! sample {
@@ -17,14 +19,22 @@ macro_rules! sample {
             name: $name,
             definition: include_str!(concat!("../../../definitions/", $name, ".asl.json")),
             input: include_str!(concat!("../../../definitions/", $name, ".input.json")),
+            schedule: None,
+        }
+    };
+    ($name:literal, scheduled) => {
+        Sample {
+            schedule: Some(include_str!(concat!("../../../definitions/", $name, ".schedule.json"))),
+            ..sample!($name)
         }
     };
 }
 
 /// All of them.
-pub const SAMPLES: [Sample; 4] = [
+pub const SAMPLES: [Sample; 5] = [
     sample!("order_fulfilment"),
     sample!("image_pipeline"),
+    sample!("nightly_report", scheduled),
     sample!("poll_until_done"),
     sample!("trip_saga"),
 ];
