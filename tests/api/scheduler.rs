@@ -458,7 +458,12 @@ async fn broken_requests_are_refused(client: &Client) {
 
 impl Client {
     /// Asks Scheduler: status, the name of the error if it is one, and the body.
-    async fn scheduler_raw(&self, method: &str, path: &str, body: &str) -> (u16, String, Value) {
+    pub(crate) async fn scheduler_raw(
+        &self,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> (u16, String, Value) {
         let request = self.http.request(method.parse().unwrap(), format!("{}{path}", self.url));
         let answer = request.body(body.to_owned()).send().await.unwrap();
         assert_eq!(answer.headers()["content-type"], "application/json", "{method} {path}");

@@ -412,6 +412,27 @@ mod tests {
     }
 
     #[test]
+    fn moments_are_seconds_with_a_fraction_perhaps() {
+        let read = |text: &str| {
+            let mut members = Members::of(format!(r#"{{"at": {text}}}"#).as_bytes())?;
+            members.moment("at").map(|at| at.map(|at| at.to_rfc3339()))
+        };
+        for (text, moment) in [
+            ("null", None),
+            ("1795408711", Some("2026-11-23T04:38:31+00:00")),
+            ("1795408711.133", Some("2026-11-23T04:38:31.133+00:00")),
+            ("-0.5", Some("1969-12-31T23:59:59.500+00:00")),
+            ("253402300799", Some("9999-12-31T23:59:59+00:00")),
+        ] {
+            assert_eq!(read(text).unwrap().as_deref(), moment, "{text}");
+        }
+        for text in ["\"1795408711\"", "true", "253402300800", "-1e300"] {
+            let refusal = read(text).unwrap_err();
+            assert_eq!(refusal.kind, Kind::SerializationException, "{text}");
+        }
+    }
+
+    #[test]
     fn a_wrong_type_or_no_object_is_a_serialization_exception() {
         for body in ["[]", "3", "{", "\u{fffd}", r#"{"arn": 3}"#, r#"{"maxResults": "3"}"#] {
             assert!(refusal(body).starts_with("SerializationException: "), "{body}");
