@@ -57,6 +57,9 @@ impl Audit {
             assert_eq!(kept, *input, "{arn} has another input");
             let output = parsed(&execution["output"]);
             assert_eq!(output["both"][1].as_array().map(Vec::len), Some(3), "{arn}: {output}");
+            assert!(output["both"][2]["key"].is_string(), "{arn}: {output}");
+            assert_ne!(output["both"][2]["key"], "another", "{arn}: the first answer counts");
+            assert!(output["both"][3]["worker"].is_u64(), "{arn}: {output}");
             self.check_history(arn).await;
         }
     }
@@ -72,15 +75,23 @@ impl Audit {
             assert!(previous < id, "{arn}: event {id} points to {previous}");
             let kind = event["type"].as_str().expect("a type");
             match kind {
-                "LambdaFunctionScheduled" => {
+                "LambdaFunctionScheduled" | "TaskScheduled" | "ActivityScheduled" => {
                     open.insert(id);
                 }
-                // Scheduled, Started, outcome: each points to the one before.
-                "LambdaFunctionStarted" => {
+                // Scheduled, Started, Submitted, outcome: each points to the one before.
+                "LambdaFunctionStarted" | "TaskStarted" | "TaskSubmitted" | "ActivityStarted" => {
                     assert!(open.remove(&previous), "{arn}: event {id} starts nothing");
                     open.insert(id);
                 }
-                "LambdaFunctionSucceeded" | "LambdaFunctionFailed" | "LambdaFunctionTimedOut" => {
+                "LambdaFunctionSucceeded"
+                | "LambdaFunctionFailed"
+                | "LambdaFunctionTimedOut"
+                | "TaskSucceeded"
+                | "TaskFailed"
+                | "TaskTimedOut"
+                | "ActivitySucceeded"
+                | "ActivityFailed"
+                | "ActivityTimedOut" => {
                     assert!(open.remove(&previous), "{arn}: event {id} is a second outcome");
                 }
                 _ if kind.starts_with("Execution") && kind != "ExecutionStarted" => ends += 1,

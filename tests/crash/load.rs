@@ -1,4 +1,4 @@
-//! Clients that start executions as fast as they are answered, and the function they call.
+//! Clients that start executions as fast as they are answered, and those who do the work.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,12 +10,17 @@ use tests::wire::{Client, serve_function};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use super::holders;
+
 /// Clients at once.
 const CLIENTS: usize = 6;
+/// Activity workers at once.
+const WORKERS: usize = 3;
 /// How long a killed part may take to come back.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// What runs: tasks in a row, side by side and for each item, a retry, and a Wait.
+/// What runs: tasks in a row, side by side and for each item, a retry, a Wait, a function that
+/// answers later by its token, and an activity.
 const MACHINE: &str = r#"{
   "StartAt": "First", "States": {
     "First": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:work",
@@ -27,7 +32,13 @@ const MACHINE: &str = r#"{
       {"StartAt": "Right", "States": {"Right": {"Type": "Map", "ItemsPath": "$.items",
         "ItemProcessor": {"StartAt": "Each", "States": {"Each": {"Type": "Task",
           "Resource": "arn:aws:lambda:us-east-1:123456789012:function:work",
-          "Retry": [{"ErrorEquals": ["States.ALL"], "MaxAttempts": 9}], "End": true}}}, "End": true}}}],
+          "Retry": [{"ErrorEquals": ["States.ALL"], "MaxAttempts": 9}], "End": true}}}, "End": true}}},
+      {"StartAt": "Later", "States": {"Later": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": "later", "Payload.$": "$"}, "HeartbeatSeconds": 60, "TimeoutSeconds": 120,
+        "Retry": [{"ErrorEquals": ["States.ALL"], "MaxAttempts": 9}], "OutputPath": "$.Payload", "End": true}}},
+      {"StartAt": "Worker", "States": {"Worker": {"Type": "Task", "TimeoutSeconds": 5,
+        "Resource": "arn:aws:states:us-east-1:123456789012:activity:crash",
+        "Retry": [{"ErrorEquals": ["States.ALL"], "MaxAttempts": 99, "BackoffRate": 1}], "End": true}}}],
       "Next": "Last"},
     "Last": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:work", "ResultPath": "$.last",
       "Retry": [{"ErrorEquals": ["States.ALL"], "MaxAttempts": 9}], "End": true}}}"#;
@@ -39,15 +50,32 @@ pub(super) struct Load {
     count: Arc<AtomicUsize>,
     more: Arc<Notify>,
     clients: Vec<JoinHandle<()>>,
-    function: JoinHandle<()>,
+    /// Go on until the audit is over.
+    hands: Vec<JoinHandle<()>>,
+}
+
+/// Those who do the work; they stop when this is dropped.
+pub(super) struct Hands(Vec<JoinHandle<()>>);
+
+impl Drop for Hands {
+    fn drop(&mut self) {
+        for hand in &self.0 {
+            hand.abort();
+        }
+    }
 }
 
 impl Load {
     /// Registers the function and the machine, and starts the clients.
     pub(super) async fn start(nodes: [String; 2]) -> Self {
-        let (url, function) = serve_work().await;
         let nodes = nodes.map(Client::new);
-        nodes[0].register("work", &url).await;
+        let (work, serving) = serve_work().await;
+        let (later, answering) = holders::serve_later(nodes.clone()).await;
+        nodes[0].register("work", &work).await;
+        nodes[0].register("later", &later).await;
+        nodes[0].must("CreateActivity", json!({ "name": "crash" })).await;
+        let mut hands = vec![serving, answering];
+        hands.extend((0..WORKERS).map(|worker| holders::work(worker, nodes.clone())));
         let arn = nodes[0].create("crash", MACHINE).await;
         let mut load = Self {
             stop: Arc::default(),
@@ -55,7 +83,7 @@ impl Load {
             count: Arc::default(),
             more: Arc::default(),
             clients: Vec::new(),
-            function,
+            hands,
         };
         for client in 0..CLIENTS {
             let client = load.client(client, nodes.clone(), arn.clone());
@@ -111,14 +139,13 @@ impl Load {
         tokio::time::timeout(PATIENCE, reached).await.expect("executions are being acknowledged");
     }
 
-    /// Ends the load; the function goes on answering until the audit is over.
-    pub(super) async fn stop(self) -> HashMap<String, Value> {
+    /// Ends the load; the work goes on until the audit is over.
+    pub(super) async fn stop(self) -> (HashMap<String, Value>, Hands) {
         self.stop.store(true, Ordering::Relaxed);
         for client in self.clients {
             client.await.expect("no client panics");
         }
-        drop(self.function);
-        self.acknowledged.lock().expect("no client panics").clone()
+        (self.acknowledged.lock().expect("no client panics").clone(), Hands(self.hands))
     }
 }
 

@@ -3,6 +3,7 @@
 //! each outcome applied once.
 
 mod audit;
+mod holders;
 mod load;
 
 use std::time::Duration;
@@ -105,9 +106,10 @@ async fn nothing_acknowledged_is_lost_whatever_is_killed() {
         }
     }
     load.wait_for_more(BETWEEN).await;
-    let acknowledged = load.stop().await;
+    let (acknowledged, hands) = load.stop().await;
     let audit = audit::Audit::new(&nodes.base_urls()[0]);
     audit.wait_until_all_ended(Duration::from_mins(2)).await;
     audit.check(&acknowledged).await;
+    drop(hands);
     println!("{kills} kills, {} acknowledged executions, all there", acknowledged.len());
 }

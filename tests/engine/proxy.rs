@@ -1,7 +1,7 @@
 //! A proxy before Postgres that can cut connections at the worst moments.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
@@ -20,6 +20,7 @@ pub(super) enum Mode {
 pub(super) struct Proxy {
     url: String,
     mode: Arc<AtomicU8>,
+    requests: Arc<AtomicU64>,
 }
 
 impl Proxy {
@@ -35,17 +36,28 @@ impl Proxy {
         let address = listener.local_addr().expect("bound");
         let mode = Arc::new(AtomicU8::new(Mode::Pass as u8));
         let own = mode.clone();
+        let requests = Arc::new(AtomicU64::new(0));
+        let counted = requests.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let (socket, mode) = (socket.clone(), own.clone());
-                tokio::spawn(async move { serve(client, &socket, &mode).await });
+                let (socket, mode, counted) = (socket.clone(), own.clone(), counted.clone());
+                tokio::spawn(async move { serve(client, &socket, &mode, &counted).await });
             }
         });
-        Self { url: format!("postgres://postgres@{address}/{database}?sslmode=disable"), mode }
+        Self {
+            url: format!("postgres://postgres@{address}/{database}?sslmode=disable"),
+            mode,
+            requests,
+        }
     }
 
     pub(super) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// How often the database has been asked something so far.
+    pub(super) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::SeqCst)
     }
 
     pub(super) fn set(&self, mode: Mode) {
@@ -54,7 +66,7 @@ impl Proxy {
 }
 
 /// Carries bytes both ways until one side ends or the mode says so.
-async fn serve(mut client: TcpStream, socket: &str, mode: &AtomicU8) {
+async fn serve(mut client: TcpStream, socket: &str, mode: &AtomicU8, requests: &AtomicU64) {
     if mode.load(Ordering::SeqCst) == Mode::Refuse as u8 {
         return;
     }
@@ -64,6 +76,7 @@ async fn serve(mut client: TcpStream, socket: &str, mode: &AtomicU8) {
         tokio::select! {
             read = client.read(&mut asked) => {
                 let Ok(count @ 1..) = read else { return };
+                requests.fetch_add(1, Ordering::SeqCst);
                 if mode.load(Ordering::SeqCst) == Mode::Refuse as u8
                     || server.write_all(&asked[..count]).await.is_err()
                 {

@@ -115,7 +115,7 @@ pub(super) fn token_use(frame: &Frame, task: u64) -> Vec<(i64, Stimulus)> {
     }
     let ending = match scripted(&frame.state, frame.retry_count + 1, &Value::Null) {
         Ok(output) => Stimulus::TokenSucceeded { task, output: payload(output) },
-        Err((error, cause)) => Stimulus::TaskFailed { task, failure: Failure::new(error, cause) },
+        Err((error, cause)) => Stimulus::TokenFailed { task, failure: Failure::new(error, cause) },
     };
     uses.push((delay, ending));
     uses

@@ -162,9 +162,12 @@ impl<'a> Step<'a> {
             Stimulus::Timer => self.time_passes(),
             Stimulus::Continue => {}
             Stimulus::TaskSucceeded { task, result } => {
-                states::task::succeeded(self, task, result);
+                states::task::call_succeeded(self, task, result);
             }
-            Stimulus::TaskFailed { task, failure } => states::task::failed(self, task, failure),
+            Stimulus::TaskFailed { task, failure } => {
+                states::task::call_failed(self, task, failure);
+            }
+            Stimulus::TokenFailed { task, failure } => states::task::failed(self, task, failure),
             Stimulus::TaskSubmitted { task, output } => {
                 states::task::submitted(self, task, output);
             }

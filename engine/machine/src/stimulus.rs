@@ -13,14 +13,16 @@ pub enum Stimulus {
     Timer,
     /// The last turn was cut for its length: go on.
     Continue,
-    /// A task ended well. `task` is the id of its `…Scheduled` event.
+    /// A task's call brought its result. `task` is the id of its `…Scheduled` event.
     TaskSucceeded { task: u64, result: Payload },
-    /// A task failed, as its call or the holder of its token says.
+    /// A task's call failed.
     TaskFailed { task: u64, failure: Failure },
     /// A task's call was answered; the task goes on until its token is used.
     TaskSubmitted { task: u64, output: Payload },
     /// The holder of a task's token says that it ended well.
     TokenSucceeded { task: u64, output: Payload },
+    /// The holder of a task's token says that it failed.
+    TokenFailed { task: u64, failure: Failure },
     /// The holder of a task's token says that it is still at work.
     Heartbeat { task: u64 },
     /// The activity that was sought in this frame, at this place of the log, exists.

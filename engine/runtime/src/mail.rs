@@ -167,7 +167,7 @@ impl Message {
             Self::TokenSucceeded { task, output } => {
                 Stimulus::TokenSucceeded { task, output: asl::Payload::from_text(output).ok()? }
             }
-            Self::TokenFailed { task, failure } => Stimulus::TaskFailed { task, failure },
+            Self::TokenFailed { task, failure } => Stimulus::TokenFailed { task, failure },
             Self::Heartbeat { task } => Stimulus::Heartbeat { task },
             Self::ActivityStarted { task, worker } => Stimulus::ActivityStarted { task, worker },
         })

@@ -119,10 +119,9 @@ fn open<'a>(step: &'a Step<'_>, task: u64) -> Option<(FrameId, &'a OpenTask)> {
 /// The task's call was answered. One that waits for its token, or whose function said that the
 /// answer will come later, goes on.
 pub(crate) fn submitted(step: &mut Step<'_>, task: u64, output: Payload) {
-    let Some((id, open)) = open(step, task) else { return };
-    if open.phase != Phase::Calling {
+    let Some((id, open)) = open(step, task).filter(|(_, open)| open.phase == Phase::Calling) else {
         return;
-    }
+    };
     let kind = open.kind.clone();
     if output.size_bytes() > step.limits.payload_bytes {
         let failure = too_large(kind.named(), "returned a result");
@@ -205,8 +204,27 @@ pub(crate) fn activity_started(step: &mut Step<'_>, task: u64, worker: Option<St
     step.withdraw(task);
 }
 
+/// Whether the task's call is awaited; once it was answered, it has nothing more to say.
+fn is_calling(step: &Step<'_>, task: u64) -> bool {
+    open(step, task).is_some_and(|(_, open)| open.phase == Phase::Calling)
+}
+
+/// The call brought the task's result.
+pub(crate) fn call_succeeded(step: &mut Step<'_>, task: u64, result: Payload) {
+    if is_calling(step, task) {
+        succeeded(step, task, result);
+    }
+}
+
+/// The call failed.
+pub(crate) fn call_failed(step: &mut Step<'_>, task: u64, failure: Failure) {
+    if is_calling(step, task) {
+        failed(step, task, failure);
+    }
+}
+
 /// The task's result arrived.
-pub(crate) fn succeeded(step: &mut Step<'_>, task: u64, result: Payload) {
+fn succeeded(step: &mut Step<'_>, task: u64, result: Payload) {
     let Some((id, open)) = open(step, task) else { return };
     let kind = open.kind.clone();
     if result.size_bytes() > step.limits.payload_bytes {

@@ -33,7 +33,12 @@ fn a_callback_goes_on_with_what_its_token_brings() {
     check(
         &format!("{CALLBACK}}}"),
         "{}",
-        &[(1, submitted(3, r#"{"StatusCode":200}"#)), (99, token(3, r#"{"yes":1}"#))],
+        &[
+            (1, submitted(3, r#"{"StatusCode":200}"#)),
+            // The same call, made twice: it has said what it had to say.
+            (2, failed(3, "E")),
+            (99, token(3, r#"{"yes":1}"#)),
+        ],
         &expect![[r#"
             0s Start
               1<-0 ExecutionStarted {}
@@ -43,6 +48,8 @@ fn a_callback_goes_on_with_what_its_token_brings() {
               > invoke 3 A#1 {"FunctionName":"f","Payload":{"token":"token-3"}}
             1s TaskSubmitted
               5<-4 TaskSubmitted {"StatusCode":200}
+            2s TaskFailed
+              nothing
             99s TokenSucceeded
               6<-5 TaskSucceeded {"yes":1}
               7<-6 TaskStateExited A {"yes":1}
@@ -111,8 +118,9 @@ fn every_attempt_has_its_own_token_and_the_old_one_is_over() {
             12s TokenSucceeded
               nothing
             12s TokenSucceeded
-              nothing
-            waits until 21s
+              9<-8 TaskSucceeded 3
+              10<-9 TaskStateExited A 3
+              11<-10 ExecutionSucceeded 3
         "#]],
     );
 }

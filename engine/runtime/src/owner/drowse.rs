@@ -12,18 +12,22 @@ use crate::mail::Key;
 const IDLE: Duration = Duration::from_secs(10);
 
 impl Owner {
-    /// Nothing is under way for this execution; some time from now it may leave memory.
+    /// Nothing is under way for this execution, perhaps: then it may leave memory, at once if it
+    /// waits for nothing but time.
     pub(super) fn rest(&mut self, key: Key) {
+        let Some(running) = self.running.get(&key.id) else { return };
+        if running.execution.has_open_tasks() || running.is_asleep {
+            self.drowse(key);
+        } else {
+            self.maybe_passivate(key);
+        }
+    }
+
+    /// If nothing happens to this execution for a while, it leaves memory.
+    pub(super) fn drowse(&mut self, key: Key) {
         let now = self.shared.now();
         let Some(running) = self.running.get_mut(&key.id) else { return };
-        if !running.execution.only_waits() {
-            return;
-        }
-        if !running.execution.has_open_tasks() && !running.is_asleep {
-            self.maybe_passivate(key);
-            return;
-        }
-        if running.idle_since.replace(now).is_none() {
+        if running.execution.only_waits() && running.idle_since.replace(now).is_none() {
             self.drowsy.push_back((now.plus_ms(self.idle_ms()), key));
         }
     }

@@ -266,5 +266,7 @@ impl Owner {
             return;
         }
         self.take_deferred(key.id).await;
+        // What could not be put to sleep is tried again when it has rested.
+        self.drowse(key);
     }
 }
