@@ -1,7 +1,7 @@
 //! Lists and logs, a page at a time.
 
 use futures_util::TryStreamExt;
-use store::{ExecutionFilter, Lane, ListedAfter, Status, Store, shard_of};
+use store::{ExecutionFilter, Lane, ListedAfter, NewTurn, Status, Store, TurnRow, shard_of};
 use tests::database::Database;
 use uuid::Uuid;
 
@@ -121,5 +121,31 @@ async fn turns_are_read_from_the_one_that_holds_an_event() {
         let turns = store.turns(shard, id, from, limit).await.unwrap();
         let firsts: Vec<i64> = turns.iter().map(|turn| turn.first_event).collect();
         assert_eq!(firsts, expected, "from {from}");
+    }
+}
+
+#[tokio::test]
+async fn long_turns_are_read_a_few_at_a_time() {
+    let database = Database::private().await;
+    let store = &database.store;
+    let mut lane = Lane::new(store, Uuid::new_v4());
+    let (id, name) = (Uuid::new_v4(), "a");
+    let long = |first_event, mebibytes: usize| {
+        let body = vec![b' '; mebibytes << 20].into();
+        NewTurn { body, ..turn(id, name, first_event, "") }
+    };
+    let first = start(id, name);
+    let turns = [first, long(2, 3), long(3, 3), long(4, 5), turn(id, name, 5, "5")];
+    lane.append(&batch(turns)).await.unwrap();
+    let shard = shard_of(ACCOUNT, MACHINE, name);
+    let firsts =
+        |turns: Vec<TurnRow>| -> Vec<i64> { turns.iter().map(|turn| turn.first_event).collect() };
+    for (from, expected) in [(0, &[1, 2, 3][..]), (3, &[3, 4]), (4, &[4]), (5, &[5])] {
+        let turns = store.turns(shard, id, from, 32).await.unwrap();
+        assert_eq!(firsts(turns), expected, "from {from}");
+    }
+    for (before, expected) in [(9, &[5, 4][..]), (5, &[4]), (4, &[3, 2]), (3, &[2, 1])] {
+        let turns = store.turns_before(shard, id, before, 32).await.unwrap();
+        assert_eq!(firsts(turns), expected, "before {before}");
     }
 }

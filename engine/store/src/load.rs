@@ -14,6 +14,9 @@ use crate::{Error, ExecutionHead, Store, in_time};
 /// How many executions a takeover reads at a time.
 const PAGE: i64 = 64;
 
+/// A part of a log ends with the turn that brings it to this many bytes.
+const PAGE_BYTES: i64 = 4 * 1024 * 1024;
+
 /// An execution as it is in the database.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Loaded {
@@ -118,8 +121,8 @@ impl Store {
             .collect())
     }
 
-    /// Turns of one execution that hold events from `from_event` on, at most `limit` of them.
-    /// Served by the key of `turns`.
+    /// Turns of one execution that hold events from `from_event` on, at most `limit` of them, and
+    /// not many more than 4 MiB: one at least, if there is one. Served by the key of `turns`.
     pub async fn turns(
         &self,
         shard: i16,
@@ -132,7 +135,7 @@ impl Store {
     }
 
     /// Turns of one execution that begin before event `before`, the last first, at most `limit`
-    /// of them. Served by the key of `turns`.
+    /// of them and not many more than 4 MiB, as above. Served by the key of `turns`.
     pub async fn turns_before(
         &self,
         shard: i16,
@@ -158,6 +161,7 @@ impl Store {
                 .bind(execution_id)
                 .bind(event)
                 .bind(limit)
+                .bind(PAGE_BYTES)
                 .fetch_all(&self.pool),
         )
         .await?;
