@@ -42,7 +42,7 @@ impl Store {
     /// share, 256 by the number of live nodes, rounded up, a second one claims free and expired
     /// shards. A claim raises the epoch; a renewal does not.
     ///
-    /// Locks the node's row, then the shards' rows; others' rows only where free
+    /// Locks the node's row, then the shards' rows in their order; others' rows only where free
     /// (`SKIP LOCKED`), so that nodes do not wait for each other's claims.
     pub async fn beat(&self, node: Uuid, lease: Duration, address: &str) -> Result<Beat, Error> {
         let rows = in_time(
@@ -79,8 +79,15 @@ impl Store {
     pub async fn release(&self, node: Uuid, shards: &[i16]) -> Result<(), Error> {
         in_time(
             sqlx::query(
-                "UPDATE shards SET owner = NULL, expires_at = NULL
-                 WHERE owner = $1 AND shard = ANY($2)",
+                "WITH mine AS (
+                     SELECT shard FROM shards
+                     WHERE owner = $1 AND shard = ANY($2)
+                     ORDER BY shard
+                     FOR UPDATE
+                 )
+                 UPDATE shards SET owner = NULL, expires_at = NULL
+                 FROM mine
+                 WHERE shards.shard = mine.shard",
             )
             .bind(node)
             .bind(shards)
