@@ -64,7 +64,7 @@ impl Calls {
     }
 
     fn abandon(&self, execution: Uuid, task: u64) {
-        if let Some(call) = finish(&self.under_way, execution, task) {
+        if let Some(call) = finish(&self.under_way, execution, task, None) {
             call.abort();
         }
     }
@@ -108,7 +108,7 @@ impl Calls {
                 Outcome::Submitted(output) => Stimulus::TaskSubmitted { task, output },
                 Outcome::Failed(failure) => Stimulus::TaskFailed { task, failure },
             };
-            finish(&under_way, key.id, task);
+            finish(&under_way, key.id, task, Some(tokio::task::id()));
             deliver(key, stimulus, &mailbox).await;
         });
         let handle = call.abort_handle();
@@ -165,12 +165,37 @@ fn lock(under_way: &Mutex<UnderWay>) -> std::sync::MutexGuard<'_, UnderWay> {
     under_way.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn finish(under_way: &Mutex<UnderWay>, execution: Uuid, task: u64) -> Option<AbortHandle> {
+/// Takes a call out of the table; given an id, only if it is that very call and not a newer one
+/// of the same task.
+fn finish(
+    under_way: &Mutex<UnderWay>,
+    execution: Uuid,
+    task: u64,
+    only: Option<tokio::task::Id>,
+) -> Option<AbortHandle> {
     let mut table = lock(under_way);
     let calls = table.get_mut(&execution)?;
+    if only.is_some_and(|only| calls.get(&task).is_none_or(|call| call.id() != only)) {
+        return None;
+    }
     let call = calls.remove(&task);
     if calls.is_empty() {
         table.remove(&execution);
     }
     call
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_that_ends_late_leaves_a_newer_one_in_the_table() {
+        let (older, newer) = (tokio::spawn(async {}), tokio::spawn(async {}));
+        let calls = HashMap::from([(1, newer.abort_handle())]);
+        let under_way = Mutex::new(HashMap::from([(Uuid::nil(), calls)]));
+        assert!(finish(&under_way, Uuid::nil(), 1, Some(older.id())).is_none());
+        assert!(finish(&under_way, Uuid::nil(), 1, Some(newer.id())).is_some());
+        assert!(lock(&under_way).is_empty());
+    }
 }
