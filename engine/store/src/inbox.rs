@@ -6,7 +6,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use crate::{Error, Store, in_time};
+use crate::{Answer, Error, Store, in_time};
 
 /// A stimulus on its way to the owner of an execution.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -77,6 +77,18 @@ impl Store {
         .await?;
         let answer = row.map(|row| row.try_get::<Option<Vec<u8>>, _>("answer")).transpose()?;
         Ok(answer.flatten().map(Bytes::from))
+    }
+
+    /// Answers a message that changes nothing, so that no turn goes with it. Served by `inbox_id`.
+    pub async fn answer_alone(&self, answer: &Answer) -> Result<(), Error> {
+        in_time(
+            sqlx::query("UPDATE inbox SET answer = $2 WHERE id = $1 AND answer IS NULL")
+                .bind(answer.message_id)
+                .bind(answer.answer.as_ref())
+                .execute(&self.pool),
+        )
+        .await?;
+        Ok(())
     }
 
     /// Removes a message, answered or not. An owner that has read it already may still apply it.

@@ -6,7 +6,7 @@ use machine::Stimulus;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::stepping::{moment, seed};
+use super::stepping::{moment, said, seed};
 use super::{Awaited, Leaving, Owner, Shard, answer};
 use crate::mail::{
     Gained, Key, LoadId, Loaded, Mail, NotLoaded, Passivated, Reason, StimulusMail, StimulusReply,
@@ -106,10 +106,11 @@ impl Owner {
         if let Some(mut running) = self.running.remove(&id) {
             let ended = running.has_ended();
             for mail in running.deferred.drain(..) {
-                answer(
-                    mail.reply,
-                    if ended { StimulusReply::Stale } else { StimulusReply::Unavailable },
-                );
+                if ended {
+                    self.pass_over(mail);
+                } else {
+                    answer(mail.reply, StimulusReply::Unavailable);
+                }
             }
             self.shared.calls.abandon_all(id);
         }
@@ -201,7 +202,7 @@ impl Owner {
                 continue;
             }
             match why {
-                NotLoaded::Nothing => answer(mail.reply, StimulusReply::Stale),
+                NotLoaded::Nothing => self.pass_over(mail),
                 NotLoaded::Unavailable if mail.reply.is_some() => {
                     answer(mail.reply, StimulusReply::Unavailable);
                 }
@@ -218,6 +219,20 @@ impl Owner {
 
     fn no_longer_awaited(&mut self, id: Uuid) -> Vec<StimulusMail> {
         self.awaited.remove(&id).map(|awaited| awaited.mail).unwrap_or_default()
+    }
+
+    /// Tells whoever waits for this stimulus that it changes nothing.
+    fn pass_over(&self, mail: StimulusMail) {
+        answer(mail.reply, StimulusReply::Stale);
+        if let Some(message_id) = mail.message {
+            let store = self.shared.store.clone();
+            let answer = store::Answer { message_id, answer: said(StimulusReply::Stale) };
+            tokio::spawn(async move {
+                if let Err(error) = store.answer_alone(&answer).await {
+                    tracing::debug!(%error, "a message is not answered; it is taken up again");
+                }
+            });
+        }
     }
 
     /// A stimulus that nobody waits for must not be lost because the store was away.

@@ -201,7 +201,7 @@ fn handled(message: Uuid) -> Answer {
     Answer { message_id: message, answer: Bytes::from_static(b"{}") }
 }
 
-fn said(reply: StimulusReply) -> Bytes {
+pub(super) fn said(reply: StimulusReply) -> Bytes {
     Bytes::from(serde_json::to_vec(&reply).expect("a plain enum"))
 }
 

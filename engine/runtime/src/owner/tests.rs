@@ -130,3 +130,29 @@ async fn a_fenced_tenure_ends_and_only_a_beat_begins_another() {
     assert_eq!(stage.fenced.try_recv(), Ok(vec![(KEY.shard, present)]));
     stage.cluster.stop().await;
 }
+
+#[tokio::test]
+async fn a_message_for_what_is_not_there_is_answered() {
+    let mut stage = Stage::set().await;
+    stage.gain().await;
+    let store = stage.owner.shared.store.clone();
+    let message = store::Message {
+        id: Uuid::new_v4(),
+        shard: KEY.shard,
+        execution_id: KEY.id,
+        stimulus: b"stop".as_slice().into(),
+    };
+    store.post(&message).await.unwrap();
+    let stimulus = machine::Stimulus::Stop { error: None, cause: None };
+    let stop = StimulusMail { key: KEY, stimulus, reply: None, message: Some(message.id) };
+    stage.owner.take(Mail::Stimulus(Box::new(stop))).await;
+    let load = stage.owner.last_load;
+    stage.owner.take(Mail::NotLoaded(KEY, load, NotLoaded::Nothing)).await;
+    let answer = loop {
+        if let Some(answer) = store.answer(message.id).await.unwrap() {
+            break answer;
+        }
+    };
+    assert_eq!(serde_json::from_slice::<StimulusReply>(&answer).unwrap(), StimulusReply::Stale);
+    stage.cluster.stop().await;
+}
