@@ -18,7 +18,7 @@ use crate::lane::LaneLoop;
 use crate::mail::{Key, Mail, Message, StartMail, StartReply, StimulusMail, StimulusReply};
 use crate::membership::Membership;
 use crate::options::EngineOptions;
-use crate::owner::{Owner, moment};
+use crate::owner::{Owner, moment, owner_of};
 use crate::passivate;
 use crate::perform::Perform;
 use crate::programs::ProgramError;
@@ -417,7 +417,7 @@ impl Engine {
         if owners.is_empty() {
             return Err(false);
         }
-        let index = usize::try_from(shard).unwrap_or(0) % owners.len();
+        let index = owner_of(shard, owners.len());
         owners[index]
             .try_send(mail)
             .map_err(|error| matches!(error, mpsc::error::TrySendError::Full(_)))

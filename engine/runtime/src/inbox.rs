@@ -12,11 +12,17 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::mail::{Key, Mail, Message, StartMail, StimulusMail};
-use crate::owner::moment;
+use crate::owner::{moment, owner_of};
+use crate::programs::ProgramError;
 use crate::shared::Shared;
+
+#[cfg(test)]
+mod tests;
 
 /// How often the table is looked at when no hint arrives.
 const EVERY: Duration = Duration::from_secs(5);
+/// How soon it is looked at again when an owner's mailbox was full.
+const SOON: Duration = Duration::from_millis(200);
 /// Most messages taken by one look.
 const AT_ONCE: i64 = 500;
 /// After how long an unanswered message is taken up again.
@@ -41,8 +47,11 @@ impl Inbox {
             if hints.is_none() {
                 hints = self.shared.store.listen().await.ok();
             }
+            let mut pause = EVERY;
             if !self.shared.is_away() {
-                self.look().await;
+                if self.look().await {
+                    pause = SOON;
+                }
                 self.sweep().await;
             }
             let hint = async {
@@ -54,34 +63,42 @@ impl Inbox {
             tokio::select! {
                 () = stop.cancelled() => return,
                 heard = hint => if !heard { hints = None },
-                () = tokio::time::sleep(EVERY) => {}
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }
 
-    async fn look(&mut self) {
+    /// Hands new messages to their owners; whether some were left because a mailbox is full.
+    async fn look(&mut self) -> bool {
         let now = self.shared.now();
         self.taken.retain(|_, taken| now.0 - taken.0 < AGAIN_MS);
         let messages = match self.shared.store.inbox(&self.shared.owned(), AT_ONCE).await {
             Ok(messages) => messages,
             Err(error) => {
                 self.shared.set_away(error.is_unavailable(), &error.to_string());
-                return;
+                return false;
             }
         };
+        let mut has_left = false;
         for message in messages {
             if self.taken.contains_key(&message.id) {
                 continue;
             }
-            self.taken.insert(message.id, now);
-            if let Some(mail) = self.mail_of(&message).await {
-                let index = usize::try_from(message.shard).unwrap_or(0) % self.owners.len();
-                let _ = self.owners[index].send(mail).await;
-            } else {
-                // It would stand in the way of the others; its poster is told "unavailable".
-                let _ = self.shared.store.forget(message.id).await;
+            let owner = &self.owners[owner_of(message.shard, self.owners.len())];
+            match self.mail_of(&message).await {
+                // A full mailbox must not keep the other owners waiting.
+                Ok(mail) => match owner.try_send(mail) {
+                    Ok(()) => drop(self.taken.insert(message.id, now)),
+                    Err(_) => has_left = true,
+                },
+                Err(Unread::Passing) => has_left = true,
+                Err(Unread::Unreadable) => {
+                    // It would stand in the way of the others; its poster is told "unavailable".
+                    let _ = self.shared.store.forget(message.id).await;
+                }
             }
         }
+        has_left
     }
 
     /// Removes answers whose posters are gone.
@@ -96,18 +113,22 @@ impl Inbox {
         }
     }
 
-    async fn mail_of(&self, message: &store::Message) -> Option<Mail> {
+    async fn mail_of(&self, message: &store::Message) -> Result<Mail, Unread> {
         let key = Key { shard: message.shard, id: message.execution_id };
         let said = match serde_json::from_slice::<Message>(&message.stimulus) {
             Ok(said) => said,
             Err(error) => {
                 tracing::error!(%error, message.id = %message.id, "a message cannot be read");
-                return None;
+                return Err(Unread::Unreadable);
             }
         };
-        Some(match said {
+        Ok(match said {
             Message::Start { revision, identity, version, alias, trace_header, account, input } => {
-                let program = self.shared.programs.of(revision).await.ok()?;
+                let program = self.shared.programs.of(revision).await.map_err(|error| {
+                    let is_passing =
+                        matches!(&error, ProgramError::Store(error) if error.is_unavailable());
+                    if is_passing { Unread::Passing } else { Unread::Unreadable }
+                })?;
                 let row = store::NewExecution {
                     account,
                     state_machine: identity.state_machine_name.clone(),
@@ -124,19 +145,27 @@ impl Inbox {
                     program,
                     identity: *identity,
                     row,
-                    input: asl::Payload::from_text(input).ok()?,
+                    input: asl::Payload::from_text(input).map_err(|_| Unread::Unreadable)?,
                     reply: None,
                     message: Some(message.id),
                 }))
             }
             other => Mail::Stimulus(Box::new(StimulusMail {
                 key,
-                stimulus: other.into_stimulus()?,
+                stimulus: other.into_stimulus().ok_or(Unread::Unreadable)?,
                 reply: None,
                 message: Some(message.id),
             })),
         })
     }
+}
+
+/// Why a message was not handed to its owner.
+enum Unread {
+    /// The store is away: it is read again.
+    Passing,
+    /// It never can be.
+    Unreadable,
 }
 
 /// Writes a message and waits for its answer.
@@ -149,21 +178,30 @@ pub(crate) async fn ask(
     let id = Uuid::now_v7();
     let stimulus = Bytes::from(serde_json::to_vec(message).unwrap_or_default());
     let message = store::Message { id, shard: key.shard, execution_id: key.id, stimulus };
-    shared.store.post(&message).await?;
-    // A lost hint only costs the owner's next look.
-    let _ = shared.store.hint(&[key.shard]).await;
-    let mut waited = Duration::ZERO;
-    let mut pause = Duration::from_millis(5);
-    while waited < patience {
-        tokio::time::sleep(pause).await;
-        waited += pause;
-        pause = (pause * 2).min(Duration::from_millis(250));
-        if let Some(answer) = shared.store.answer(id).await? {
-            let _ = shared.store.forget(id).await;
-            return Ok(Some(answer));
-        }
-    }
+    let answer = match tokio::time::timeout(patience, answered(&shared.store, &message)).await {
+        Ok(Ok(answer)) => Ok(Some(answer)),
+        Ok(Err(error)) => Err(error),
+        Err(_) => Ok(None),
+    };
     // Nobody waits any more: what has not been taken up must not happen later.
     let _ = shared.store.forget(id).await;
-    Ok(None)
+    answer
+}
+
+async fn answered(store: &store::Store, message: &store::Message) -> Result<Bytes, store::Error> {
+    store.post(message).await?;
+    // A lost hint only costs the owner's next look.
+    let _ = store.hint(&[message.shard]).await;
+    let mut pause = Duration::from_millis(5);
+    loop {
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_millis(250));
+        match store.answer(message.id).await {
+            Ok(Some(answer)) => return Ok(answer),
+            Ok(None) => {}
+            // It may be back before the caller loses patience.
+            Err(error) if error.is_unavailable() => {}
+            Err(error) => return Err(error),
+        }
+    }
 }

@@ -11,6 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::mail::{Gained, Mail};
+use crate::owner::owner_of;
 use crate::shared::Shared;
 use crate::tenures::Tenure;
 
@@ -148,7 +149,7 @@ impl Membership {
     ) -> Vec<T> {
         let mut groups = vec![Vec::new(); self.owners.len()];
         for item in items {
-            let index = usize::try_from(shard(&item)).unwrap_or(0) % groups.len();
+            let index = owner_of(shard(&item), groups.len());
             groups[index].push(item);
         }
         let groups = self.owners.iter().zip(groups).filter(|(_, items)| !items.is_empty());

@@ -33,6 +33,11 @@ const MOST_DEFERRED: usize = 10_000;
 /// How late a timer is when its loop must have stood still.
 const STOOD_STILL_MS: i64 = 1_000;
 
+/// Which of so many owners a shard belongs to.
+pub(crate) fn owner_of(shard: i16, owners: usize) -> usize {
+    usize::try_from(shard).unwrap_or(0) % owners
+}
+
 /// An owner loop and all it holds.
 pub(crate) struct Owner {
     pub(crate) shared: Arc<Shared>,

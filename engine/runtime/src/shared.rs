@@ -18,7 +18,7 @@ use crate::tenures::{Tenure, Tenures};
 use crate::token::Seal;
 
 /// Most executions loaded one by one at the same time.
-const LOADS: usize = 6;
+pub(crate) const LOADS: usize = 6;
 
 /// How long after the store is back those who were refused are given to try again.
 const RECOVERY_MS: i64 = 10_000;

@@ -11,14 +11,19 @@ use uuid::Uuid;
 
 use crate::mail::{Key, Mail};
 use crate::options::EngineOptions;
-use crate::owner::moment;
+use crate::owner::{moment, owner_of};
 use crate::shared::Shared;
 use crate::tenures::Tenure;
+
+#[cfg(test)]
+mod tests;
 
 /// How far ahead the store is asked, at most.
 const AHEAD: Duration = Duration::from_secs(40);
 /// Most executions woken by one question.
 const AT_ONCE: i64 = 5_000;
+/// How soon they are looked for again when a mailbox was full.
+const SOON: Duration = Duration::from_millis(100);
 /// After how many rounds the shards are looked through from the beginning.
 const ANEW: u64 = 4;
 
@@ -38,17 +43,30 @@ pub(crate) struct Sleepers {
 /// A place in the order in which executions want to be woken.
 pub(crate) type Place = (DateTime<Utc>, Uuid);
 
+/// When to look for more.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Next {
+    Now,
+    /// Once there is room in the mailboxes.
+    Soon,
+    Later,
+}
+
 impl Sleepers {
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         let ahead = ahead(&self.shared.options);
         let mut round = 0_u64;
         loop {
-            let mut more = false;
+            let mut next = Next::Later;
             if !self.shared.is_away() {
-                more = self.wake(ahead).await;
+                next = self.wake(ahead).await;
             }
-            let pause = if more { Duration::ZERO } else { ahead / 2 };
-            if !more {
+            let pause = match next {
+                Next::Now => Duration::ZERO,
+                Next::Soon => SOON,
+                Next::Later => ahead / 2,
+            };
+            if next == Next::Later {
                 round += 1;
                 // What went to sleep late, behind the place that had been seen, is found then.
                 if round.is_multiple_of(ANEW) {
@@ -62,18 +80,24 @@ impl Sleepers {
         }
     }
 
-    /// Wakes the next of those whose time is near; whether there may be more.
-    async fn wake(&mut self, ahead: Duration) -> bool {
+    /// Wakes the next of those whose time is near. An owner whose mailbox is full keeps no
+    /// others waiting: its shards stay where they are.
+    async fn wake(&mut self, ahead: Duration) -> Next {
         let shared = self.shared.clone();
-        let owned: HashMap<i16, Tenure> = (shared.owned().into_iter())
+        // What was dropped with an earlier tenure is to be woken again.
+        self.seen.retain(|shard, (tenure, _)| shared.tenures.of(*shard) == Some(*tenure));
+        let mut owned: HashMap<i16, Tenure> = (shared.owned().into_iter())
             .filter_map(|shard| Some((shard, shared.tenures.of(shard)?)))
             .collect();
-        // What was dropped with an earlier tenure is to be woken again.
-        self.seen.retain(|shard, (tenure, _)| owned.get(shard) == Some(tenure));
+        let all = owned.len();
+        owned.retain(|shard, _| self.owner(*shard).capacity() > 0);
+        let mut is_crowded = owned.len() < all;
         let beginning = (DateTime::<Utc>::UNIX_EPOCH, Uuid::nil());
         let after = |shard: &i16| self.seen.get(shard).map_or(beginning, |(_, place)| *place);
         // All shards that stand at the same place are asked for at once; usually that is all.
-        let Some(place) = owned.keys().map(after).min() else { return false };
+        let Some(place) = owned.keys().map(after).min() else {
+            return if is_crowded { Next::Soon } else { Next::Later };
+        };
         let shards: Vec<i16> =
             owned.keys().copied().filter(|shard| after(shard) == place).collect();
         let others = shards.len() < owned.len();
@@ -83,23 +107,33 @@ impl Sleepers {
             Ok(due) => due,
             Err(error) => {
                 shared.set_away(error.is_unavailable(), &error.to_string());
-                return false;
+                return Next::Later;
             }
         };
         let is_full = i64::try_from(due.len()).unwrap_or(i64::MAX) >= AT_ONCE;
-        let reached = match due.last() {
+        let mut reached = match due.last() {
             Some((_, id, at)) if is_full => (*at, *id),
             _ => (before, Uuid::nil()),
         };
-        for (shard, id, _) in due {
-            let index = usize::try_from(shard).unwrap_or(0) % self.owners.len();
-            if self.owners[index].send(Mail::Wake(Key { shard, id })).await.is_err() {
-                return false;
+        let mut woken = place;
+        for (shard, id, at) in due {
+            if self.owner(shard).try_send(Mail::Wake(Key { shard, id })).is_err() {
+                (reached, is_crowded) = (woken, true);
+                break;
             }
+            woken = (at, id);
         }
         for shard in shards {
             self.seen.insert(shard, (owned[&shard], reached.max(place)));
         }
-        is_full || others
+        match (is_crowded, is_full || others) {
+            (true, _) => Next::Soon,
+            (false, true) => Next::Now,
+            (false, false) => Next::Later,
+        }
+    }
+
+    fn owner(&self, shard: i16) -> &mpsc::Sender<Mail> {
+        &self.owners[owner_of(shard, self.owners.len())]
     }
 }

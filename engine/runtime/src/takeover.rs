@@ -12,6 +12,9 @@ use crate::mail::{Key, LoadId, Loaded, Mail, NotLoaded, Reason};
 use crate::shared::Shared;
 use crate::tenures::Tenure;
 
+#[cfg(test)]
+mod tests;
+
 /// Loads all active executions of these shards and hands them to their owner, for as long as
 /// these tenures last.
 pub(crate) fn spawn(
@@ -73,7 +76,7 @@ pub(crate) fn load_one(
 ) {
     tokio::spawn(async move {
         // A few at a time: thousands may wake at once, and the pool is for all.
-        let _turn = shared.loads.acquire().await;
+        let turn = shared.loads.acquire().await;
         let loaded = match shared.store.load(key.shard, key.id).await {
             Ok(Some(row)) if row.head.status == store::Status::Running => {
                 fold(&shared, row, Reason::Load(load)).await
@@ -81,6 +84,8 @@ pub(crate) fn load_one(
             Ok(_) => Ok(None),
             Err(error) => Err(error),
         };
+        // The others need not wait until there is room in this mailbox.
+        drop(turn);
         let mail = match loaded {
             Ok(Some(loaded)) => Mail::Loaded(Box::new(loaded)),
             Ok(None) => Mail::NotLoaded(key, load, NotLoaded::Nothing),

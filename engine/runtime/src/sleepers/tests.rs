@@ -1,0 +1,59 @@
+//! What sleeps is woken once in each tenure of its shard.
+
+use bytes::Bytes;
+use store::{Batch, Lane, NewExecution, NewTurn};
+
+use super::*;
+use crate::{EngineOptions, stage};
+
+/// Puts an execution to sleep whose time is near; its shard.
+async fn asleep(node: &Shared) -> i16 {
+    let (account, machine, name) = ("000000000000", "m", "a");
+    let start = NewExecution {
+        account: account.to_owned(),
+        state_machine: machine.to_owned(),
+        name: name.to_owned(),
+        revision_id: Uuid::nil(),
+        version: None,
+        alias: None,
+        input: Bytes::from_static(b"{}"),
+        started_at: DateTime::UNIX_EPOCH,
+        trace_header: None,
+    };
+    let shard = store::shard_of(account, machine, name);
+    let turn = NewTurn {
+        shard,
+        execution_id: Uuid::nil(),
+        first_event: 0,
+        event_count: 1,
+        epoch: 0,
+        body: Bytes::new(),
+        start: Some(Box::new(start)),
+        end: None,
+        wakes: false,
+        offers: Vec::new(),
+        withdrawn: Vec::new(),
+    };
+    let batch = Batch { turns: vec![turn], answers: Vec::new() };
+    Lane::new(&node.store, Uuid::nil()).append(&batch).await.unwrap();
+    let soon = moment(node.now().plus_ms(1_000));
+    assert!(node.store.passivate(shard, Uuid::nil(), soon, 0).await.unwrap());
+    shard
+}
+
+#[tokio::test]
+async fn what_a_tenure_dropped_is_woken_in_the_next() {
+    let (cluster, node, _) = stage::shared(EngineOptions::default()).await;
+    let shard = asleep(&node).await;
+    let (owner, mut woken) = mpsc::channel(1);
+    let mut sleepers = Sleepers { shared: node.clone(), owners: vec![owner], seen: HashMap::new() };
+    for tenure in [node.tenures.next(), node.tenures.next()] {
+        node.tenures.begin(shard, tenure);
+        assert_eq!(sleepers.wake(AHEAD).await, Next::Later);
+        assert_eq!(sleepers.wake(AHEAD).await, Next::Soon, "the mailbox is full");
+        assert!(matches!(woken.try_recv(), Ok(Mail::Wake(Key { id, .. })) if id.is_nil()));
+        assert_eq!(sleepers.wake(AHEAD).await, Next::Later);
+        assert!(woken.try_recv().is_err(), "once is enough");
+    }
+    cluster.stop().await;
+}
