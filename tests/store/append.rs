@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use store::{AppendError, Appended, Batch, Lane, Status};
+use store::{AppendError, Appended, Batch, Lane, NewTurn, Offer, Status};
 use tests::database::Database;
 use uuid::Uuid;
 
-use super::{ACCOUNT, MACHINE, batch, ending, start, turn};
+use super::{ACCOUNT, MACHINE, at, batch, ending, start, turn};
 
 fn ids<const N: usize>() -> [Uuid; N] {
     std::array::from_fn(|_| Uuid::new_v4())
@@ -174,4 +174,25 @@ async fn a_start_that_is_asked_for_again_after_its_end_is_refused() {
     append(&mut lane, &batch([ending(turn(a, "a", 2, "ended"), Status::Succeeded, 1)])).await;
     assert_eq!(append(&mut lane, &again).await.refused, [a]);
     assert_eq!(log(&database, a, "a").await.unwrap(), ["started", "ended"]);
+}
+
+#[tokio::test]
+async fn a_start_that_is_refused_offers_nothing_to_workers() {
+    let database = Database::private().await;
+    let [node, a, b] = ids();
+    let mut lane = Lane::new(&database.store, node);
+    let offering = |id| {
+        let offer = Offer {
+            task: 1,
+            account: ACCOUNT.to_owned(),
+            activity: "paint".to_owned(),
+            input: "{}".into(),
+            scheduled_at: at(0),
+        };
+        NewTurn { offers: vec![offer], ..start(id, "a") }
+    };
+    let first = batch([offering(a)]);
+    append(&mut lane, &first).await;
+    assert_eq!(append(&mut lane, &first).await, Appended::default(), "and again after a doubt");
+    assert_eq!(append(&mut lane, &batch([offering(b)])).await.refused, [b]);
 }

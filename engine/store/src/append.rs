@@ -122,8 +122,8 @@ pub enum AppendError {
     Unavailable(Error),
 }
 
-/// Writes the batch, in one statement unless it offers tasks to workers. `Ok` is the executions that were not started by it, which
-/// a batch without starts cannot have.
+/// Writes the batch, in one statement unless it offers tasks to workers. `Ok` is the executions
+/// that were not started by it, which a batch without starts cannot have.
 pub(crate) async fn write(
     connection: &mut PgConnection,
     node: Uuid,
@@ -134,7 +134,7 @@ pub(crate) async fn write(
     }
     let mut transaction = connection.begin().await?;
     let missing = write_turns(&mut transaction, node, batch).await?;
-    offers::write(&mut transaction, batch).await?;
+    offers::write(&mut transaction, batch, &missing).await?;
     transaction.commit().await?;
     Ok(missing)
 }

@@ -29,18 +29,20 @@ pub(crate) fn any(batch: &Batch) -> bool {
     batch.turns.iter().any(|turn| !turn.offers.is_empty() || !turn.withdrawn.is_empty())
 }
 
-/// Writes what a batch offers and withdraws; within the transaction that appends its turns.
-pub(crate) async fn write(connection: &mut PgConnection, batch: &Batch) -> Result<(), sqlx::Error> {
-    let withdrawn: Vec<(i16, Uuid, i64)> = batch
-        .turns
-        .iter()
+/// Writes what a batch offers and withdraws, except for the executions that it did not start;
+/// within the transaction that appends its turns.
+pub(crate) async fn write(
+    connection: &mut PgConnection,
+    batch: &Batch,
+    missing: &[Uuid],
+) -> Result<(), sqlx::Error> {
+    let written = || batch.turns.iter().filter(|turn| !missing.contains(&turn.execution_id));
+    let withdrawn: Vec<(i16, Uuid, i64)> = written()
         .flat_map(|turn| turn.withdrawn.iter().map(|task| (turn.shard, turn.execution_id, *task)))
         .collect();
     // What is offered and withdrawn in one batch never comes to be.
     let gone: HashSet<(Uuid, i64)> = withdrawn.iter().map(|(_, id, task)| (*id, *task)).collect();
-    let offers: Vec<(i16, Uuid, &Offer)> = batch
-        .turns
-        .iter()
+    let offers: Vec<(i16, Uuid, &Offer)> = written()
         .flat_map(|turn| turn.offers.iter().map(|offer| (turn.shard, turn.execution_id, offer)))
         .filter(|(_, id, offer)| !gone.contains(&(*id, offer.task)))
         .collect();
