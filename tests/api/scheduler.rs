@@ -446,6 +446,8 @@ async fn broken_requests_are_refused(client: &Client) {
         assert_eq!((got, kind.as_str()), (status, "UnknownOperationException"), "{method} {path}");
         assert!(answer["Message"].is_string(), "{answer}");
     }
+    let (status, kind, _) = client.scheduler_raw("GET", "/schedules?MaxResults=x", "").await;
+    assert_eq!((status, kind.as_str()), (400, "SerializationException"));
     let (status, kind, _) = client.scheduler_raw("GET", "/schedules/%FF", "").await;
     assert_eq!((status, kind.as_str()), (400, "ValidationException"));
     let long = " ".repeat(9_000_000);

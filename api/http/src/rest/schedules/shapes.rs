@@ -25,9 +25,9 @@ pub(crate) struct NewSchedule {
     /// What is started: the name of a state machine, `name:version`, or its ARN.
     state_machine: String,
     /// Any JSON value. In its strings, `<aws.scheduler.schedule-arn>`,
-    /// `<aws.scheduler.scheduled-time>`, `<aws.scheduler.execution-id>` and
-    /// `<aws.scheduler.attempt-number>` are replaced at each firing. Without it, the input is a
-    /// notification of the firing.
+    /// `<aws.scheduler.scheduled-time>`, `<aws.scheduler.execution-id>`,
+    /// `<aws.scheduler.attempt-number>` and `<statewright.schedule-name>` are replaced at each
+    /// firing. Without it, the input is an event of `EventBridge` about the firing.
     #[schema(value_type = Option<Value>)]
     input: Option<Box<RawValue>>,
     /// At most 512 characters.
