@@ -120,6 +120,9 @@ CREATE TABLE schedule_firings (
     next_try_at timestamptz,
     -- How many times it has been tried.
     attempts integer NOT NULL DEFAULT 0,
+    -- What its execution is of, as the first attempt had it: a change of the schedule between two
+    -- attempts cannot start a second execution. NULL before.
+    target_arn text,
     -- When it was decided; NULL before.
     decided_at timestamptz,
     -- Why it did or did not run, for people.

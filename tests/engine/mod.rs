@@ -3,6 +3,7 @@
 mod cut;
 mod node;
 mod proxy;
+mod schedules;
 mod tokens;
 mod waiting;
 

@@ -249,9 +249,9 @@ async fn a_firing_is_tried_under_the_hold_and_decided_once() {
     let id = create(store, &new(DEFAULT_GROUP, "nightly")).await.id;
     let claimed = claim_one(store, 0).await;
     store.advance_schedule(&claimed, &plan(10, None, vec![due(10)]), at(10)).await.unwrap();
-    let key = store.open_firings(id, 10).await.unwrap()[0].key;
-    assert_eq!(store.try_firing(&claimed, key, HOLD).await.unwrap(), Some(1));
-    assert_eq!(store.try_firing(&claimed, key, HOLD).await.unwrap(), Some(2));
+    let key = store.open_firings(id, at(10), 10).await.unwrap()[0].key;
+    assert_eq!(store.try_firing(&claimed, key, HOLD).await.unwrap().unwrap().number, 1);
+    assert_eq!(store.try_firing(&claimed, key, HOLD).await.unwrap().unwrap().number, 2);
     let stranger = Claimed { holder: Uuid::new_v4(), ..claimed.clone() };
     assert_eq!(store.try_firing(&stranger, key, HOLD).await.unwrap(), None);
     assert!(store.decide_firing(id, key, &started("n"), None, at(11)).await.unwrap());
@@ -345,7 +345,7 @@ async fn a_schedule_goes_after_its_last_firing_if_it_is_to() {
     assert!(!store.finish_schedule(&claimed).await.unwrap(), "it has not been due yet");
     store.advance_schedule(&claimed, &plan(10, None, vec![due(10)]), at(10)).await.unwrap();
     assert!(!store.finish_schedule(&claimed).await.unwrap(), "a firing waits");
-    let key = store.open_firings(id, 10).await.unwrap()[0].key;
+    let key = store.open_firings(id, at(10), 10).await.unwrap()[0].key;
     store.decide_firing(id, key, &Decision::Failed, Some("no"), at(11)).await.unwrap();
     assert!(store.finish_schedule(&claimed).await.unwrap());
     assert_eq!(store.schedule(ACCOUNT, DEFAULT_GROUP, "nightly").await.unwrap(), None);
@@ -362,7 +362,7 @@ async fn the_log_keeps_the_newest_and_what_runs() {
     let execution = Uuid::new_v4();
     let mut lane = store::Lane::new(store, Uuid::new_v4());
     lane.append(&super::batch([super::start(execution, "n1")])).await.unwrap();
-    for (seconds, firing) in store.open_firings(id, 10).await.unwrap().iter().enumerate() {
+    for (seconds, firing) in store.open_firings(id, at(10), 10).await.unwrap().iter().enumerate() {
         let name = format!("n{}", seconds + 1);
         store.decide_firing(id, firing.key, &started(&name), None, firing.fire_at).await.unwrap();
     }

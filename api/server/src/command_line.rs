@@ -147,7 +147,7 @@ impl CommandLine {
                 validate::validate(&args.files, args.format, kind)
             }
             Command::Schedule(question) => {
-                schedule::answer(&question, Clock.now(), &mut std::io::stdout().lock())
+                schedule::answer(&question, Clock::default().now(), &mut std::io::stdout().lock())
             }
             Command::Run(args) => {
                 // Nothing of the environment: a run leaves no trace in a database it was not told of.

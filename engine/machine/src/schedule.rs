@@ -98,6 +98,14 @@ impl Schedule {
         Firings { schedule: self, instant, anchor, skipped_at_end: Vec::new() }
     }
 
+    /// Whether this is `at(…)`: due once, whatever start and end date are given beside it.
+    pub fn is_one_time(&self) -> bool {
+        match self.rule {
+            Rule::At(_) => true,
+            Rule::Rate { .. } | Rule::Cron(_) => false,
+        }
+    }
+
     /// The next firing, and what is skipped before it or, if there is none, before the end.
     fn look(&self, instant: Timestamp, anchor: Timestamp) -> (Option<Firing>, Vec<Skipped>) {
         // Before 1970 nothing is due; a day's margin, since local time may be ahead of UTC.

@@ -1,19 +1,30 @@
 //! The only place that asks what time it is.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use machine::Timestamp;
 
 /// The node's wall clock. Execution time is wall-clock time, as on AWS: deadlines survive
-/// restarts and hand-overs.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Clock;
+/// restarts and hand-overs. Clones are one clock.
+#[derive(Clone, Debug, Default)]
+pub struct Clock {
+    ahead_ms: Arc<AtomicI64>,
+}
 
 impl Clock {
     /// Now, in whole milliseconds.
     #[expect(clippy::disallowed_methods, reason = "this is the clock the others ask")]
-    pub fn now(self) -> Timestamp {
+    pub fn now(&self) -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+        let since_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+        Timestamp(since_ms).plus_ms(self.ahead_ms.load(Ordering::Relaxed))
+    }
+
+    /// Sets the clock so far ahead of the system's, or behind it: for trials of what comes due
+    /// later, and of clocks that jump.
+    pub fn set_ahead(&self, ms: i64) {
+        self.ahead_ms.store(ms, Ordering::Relaxed);
     }
 }

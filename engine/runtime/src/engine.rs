@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::fire::Fire;
 use crate::inbox::{self, Inbox};
 use crate::lane::LaneLoop;
 use crate::mail::{Key, Mail, Message, StartMail, StartReply, StimulusMail, StimulusReply};
@@ -170,7 +171,10 @@ impl Engine {
         loops.push(tokio::spawn(sleepers.run(stop.clone())));
         loops.push(tokio::spawn(inbox.run(stop.clone())));
         let (owners, loops) = (Arc::new(Mutex::new(owners)), Arc::new(Mutex::new(loops)));
-        Ok(Self { shared, owners, loops, stop })
+        let engine = Self { shared: shared.clone(), owners, loops, stop: stop.clone() };
+        let fire = tokio::spawn(Fire::new(engine.clone(), shared, stop).run());
+        engine.loops.lock().unwrap_or_else(PoisonError::into_inner).push(fire);
+        Ok(engine)
     }
 
     /// For those whom the engine itself holds.

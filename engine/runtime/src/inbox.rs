@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use machine::Timestamp;
+use store::Hint;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -56,7 +57,14 @@ impl Inbox {
             }
             let hint = async {
                 match hints.as_mut() {
-                    Some(hints) => hints.recv().await.is_ok(),
+                    Some(hints) => match hints.recv().await {
+                        Ok(Hint::Schedules | Hint::Lagged) => {
+                            self.shared.schedules.notify_one();
+                            true
+                        }
+                        Ok(Hint::Shards(_) | Hint::Functions) => true,
+                        Err(_) => false,
+                    },
                     None => std::future::pending().await,
                 }
             };

@@ -13,6 +13,7 @@
 mod calls;
 mod clock;
 mod engine;
+mod fire;
 mod inbox;
 mod lane;
 mod lease;

@@ -6,6 +6,8 @@ use std::time::Duration;
 use machine::Limits;
 use uuid::Uuid;
 
+use crate::clock::Clock;
+
 /// How an engine is set up. The defaults suit one node on a small machine.
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
@@ -30,6 +32,8 @@ pub struct EngineOptions {
     pub lambda_endpoint: Option<String>,
     /// Most calls under way at once on this node.
     pub concurrency: usize,
+    /// What tells the time.
+    pub clock: Clock,
 }
 
 impl Default for EngineOptions {
@@ -46,6 +50,7 @@ impl Default for EngineOptions {
             passivate_after: Duration::from_mins(1),
             lambda_endpoint: None,
             concurrency: 1_000,
+            clock: Clock::default(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use machine::Timestamp;
 use store::Store;
-use tokio::sync::{Semaphore, broadcast, mpsc};
+use tokio::sync::{Notify, Semaphore, broadcast, mpsc};
 use uuid::Uuid;
 
 use crate::calls::Calls;
@@ -28,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) options: EngineOptions,
     pub(crate) clock: Clock,
+    /// Told when schedules may have something to do.
+    pub(crate) schedules: Notify,
     pub(crate) programs: Programs,
     pub(crate) calls: Calls,
     pub(crate) seal: Seal,
@@ -60,8 +62,9 @@ impl Shared {
             programs: Programs::new(store.clone()),
             calls: Calls::new(performer, store.clone(), seal.clone()),
             store,
+            clock: options.clock.clone(),
             options,
-            clock: Clock,
+            schedules: Notify::new(),
             seal,
             loads: Semaphore::new(LOADS),
             appended,

@@ -13,5 +13,5 @@ INSERT INTO schedule_firings (
 SELECT id, $4, $5, 'run_now', 'pending', $4, $4 FROM told
 ON CONFLICT DO NOTHING
 RETURNING
-    schedule_id, due_at, request, kind, state, fire_at, next_try_at, attempts, decided_at, reason,
-    since, due_count, state_machine, execution
+    schedule_id, due_at, request, kind, state, fire_at, next_try_at, attempts, target_arn,
+    decided_at, reason, since, due_count, state_machine, execution

@@ -56,10 +56,10 @@ pub use load::{Loaded, Sleeper, TurnRow};
 pub use notify::{Hint, Hints};
 pub use offers::Offer;
 pub use schedules::{
-    Backfill, BackfillAsked, BackfillState, CatchUp, Claimed, DEFAULT_GROUP, Decision, Firing,
-    FiringFilter, FiringKey, FiringKind, FiringState, NewBackfill, NewFiring, NewSchedule,
+    Attempt, Backfill, BackfillAsked, BackfillState, CatchUp, Claimed, DEFAULT_GROUP, Decision,
+    Firing, FiringFilter, FiringKey, FiringKind, FiringState, NewBackfill, NewFiring, NewSchedule,
     NewScheduleGroup, Overlap, Plan, RunAsked, RunningFiring, Schedule, ScheduleCreated,
-    ScheduleFilter, ScheduleGroup, ScheduleSettings, ScheduleState, StartedExecution,
+    ScheduleFilter, ScheduleGroup, ScheduleSettings, ScheduleState, StartedExecution, Waiting,
 };
 pub use shards::{Beat, SHARDS, shard_of};
 pub use state_machines::{

@@ -18,7 +18,7 @@ mod groups;
 mod words;
 
 pub use backfills::{Backfill, BackfillAsked, NewBackfill};
-pub use claims::{Claimed, Decision, NewFiring, Plan, RunningFiring};
+pub use claims::{Attempt, Claimed, Decision, NewFiring, Plan, RunningFiring, Waiting};
 pub use firings::{Firing, FiringFilter, FiringKey, RunAsked, StartedExecution};
 pub use groups::{DEFAULT_GROUP, NewScheduleGroup, ScheduleGroup};
 pub use words::{BackfillState, CatchUp, FiringKind, FiringState, Overlap, ScheduleState};

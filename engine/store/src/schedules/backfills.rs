@@ -8,7 +8,8 @@ use uuid::Uuid;
 use crate::status::word;
 use crate::{Error, Store, in_time};
 
-use super::BackfillState;
+use super::claims::insert;
+use super::{BackfillState, NewFiring};
 
 /// Most backfills of a schedule that may run at once.
 const MOST_RUNNING: i64 = 10;
@@ -113,6 +114,73 @@ impl Store {
         )
         .await?;
         Ok(rows.iter().map(backfill).collect::<Result<_, _>>()?)
+    }
+
+    /// The backfills of a schedule that run, oldest first.
+    pub async fn running_backfills(&self, schedule_id: Uuid) -> Result<Vec<Backfill>, Error> {
+        let rows = in_time(
+            sqlx::query(
+                "SELECT id, schedule_id, from_at, until_at, per_minute, state, decided_until,
+                     next_at, firings, created_at, ended_at
+                 FROM schedule_backfills WHERE schedule_id = $1 AND state = 'running'
+                 ORDER BY created_at, id",
+            )
+            .bind(schedule_id)
+            .fetch_all(&self.pool),
+        )
+        .await?;
+        Ok(rows.iter().map(backfill).collect::<Result<_, _>>()?)
+    }
+
+    /// Adds firings of a backfill, in one commit with how far it is; without `next_at` it is
+    /// done. Nothing happens, and `false` is returned, if it was cancelled or is further already.
+    pub async fn advance_backfill(
+        &self,
+        seen: &Backfill,
+        decided_until: DateTime<Utc>,
+        next_at: Option<DateTime<Utc>>,
+        firings: &[NewFiring],
+        at: DateTime<Utc>,
+    ) -> Result<bool, Error> {
+        let made = i64::try_from(firings.len()).unwrap_or(i64::MAX);
+        let moved = sqlx::query(
+            "UPDATE schedule_backfills SET decided_until = $3, next_at = $4,
+                 firings = firings + $5,
+                 state = CASE WHEN $4::timestamptz IS NULL THEN 'done' ELSE 'running' END,
+                 ended_at = CASE WHEN $4::timestamptz IS NULL THEN $6 END
+             WHERE id = $1 AND state = 'running' AND decided_until = $2",
+        )
+        .bind(seen.id)
+        .bind(seen.decided_until)
+        .bind(decided_until)
+        .bind(next_at)
+        .bind(made)
+        .bind(at);
+        in_time(async {
+            let mut transaction = self.pool.begin().await?;
+            if moved.execute(&mut *transaction).await?.rows_affected() == 0 {
+                return Ok(false);
+            }
+            insert(&mut transaction, seen.schedule_id, seen.id, firings, at).await?;
+            transaction.commit().await?;
+            Ok(true)
+        })
+        .await
+    }
+
+    /// How many firings of a backfill wait.
+    pub async fn waiting_of_backfill(&self, schedule_id: Uuid, id: Uuid) -> Result<i64, Error> {
+        let row = in_time(
+            sqlx::query(
+                "SELECT count(*) FROM schedule_firings
+                 WHERE schedule_id = $1 AND request = $2 AND decided_at IS NULL",
+            )
+            .bind(schedule_id)
+            .bind(id)
+            .fetch_one(&self.pool),
+        )
+        .await?;
+        Ok(row.try_get(0)?)
     }
 
     /// Cancels a backfill of a schedule: it makes no more firings, and those that wait are

@@ -18,9 +18,8 @@ use uuid::Uuid;
 use crate::status::word;
 use crate::{Error, Store, in_time};
 
-use super::backfills::backfill;
 use super::firings::{self, firing};
-use super::{Backfill, Firing, FiringKey, FiringKind, FiringState, Schedule, schedule};
+use super::{Firing, FiringKey, FiringKind, FiringState, Schedule, schedule};
 
 /// Most executions of a schedule that are said to run.
 const MOST_RUNNING: i64 = 100;
@@ -60,6 +59,25 @@ pub struct NewFiring {
     pub since: Option<DateTime<Utc>>,
     /// For how many due times it stands.
     pub due_count: i64,
+}
+
+/// An attempt at a firing.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Attempt {
+    /// Counts from one.
+    pub number: i32,
+    /// What is to be started: what the first attempt was to start.
+    pub target_arn: String,
+}
+
+/// What waits in a schedule's log.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Waiting {
+    /// Until then nobody knows whether an earlier firing has started, because its attempt got
+    /// no answer and is made again only then.
+    pub in_doubt_until: Option<DateTime<Utc>>,
+    /// When the firing was due that waits for an earlier execution to end.
+    pub queued: Option<DateTime<Utc>>,
 }
 
 /// What becomes of a firing.
@@ -117,6 +135,22 @@ impl Store {
         Ok(rows.iter().map(claimed).collect::<Result<_, sqlx::Error>>()?)
     }
 
+    /// Ends holds of which the caller does not know whether it took them. Served by
+    /// `schedules_wake`.
+    pub async fn drop_holds(&self, holders: &[Uuid], now: DateTime<Utc>) -> Result<(), Error> {
+        in_time(
+            sqlx::query(
+                "UPDATE schedules SET holder = NULL, held_until = NULL
+                 WHERE wake_at <= $2 AND holder = ANY($1)",
+            )
+            .bind(holders)
+            .bind(now)
+            .execute(&self.pool),
+        )
+        .await?;
+        Ok(())
+    }
+
     /// When the next schedule after `now` has something to do. Served by `schedules_wake`.
     pub async fn next_schedule(&self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Error> {
         let row = in_time(
@@ -159,71 +193,27 @@ impl Store {
         .await
     }
 
-    /// The backfills of a schedule that run, oldest first.
-    pub async fn running_backfills(&self, schedule_id: Uuid) -> Result<Vec<Backfill>, Error> {
-        let rows = in_time(
-            sqlx::query(
-                "SELECT id, schedule_id, from_at, until_at, per_minute, state, decided_until,
-                     next_at, firings, created_at, ended_at
-                 FROM schedule_backfills WHERE schedule_id = $1 AND state = 'running'
-                 ORDER BY created_at, id",
-            )
-            .bind(schedule_id)
-            .fetch_all(&self.pool),
-        )
-        .await?;
-        Ok(rows.iter().map(backfill).collect::<Result<_, _>>()?)
-    }
-
-    /// Adds firings of a backfill, in one commit with how far it is; without `next_at` it is
-    /// done. Nothing happens, and `false` is returned, if it was cancelled or is further already.
-    pub async fn advance_backfill(
-        &self,
-        seen: &Backfill,
-        decided_until: DateTime<Utc>,
-        next_at: Option<DateTime<Utc>>,
-        firings: &[NewFiring],
-        at: DateTime<Utc>,
-    ) -> Result<bool, Error> {
-        let made = i64::try_from(firings.len()).unwrap_or(i64::MAX);
-        let moved = sqlx::query(
-            "UPDATE schedule_backfills SET decided_until = $3, next_at = $4,
-                 firings = firings + $5,
-                 state = CASE WHEN $4::timestamptz IS NULL THEN 'done' ELSE 'running' END,
-                 ended_at = CASE WHEN $4::timestamptz IS NULL THEN $6 END
-             WHERE id = $1 AND state = 'running' AND decided_until = $2",
-        )
-        .bind(seen.id)
-        .bind(seen.decided_until)
-        .bind(decided_until)
-        .bind(next_at)
-        .bind(made)
-        .bind(at);
-        in_time(async {
-            let mut transaction = self.pool.begin().await?;
-            if moved.execute(&mut *transaction).await?.rows_affected() == 0 {
-                return Ok(false);
-            }
-            insert(&mut transaction, seen.schedule_id, seen.id, firings, at).await?;
-            transaction.commit().await?;
-            Ok(true)
-        })
-        .await
-    }
-
-    /// Firings of a schedule that wait, by the time they may start. Served by
+    /// Firings of a schedule that are to be tried at `now`, those first of which nobody
+    /// knows whether they have started, then by the time they were to start. Served by
     /// `schedule_firings_open`.
-    pub async fn open_firings(&self, schedule_id: Uuid, limit: i64) -> Result<Vec<Firing>, Error> {
+    pub async fn open_firings(
+        &self,
+        schedule_id: Uuid,
+        now: DateTime<Utc>,
+        limit: i64,
+    ) -> Result<Vec<Firing>, Error> {
         let rows = in_time(
             sqlx::query(concat!(
                 "SELECT ",
                 firings::columns!(),
                 " FROM schedule_firings
-                 WHERE schedule_id = $1 AND decided_at IS NULL
-                 ORDER BY next_try_at, fire_at, due_at, request
-                 LIMIT $2"
+                 WHERE schedule_id = $1 AND decided_at IS NULL AND next_try_at <= $2
+                 ORDER BY (state = 'pending' AND attempts > 0) DESC,
+                     CASE WHEN kind = 'catch_up' THEN due_at ELSE fire_at END, due_at, request
+                 LIMIT $3"
             ))
             .bind(schedule_id)
+            .bind(now)
             .bind(limit)
             .fetch_all(&self.pool),
         )
@@ -231,14 +221,41 @@ impl Store {
         Ok(rows.iter().map(firing).collect::<Result<_, _>>()?)
     }
 
-    /// Renews the hold and counts an attempt at a firing, in one commit, before it is made; how
-    /// many there are then. `None`: the hold is lost, or the firing is decided.
+    /// What waits in a schedule's log beside the firings that are to be tried now.
+    pub async fn waiting_firings(
+        &self,
+        schedule_id: Uuid,
+        now: DateTime<Utc>,
+    ) -> Result<Waiting, Error> {
+        let row = in_time(
+            sqlx::query(
+                "SELECT max(next_try_at) FILTER (
+                         WHERE state = 'pending' AND attempts > 0 AND next_try_at > $2
+                     ) AS in_doubt_until,
+                     max(due_at) FILTER (
+                         WHERE state = 'queued' AND kind <> 'backfill'
+                     ) AS queued
+                 FROM schedule_firings WHERE schedule_id = $1 AND decided_at IS NULL",
+            )
+            .bind(schedule_id)
+            .bind(now)
+            .fetch_one(&self.pool),
+        )
+        .await?;
+        Ok(Waiting {
+            in_doubt_until: row.try_get("in_doubt_until")?,
+            queued: row.try_get("queued")?,
+        })
+    }
+
+    /// Renews the hold and counts an attempt at a firing, in one commit, before it is made.
+    /// `None`: the hold is lost, or the firing is decided.
     pub async fn try_firing(
         &self,
         claimed: &Claimed,
         key: FiringKey,
         hold: Duration,
-    ) -> Result<Option<i32>, Error> {
+    ) -> Result<Option<Attempt>, Error> {
         let row = in_time(
             sqlx::query(include_str!("../../sql/try_firing.sql"))
                 .bind(self.now)
@@ -250,7 +267,13 @@ impl Store {
                 .fetch_optional(&self.pool),
         )
         .await?;
-        Ok(row.map(|row| row.try_get("attempts")).transpose()?)
+        let attempt = |row: PgRow| {
+            Ok::<_, sqlx::Error>(Attempt {
+                number: row.try_get("attempts")?,
+                target_arn: row.try_get("target_arn")?,
+            })
+        };
+        Ok(row.map(attempt).transpose()?)
     }
 
     /// The executions of a schedule that run, oldest due time first; a hundred at most. Notes
@@ -389,7 +412,7 @@ impl Store {
 
 /// Inserts firings. One that is skipped takes in the one before it, if that was skipped for the
 /// same reason: a log of a schedule that is paused for years is one row.
-async fn insert(
+pub(super) async fn insert(
     connection: &mut sqlx::PgConnection,
     schedule_id: Uuid,
     request: Uuid,

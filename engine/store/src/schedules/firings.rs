@@ -18,8 +18,8 @@ macro_rules! columns {
     () => {
         "schedule_firings.schedule_id, schedule_firings.due_at, schedule_firings.request,
          schedule_firings.kind, schedule_firings.state, schedule_firings.fire_at,
-         schedule_firings.next_try_at, schedule_firings.attempts, schedule_firings.decided_at,
-         schedule_firings.reason, schedule_firings.since, schedule_firings.due_count,
+         schedule_firings.next_try_at, schedule_firings.attempts, schedule_firings.target_arn,
+         schedule_firings.decided_at, schedule_firings.reason, schedule_firings.since, schedule_firings.due_count,
          schedule_firings.state_machine, schedule_firings.execution"
     };
 }
@@ -51,6 +51,8 @@ pub struct Firing {
     pub next_try_at: Option<DateTime<Utc>>,
     /// How many times it has been tried.
     pub attempts: i32,
+    /// What its execution is of, fixed by the first attempt.
+    pub target_arn: Option<String>,
     /// When it was decided.
     pub decided_at: Option<DateTime<Utc>>,
     /// Why it did or did not run; of one that waits, why it waits.
@@ -188,6 +190,7 @@ pub(super) fn firing(row: &PgRow) -> Result<Firing, sqlx::Error> {
         fire_at: row.try_get("fire_at")?,
         next_try_at: row.try_get("next_try_at")?,
         attempts: row.try_get("attempts")?,
+        target_arn: row.try_get("target_arn")?,
         decided_at: row.try_get("decided_at")?,
         reason: row.try_get("reason")?,
         since: row.try_get("since")?,

@@ -1,0 +1,226 @@
+//! Due schedules become starts.
+//!
+//! A node takes hold of schedules that have something to do, decides what came due
+//! ([`plan`]), and works through the firings that wait ([`attempt`]). All that counts is in the
+//! store: a due time is decided once, and a firing starts its execution under one name for ever.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use machine::Timestamp;
+use machine::schedule::Schedule as Rule;
+use store::{Claimed, Overlap};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::engine::Engine;
+use crate::owner::moment;
+use crate::shared::Shared;
+
+mod attempt;
+mod backfill;
+mod input;
+mod name;
+mod plan;
+mod target;
+#[cfg(test)]
+mod tests;
+
+use attempt::Attempts;
+
+/// How often the store is asked when nothing is known to be due.
+const EVERY: Duration = Duration::from_secs(5);
+/// For how long a node takes hold of a schedule; longer than a start and a stop may take.
+const HOLD: Duration = Duration::from_secs(30);
+/// How often, and how many times, a node tries to let go of a schedule while the store is away.
+const RELEASE_AGAIN: Duration = Duration::from_millis(500);
+const RELEASES: usize = 60;
+/// Most schedules a node has hold of at once.
+const AT_ONCE: usize = 16;
+/// Most firings of a schedule that are tried before the next look at it.
+const FIRINGS: i64 = 200;
+/// Decided firings of a schedule that are kept.
+const KEPT: i64 = 1_000;
+/// A schedule that nobody looked at for longer than this may have come due thousands of times.
+const LONG_MS: i64 = 6 * 3_600_000;
+/// How long one that cannot be served is left alone.
+const LEFT_ALONE_MS: i64 = 30_000;
+
+/// Fires schedules, again and again.
+pub(crate) struct Fire {
+    at_work: Arc<AtWork>,
+    /// One for each schedule that this node has hold of.
+    held: JoinSet<()>,
+    /// Holds of which nobody knows whether they were taken, because the answer was lost.
+    in_doubt: Vec<Uuid>,
+    stop: CancellationToken,
+}
+
+/// What it takes to serve a schedule.
+struct AtWork {
+    engine: Engine,
+    shared: Arc<Shared>,
+}
+
+impl Fire {
+    pub(crate) fn new(engine: Engine, shared: Arc<Shared>, stop: CancellationToken) -> Self {
+        let at_work = Arc::new(AtWork { engine, shared });
+        Self { at_work, held: JoinSet::new(), in_doubt: Vec::new(), stop }
+    }
+
+    pub(crate) async fn run(mut self) {
+        let stop = self.stop.clone();
+        let shared = self.at_work.shared.clone();
+        loop {
+            while self.held.try_join_next().is_some() {}
+            let pause = if shared.is_away() { EVERY } else { self.look().await };
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = shared.schedules.notified() => {}
+                // What was just served may be due again before anything else.
+                Some(_) = self.held.join_next(), if !self.held.is_empty() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+        // Each ends within the patience of a start, and lets go of its schedule.
+        while self.held.join_next().await.is_some() {}
+    }
+
+    /// Takes hold of what has something to do; how long nothing more has.
+    async fn look(&mut self) -> Duration {
+        let shared = self.at_work.shared.clone();
+        let now = shared.now();
+        match self.claim(now).await {
+            Ok(next) => {
+                let due = next.map(|next| next.timestamp_millis() - now.0);
+                let due = due.and_then(|ms| u64::try_from(ms).ok()).map(Duration::from_millis);
+                due.map_or(EVERY, |due| due.min(EVERY))
+            }
+            Err(error) => {
+                shared.set_away(error.is_unavailable(), &error.to_string());
+                if !error.is_unavailable() {
+                    tracing::error!(%error, "schedules cannot be read; tried again later");
+                }
+                EVERY
+            }
+        }
+    }
+
+    /// Takes hold of what has something to do now; when others have.
+    async fn claim(&mut self, now: Timestamp) -> Result<Option<DateTime<Utc>>, store::Error> {
+        let store = &self.at_work.shared.store;
+        let now = moment(now);
+        if !self.in_doubt.is_empty() {
+            store.drop_holds(&self.in_doubt, now).await?;
+            self.in_doubt.clear();
+        }
+        let free = AT_ONCE.saturating_sub(self.held.len());
+        if free > 0 {
+            let holder = Uuid::new_v4();
+            let limit = i64::try_from(free).unwrap_or(i64::MAX);
+            let claimed = store.claim_schedules(holder, now, HOLD, limit).await;
+            for claimed in claimed.inspect_err(|_| self.in_doubt.push(holder))? {
+                let (at_work, stop) = (self.at_work.clone(), self.stop.clone());
+                self.held.spawn(async move { at_work.serve(claimed, stop).await });
+            }
+        }
+        store.next_schedule(now).await
+    }
+}
+
+impl AtWork {
+    /// Does what a schedule has to do now, and lets go of it.
+    async fn serve(&self, claimed: Claimed, stop: CancellationToken) {
+        let shared = &self.shared;
+        let Err(error) = self.work(&claimed).await else { return };
+        let not_before = if error.is_unavailable() {
+            shared.set_away(true, &error.to_string());
+            None
+        } else {
+            let name = &claimed.schedule.name;
+            tracing::error!(schedule = name, %error, "schedule `{name}` cannot be served: {error}");
+            Some(moment(shared.now().plus_ms(LEFT_ALONE_MS)))
+        };
+        // Let go as soon as the store answers again. After that the hold has run out anyway.
+        for _ in 0..RELEASES {
+            if shared.store.release_schedule(&claimed, not_before).await.is_ok() {
+                return;
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(RELEASE_AGAIN) => {}
+            }
+        }
+    }
+
+    async fn work(&self, claimed: &Claimed) -> Result<(), store::Error> {
+        let (store, schedule) = (&self.shared.store, &claimed.schedule);
+        let settings = &schedule.settings;
+        let rule = match Rule::parse(&settings.expression, &settings.timezone) {
+            Ok(rule) => Some(rule),
+            Err(why) => {
+                let name = &schedule.name;
+                tracing::error!(schedule = name, "schedule `{name}` is never due: {why}");
+                None
+            }
+        };
+        let mut next_due_at = schedule.next_due_at;
+        if let Some(rule) = &rule {
+            let now = self.shared.now();
+            let plan = planned(schedule, rule, now).await;
+            next_due_at = plan.next_due_at;
+            let is_news = !plan.firings.is_empty() || plan.next_due_at != schedule.next_due_at;
+            if is_news && !store.advance_schedule(claimed, &plan, moment(now)).await? {
+                return store.release_schedule(claimed, None).await;
+            }
+            let skipped = plan.firings.iter().filter(|firing| firing.skipped.is_some());
+            count("skipped", skipped.map(|firing| firing.due_count).sum());
+            self.go_on_with_backfills(schedule, rule).await?;
+        }
+        let decided = Attempts::new(self, claimed).work_through().await?;
+        if decided > 0 {
+            store.prune_firings(schedule.id, KEPT).await?;
+        }
+        let is_last = settings.delete_after_completion && next_due_at.is_none();
+        if is_last && store.finish_schedule(claimed).await? {
+            let name = &schedule.name;
+            tracing::info!(schedule = name, "schedule `{name}` has fired for the last time");
+            return Ok(());
+        }
+        store.release_schedule(claimed, None).await
+    }
+
+    fn now(&self) -> Timestamp {
+        self.shared.now()
+    }
+}
+
+/// What came due. Looking through what nobody looked at for long takes a while, which the
+/// other work of this thread is spared.
+async fn planned(schedule: &store::Schedule, rule: &Rule, now: Timestamp) -> store::Plan {
+    let behind_ms = now.0.saturating_sub(schedule.decided_until.timestamp_millis());
+    if behind_ms > LONG_MS {
+        let (schedule, rule) = (schedule.clone(), rule.clone());
+        let planned = tokio::task::spawn_blocking(move || plan::plan(&schedule, &rule, now));
+        if let Ok(plan) = planned.await {
+            return plan;
+        }
+    }
+    plan::plan(schedule, rule, now)
+}
+
+/// Whether firings of a schedule have to heed each other.
+fn in_order(schedule: &store::Schedule) -> bool {
+    match schedule.settings.overlap {
+        Overlap::Allow => false,
+        Overlap::Skip | Overlap::QueueOne | Overlap::CancelPrevious => true,
+    }
+}
+
+/// Counts firings by what became of them.
+fn count(outcome: &'static str, firings: i64) {
+    let firings = u64::try_from(firings).unwrap_or(0);
+    metrics::counter!("statewright_firings_total", "outcome" => outcome).increment(firings);
+}

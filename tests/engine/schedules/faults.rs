@@ -1,0 +1,171 @@
+//! Nodes that die at the wrong moment, a Postgres that is away, clocks that jump.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use runtime::Clock;
+use store::{
+    CatchUp, Claimed, FiringKey, FiringKind, FiringState, NewFiring, Plan, RunAsked, Store,
+};
+use tests::database::Database;
+use uuid::Uuid;
+
+use super::super::proxy::{Mode, Proxy};
+use super::{ACCOUNT, Node, PASS, PERIOD_MS, Script, World, reason, started, told};
+
+/// A schedule whose first firing was decided by a node that died before it started it.
+async fn died_before_the_start(
+    world: &World,
+    store: &Store,
+    due_at: DateTime<Utc>,
+) -> (Uuid, Claimed, FiringKey) {
+    let id = world.create("nightly", |_| {}).await;
+    let short = Duration::from_millis(400);
+    let mut claimed = store.claim_schedules(Uuid::new_v4(), world.now(), short, 1).await.unwrap();
+    let claimed = claimed.remove(0);
+    let firing = NewFiring {
+        due_at,
+        kind: FiringKind::Scheduled,
+        fire_at: due_at,
+        skipped: None,
+        since: None,
+        due_count: 1,
+    };
+    let plan = Plan { decided_until: world.now(), next_due_at: None, firings: vec![firing] };
+    assert!(store.advance_schedule(&claimed, &plan, world.now()).await.unwrap());
+    (id, claimed, FiringKey { due_at, request: Uuid::nil() })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_died_before_the_start_is_stood_in_for() {
+    let database = Database::private().await;
+    let world = World::start(&database, Script::Echo, PASS).await;
+    world.node.engine.shutdown().await;
+    let (id, ..) = died_before_the_start(&world, &database.store, world.now()).await;
+    let next = World::beside(&database.url, Script::Echo, Clock::default()).await;
+    let log = next.until(id, |log| log[0].decided_at.is_some()).await;
+    assert_eq!((log[0].state, log[0].attempts), (FiringState::Started, 1));
+    assert_eq!(next.executions().await, [started(&log[0])]);
+    next.node.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_died_after_the_start_has_started_it() {
+    let database = Database::private().await;
+    let world = World::start(&database, Script::Echo, PASS).await;
+    let revision = world.node.create("m", PASS).await;
+    let due = world.now();
+    let name = format!("nightly-{}", due.format("%Y%m%dT%H%M%SZ"));
+    world.node.begin(revision, Some(&name), r#"{"attempt": 1}"#).await.unwrap();
+    world.node.ended(&name).await;
+    world.node.engine.shutdown().await;
+    let (id, claimed, key) = died_before_the_start(&world, &database.store, due).await;
+    let hold = Duration::from_millis(400);
+    database.store.try_firing(&claimed, key, hold).await.unwrap().unwrap();
+    let next = World::beside(&database.url, Script::Echo, Clock::default()).await;
+    let log = next.until(id, |log| log[0].decided_at.is_some()).await;
+    assert_eq!((log[0].state, log[0].attempts), (FiringState::Started, 2));
+    assert_eq!(started(&log[0]), name);
+    assert_eq!(next.executions().await, [name]);
+    next.node.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_due_while_postgres_was_away_is_made_up_for_as_the_policy_says() {
+    let database = Database::private().await;
+    let proxy = Proxy::before(&database.url).await;
+    let world = World::beside(proxy.url(), Script::Echo, Clock::default()).await;
+    world.node.create("m", PASS).await;
+    let mut ids = Vec::new();
+    for (name, policy) in [("skip", CatchUp::Skip), ("one", CatchUp::One), ("all", CatchUp::All)] {
+        ids.push(world.create(name, |settings| settings.catch_up = policy).await);
+    }
+    proxy.set(Mode::Refuse);
+    world.clock.set_ahead(4 * PERIOD_MS + 10_000);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    proxy.set(Mode::Pass);
+    world.node.until_back().await;
+    world.jump_to(4 * PERIOD_MS + 10_000).await;
+    let [skip, one, all] = ids[..] else { panic!("three schedules") };
+    let on_time = (FiringKind::Scheduled, FiringState::Started);
+    let (caught_up, passed_over) =
+        ((FiringKind::CatchUp, FiringState::Started), (FiringKind::CatchUp, FiringState::Skipped));
+    let log = world.until_decided(skip, 2).await;
+    assert_eq!(told(&log), [passed_over, on_time]);
+    assert_eq!(log[0].due_count, 3);
+    assert!(reason(&log[0]).contains("policy is `skip`"), "{}", reason(&log[0]));
+    let log = world.until_decided(one, 3).await;
+    assert_eq!(told(&log), [passed_over, caught_up, on_time]);
+    assert_eq!(log[0].due_count, 2);
+    let log = world.until_decided(all, 4).await;
+    assert_eq!(told(&log), [caught_up, caught_up, caught_up, on_time]);
+    assert_eq!(world.executions().await.len(), 1 + 2 + 4);
+    world.node.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_jumps_back_and_forth_fires_each_due_time_once() {
+    let database = Database::private().await;
+    let world = World::start(&database, Script::Echo, PASS).await;
+    let id = world.create("nightly", |_| {}).await;
+    let scheduled = |log: &[store::Firing]| {
+        log.iter().filter(|firing| firing.kind != FiringKind::RunNow).count()
+    };
+    for (ahead, due) in [(1, 1), (0, 1), (1, 1), (2, 2), (-24, 2), (3, 3)] {
+        world.jump_to(ahead * PERIOD_MS + 1_000).await;
+        // What runs now has been looked at after the jump.
+        let request = Uuid::new_v4();
+        let nightly = (ACCOUNT, store::DEFAULT_GROUP, "nightly");
+        let store = world.node.engine.store();
+        let asked = store.run_schedule_now(nightly, request, world.now()).await.unwrap();
+        assert!(matches!(asked, RunAsked::Asked(_)));
+        store.hint_schedules().await.unwrap();
+        let log = world
+            .until(id, |log| {
+                log.iter().any(|it| it.key.request == request && it.decided_at.is_some())
+                    && log.iter().all(|it| it.decided_at.is_some())
+            })
+            .await;
+        assert_eq!(scheduled(&log), due, "{ahead} hours ahead");
+    }
+    assert_eq!(world.executions().await.len(), 3 + 6);
+    world.node.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_is_not_there_fails_at_once_and_says_so() {
+    let database = Database::private().await;
+    let world = World::start(&database, Script::Echo, PASS).await;
+    let id = world
+        .create("nightly", |settings| settings.target_arn = settings.target_arn.replace(":m", ":x"))
+        .await;
+    world.jump_to(PERIOD_MS + 1_000).await;
+    let log = world.until_decided(id, 1).await;
+    assert_eq!((log[0].state, log[0].attempts), (FiringState::Failed, 1));
+    assert!(reason(&log[0]).starts_with("State Machine Does Not Exist"), "{}", reason(&log[0]));
+    world.node.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cut_connections_at_the_due_time_start_nothing_twice() {
+    let database = Database::private().await;
+    let proxy = Proxy::before(&database.url).await;
+    let node = Node::start_at(proxy.url(), Script::Echo, |_| {}).await;
+    let world = World { clock: node.engine.options().clock.clone(), node };
+    world.node.create("m", PASS).await;
+    let id = world.create("nightly", |_| {}).await;
+    for round in 1..=4 {
+        world.jump_to(round * PERIOD_MS + 1_000).await;
+        proxy.set(if round % 2 == 0 { Mode::Refuse } else { Mode::CutAnswers });
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        proxy.set(Mode::Pass);
+        world.node.until_back().await;
+    }
+    let ahead = 4 * PERIOD_MS + 10_000;
+    world.jump_to(ahead).await;
+    let log = world.until_decided(id, 4).await;
+    assert!(log.iter().all(|firing| firing.state == FiringState::Started));
+    let names: Vec<&str> = log.iter().map(started).collect();
+    assert_eq!(world.executions().await, names);
+    world.node.engine.shutdown().await;
+}
