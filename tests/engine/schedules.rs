@@ -79,7 +79,7 @@ impl World {
 
     /// Waits until the log of a schedule says so.
     async fn until(&self, schedule: Uuid, what: impl Fn(&[Firing]) -> bool) -> Vec<Firing> {
-        for _ in 0..3_000 {
+        for _ in 0..6_000 {
             let log = self.log(schedule).await;
             if what(&log) {
                 return log;

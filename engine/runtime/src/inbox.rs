@@ -47,6 +47,8 @@ impl Inbox {
         loop {
             if hints.is_none() {
                 hints = self.shared.store.listen().await.ok();
+                // What was said before was not heard.
+                self.shared.schedules.notify_one();
             }
             let mut pause = EVERY;
             if !self.shared.is_away() {

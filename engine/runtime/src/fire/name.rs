@@ -54,14 +54,14 @@ pub(super) fn attempt_id(firing: &Firing, attempt: i32) -> Uuid {
     Uuid::from_u64_pair(random.bits(), random.bits())
 }
 
-/// How long to wait before the next attempt: twice as long after each, up to a minute, and
+/// How long to wait before the next attempt: twice as long after each, up to 20 s, and
 /// never quite the same for two firings.
 pub(super) fn backoff_ms(firing: &Firing, attempts: i32) -> i64 {
-    let doublings = u32::try_from(attempts - 1).unwrap_or(0).min(6);
+    let doublings = u32::try_from(attempts - 1).unwrap_or(0).min(5);
     let longest: u64 = 1_000 * (1 << doublings);
-    let longest = longest.min(60_000);
+    let longest = longest.min(20_000);
     let (half, _) = attempt_id(firing, attempts).as_u64_pair();
-    i64::try_from(longest / 2 + Random::seeded(half).up_to(longest / 2)).unwrap_or(60_000)
+    i64::try_from(longest / 2 + Random::seeded(half).up_to(longest / 2)).unwrap_or(20_000)
 }
 
 /// An instant as people read it.
