@@ -99,10 +99,7 @@ async fn every_sample_gives_its_recorded_output() -> Result<()> {
 /// Starts all cases at once; what they gave that they should not.
 async fn run_all(engine: &Engine, stop: &CancellationToken) -> Result<Vec<String>> {
     let router = http_api::router(engine.clone(), http_api::HttpOptions::default());
-    let demo = Demo::start(stop.clone()).await?;
-    for (name, url) in demo.functions() {
-        deploy::register(&router, name, &url, "lambda").await?;
-    }
+    Demo::start(router.clone(), stop.clone()).await?.register(&router).await?;
     for (name, definition) in texts(".asl.json") {
         deploy::deploy(&router, &name, &definition).await?;
     }

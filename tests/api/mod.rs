@@ -5,6 +5,7 @@
 //! 1970, `"<time>"` for an ISO time, `"<uuid>"` for a UUID, and `"…"` at the end of a text for
 //! whatever follows.
 
+mod activities;
 mod aws;
 mod bad_input;
 mod live;
@@ -26,7 +27,7 @@ use store::{Cluster, ClusterOptions, Store};
 pub(crate) struct Served {
     pub(crate) cluster: Cluster,
     pub(crate) client: Client,
-    engine: Engine,
+    pub(crate) engine: Engine,
 }
 
 impl Served {

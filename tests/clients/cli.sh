@@ -49,4 +49,22 @@ case "$complaint" in
 *) echo "expected InvalidExecutionInput, found: $complaint" >&2 && exit 1 ;;
 esac
 
+# An activity worker in four commands.
+activity=$(aws stepfunctions create-activity --name from-the-shell --query activityArn --output text)
+worked=$(aws stepfunctions create-state-machine --name worked --role-arn "$role" --query stateMachineArn --output text \
+    --definition '{"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": "'"$activity"'", "End": true}}}')
+execution=$(aws stepfunctions start-execution --state-machine-arn "$worked" --input '{"n": 1}' \
+    --query executionArn --output text)
+read -r token input < <(aws stepfunctions get-activity-task --activity-arn "$activity" --worker-name shell \
+    --query '[taskToken, input]' --output text)
+check "$input" '{"n": 1}'
+aws stepfunctions send-task-heartbeat --task-token "$token"
+aws stepfunctions send-task-success --task-token "$token" --task-output '{"n": 2}'
+for _ in $(seq 100); do
+    status=$(aws stepfunctions describe-execution --execution-arn "$execution" --query status --output text)
+    [ "$status" = RUNNING ] || break
+done
+check "$(aws stepfunctions describe-execution --execution-arn "$execution" --query output --output text)" '{"n": 2}'
+aws stepfunctions delete-activity --activity-arn "$activity"
+
 aws stepfunctions delete-state-machine --state-machine-arn "$machine"

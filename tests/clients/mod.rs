@@ -35,6 +35,11 @@ async fn the_aws_cli_sets_up_a_schedule() {
 }
 
 #[tokio::test]
+async fn activity_workers_and_holders_of_tokens_do_their_part() {
+    run("activities.py").await;
+}
+
+#[tokio::test]
 async fn the_aws_cli_takes_a_first_walk() {
     run("cli.sh").await;
 }

@@ -1,5 +1,6 @@
 //! The engine's loops on a real Postgres, with scripted answers instead of calls.
 
+mod activities;
 mod cut;
 mod node;
 mod proxy;

@@ -139,7 +139,7 @@ async fn without_definitions_the_samples_are_there_and_can_be_started() {
         assert!(dev.guide.contains(said), "{}", dev.guide);
     }
     let functions = dev.get("/v1/functions?limit=1000").await;
-    assert_eq!(functions["functions"].as_array().map(Vec::len), Some(19));
+    assert_eq!(functions["functions"].as_array().map(Vec::len), Some(23));
 }
 
 #[test]

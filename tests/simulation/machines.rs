@@ -8,9 +8,9 @@
 //! their demo functions.
 
 use asl::Program;
-use machine::{Failure, Frame, Invocation, Stimulus};
+use machine::{Failure, Frame, Invocation, OpenTask, Stimulus, TaskKind};
 use serde_json::{Value, json};
-use server::demo;
+use server::demo::{self, Answer};
 use server::samples::SAMPLES;
 
 /// One machine to simulate.
@@ -77,7 +77,7 @@ impl Machine {
     pub(super) fn outcome(&self, call: &Invocation) -> Option<(i64, Stimulus)> {
         let task = call.task;
         let delay = 10 + i64::try_from(call.parameters.size_bytes() % 50).unwrap_or(0);
-        if call.kind.waits_for_token() || call.state.contains("Later") {
+        if !self.is_sample && (call.kind.waits_for_token() || call.state.contains("Later")) {
             let output = asl::Payload::from_text(r#"{"taken":true}"#).expect("it is JSON");
             return Some((delay, Stimulus::TaskSubmitted { task, output }));
         }
@@ -85,25 +85,45 @@ impl Machine {
             return None;
         }
         let answer = if self.is_sample {
-            demo(call)
+            demo(&call.kind, call.parameters.value(), call.attempt)
         } else {
             // The poll loop looks at what it asked.
             scripted(&call.state, call.attempt, call.parameters.value())
         };
-        Some((
-            delay,
-            match answer {
-                Ok(result) => Stimulus::TaskSucceeded { task, result: payload(result) },
-                Err((error, cause)) => {
-                    Stimulus::TaskFailed { task, failure: Failure::new(error, cause) }
-                }
-            },
-        ))
+        let stimulus = match answer {
+            Answer::Result(result) => Stimulus::TaskSucceeded { task, result: payload(result) },
+            Answer::Failure(error, cause) => {
+                Stimulus::TaskFailed { task, failure: Failure::new(error, cause) }
+            }
+            Answer::ByToken(work) => Stimulus::TaskSubmitted { task, output: payload(work.said) },
+        };
+        Some((delay, stimulus))
+    }
+
+    /// What the holder of a task's token does, each after so many milliseconds.
+    pub(super) fn token_use(&self, frame: &Frame, open: &OpenTask) -> Vec<(i64, Stimulus)> {
+        if !self.is_sample {
+            return scripted_use(frame, open.id);
+        }
+        let Answer::ByToken(work) = demo(&open.kind, open.parameters.value(), 1) else {
+            return Vec::new();
+        };
+        let task = open.id;
+        let whole = work.pause.as_millis() * u128::from(work.beats);
+        // A few heartbeats do for many; they are as many times as far apart.
+        let beats = i64::from(work.beats.min(4));
+        let pause = i64::try_from(whole).unwrap_or(i64::MAX) / beats.max(1);
+        let mut uses: Vec<(i64, Stimulus)> =
+            (1..=beats).map(|beat| (beat * pause, Stimulus::Heartbeat { task })).collect();
+        if let Some(output) = work.output {
+            let output = payload(output);
+            uses.push((beats * pause + 1, Stimulus::TokenSucceeded { task, output }));
+        }
+        uses
     }
 }
 
-/// What the holder of a task's token does, each after so many milliseconds.
-pub(super) fn token_use(frame: &Frame, task: u64) -> Vec<(i64, Stimulus)> {
+fn scripted_use(frame: &Frame, task: u64) -> Vec<(i64, Stimulus)> {
     let mut uses = Vec::new();
     let mut delay = 2_000;
     if frame.state.contains("Beating") {
@@ -114,8 +134,11 @@ pub(super) fn token_use(frame: &Frame, task: u64) -> Vec<(i64, Stimulus)> {
         return uses;
     }
     let ending = match scripted(&frame.state, frame.retry_count + 1, &Value::Null) {
-        Ok(output) => Stimulus::TokenSucceeded { task, output: payload(output) },
-        Err((error, cause)) => Stimulus::TokenFailed { task, failure: Failure::new(error, cause) },
+        Answer::Result(output) => Stimulus::TokenSucceeded { task, output: payload(output) },
+        Answer::Failure(error, cause) => {
+            Stimulus::TokenFailed { task, failure: Failure::new(error, cause) }
+        }
+        Answer::ByToken(_) => return uses,
     };
     uses.push((delay, ending));
     uses
@@ -125,20 +148,17 @@ fn payload(value: Value) -> asl::Payload {
     asl::Payload::from_value(value).expect("answers are flat")
 }
 
-type Answer = Result<Value, (String, String)>;
-
 fn scripted(state: &str, attempt: u32, got: &Value) -> Answer {
     if (state.starts_with("Flaky") && attempt <= 2) || state.starts_with("Broken") {
-        return Err(("Oops".to_owned(), format!("attempt {attempt}")));
+        return Answer::Failure("Oops".to_owned(), format!("attempt {attempt}"));
     }
-    Ok(json!({ "state": state, "got": got }))
+    Answer::Result(json!({ "state": state, "got": got }))
 }
 
 /// The demo functions, called by ARN or through `lambda:invoke`.
-fn demo(call: &Invocation) -> Answer {
-    let parameters = call.parameters.value();
-    let resource = call.kind.resource();
-    let invoked = resource.ends_with(":lambda:invoke");
+fn demo(kind: &TaskKind, parameters: &Value, attempt: u32) -> Answer {
+    let resource = kind.resource();
+    let invoked = resource.contains(":lambda:invoke");
     let (name, input) = if invoked {
         let name = parameters["FunctionName"].as_str().expect("a function's name");
         (name, &parameters["Payload"])
@@ -146,8 +166,10 @@ fn demo(call: &Invocation) -> Answer {
         (resource.as_str(), parameters)
     };
     let name = name.rsplit(':').next().expect("a part at least");
-    let answer = demo::answer(name, input, call.attempt.into()).expect("a demo function");
-    answer.map(|result| if invoked { json!({ "Payload": result }) } else { result })
+    match demo::answer(name, input, attempt.into()).expect("a demo function") {
+        Answer::Result(result) if invoked => Answer::Result(json!({ "Payload": result })),
+        other => other,
+    }
 }
 
 fn chain() -> String {

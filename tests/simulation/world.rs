@@ -9,7 +9,7 @@ use machine::{
 };
 
 use super::faults::{Append, Faults};
-use super::machines::{self, Machine};
+use super::machines::Machine;
 
 /// Most actions in a run: far more than any needs.
 const MOST_ACTIONS: u32 = 20_000;
@@ -160,7 +160,7 @@ impl<'m> World<'m> {
         if !matches!(open.phase, Phase::Submitted | Phase::Taken) {
             return;
         }
-        for (delay, stimulus) in machines::token_use(frame, open.id) {
+        for (delay, stimulus) in self.machine.token_use(frame, open) {
             self.send_perhaps_twice(delay, stimulus);
         }
         if self.faults.repeats() {
@@ -262,9 +262,12 @@ impl<'m> World<'m> {
 
     fn use_early(&mut self, call: &Invocation) {
         let Some(execution) = machine::fold(&self.log) else { return };
-        let holds = |frame: &&Frame| matches!(&frame.at, At::Task(open) if open.id == call.task);
-        let Some(frame) = execution.frames().find(holds) else { return };
-        if let Some((_, ending)) = machines::token_use(frame, call.task).pop()
+        let held = execution.frames().find_map(|frame| match &frame.at {
+            At::Task(open) if open.id == call.task => Some((frame, open)),
+            _ => None,
+        });
+        let Some((frame, open)) = held else { return };
+        if let Some((_, ending)) = self.machine.token_use(frame, open).pop()
             && !matches!(ending, Stimulus::Heartbeat { .. })
         {
             self.send(1, ending);

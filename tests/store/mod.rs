@@ -1,5 +1,6 @@
 //! SQL against Postgres, and Postgres against the model of it.
 
+mod activities;
 mod append;
 mod cluster;
 mod crash;

@@ -12,6 +12,7 @@ mod members;
 pub(crate) mod scheduler;
 mod state_machines;
 mod tags;
+mod tasks;
 mod versions;
 
 use axum::body::Body;
@@ -98,6 +99,10 @@ pub(crate) async fn dispatch(
         "DescribeActivity" => activities::describe(engine, caller, body).await,
         "ListActivities" => activities::list(engine, caller, body).await,
         "DeleteActivity" => activities::delete(engine, caller, body).await,
+        "GetActivityTask" => activities::poll(engine, caller, body).await,
+        "SendTaskSuccess" => tasks::succeed(engine, body).await,
+        "SendTaskFailure" => tasks::fail(engine, body).await,
+        "SendTaskHeartbeat" => tasks::heartbeat(engine, body).await,
         "TagResource" => tags::tag(engine, caller, body).await,
         "UntagResource" => tags::untag(engine, caller, body).await,
         "ListTagsForResource" => tags::list(engine, caller, body).await,
@@ -106,7 +111,7 @@ pub(crate) async fn dispatch(
 }
 
 /// Operations that [`dispatch`] knows.
-const SERVED: [&str; 23] = [
+const SERVED: [&str; 27] = [
     "CreateActivity",
     "CreateStateMachine",
     "DeleteActivity",
@@ -116,6 +121,7 @@ const SERVED: [&str; 23] = [
     "DescribeExecution",
     "DescribeStateMachine",
     "DescribeStateMachineForExecution",
+    "GetActivityTask",
     "GetExecutionHistory",
     "ListActivities",
     "ListExecutions",
@@ -123,6 +129,9 @@ const SERVED: [&str; 23] = [
     "ListStateMachines",
     "ListTagsForResource",
     "PublishStateMachineVersion",
+    "SendTaskFailure",
+    "SendTaskHeartbeat",
+    "SendTaskSuccess",
     "StartExecution",
     "StartSyncExecution",
     "StopExecution",
@@ -133,18 +142,14 @@ const SERVED: [&str; 23] = [
 ];
 
 /// Operations of Step Functions (API version 2016-11-23) that are not served yet.
-const NOT_SERVED: [&str; 14] = [
+const NOT_SERVED: [&str; 10] = [
     "CreateStateMachineAlias",
     "DeleteStateMachineAlias",
     "DescribeMapRun",
     "DescribeStateMachineAlias",
-    "GetActivityTask",
     "ListMapRuns",
     "ListStateMachineAliases",
     "RedriveExecution",
-    "SendTaskFailure",
-    "SendTaskHeartbeat",
-    "SendTaskSuccess",
     "TestState",
     "UpdateMapRun",
     "UpdateStateMachineAlias",

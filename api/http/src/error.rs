@@ -162,7 +162,8 @@ impl OperationError {
         Self::new(Kind::InvalidLoggingConfiguration, message)
     }
 
-    /// A page token that is none of ours, of another listing, or too old.
+    /// A page token that is none of ours, of another listing, or too old; a task token that is
+    /// none of ours.
     pub fn invalid_token() -> Self {
         Self::new(Kind::InvalidToken, "Invalid Token: 'Invalid token'")
     }
@@ -213,6 +214,17 @@ impl OperationError {
     pub fn activity_already_exists(arn: &str) -> Self {
         let message = format!("Activity Already Exists: '{arn}'");
         Self::new(Kind::ActivityAlreadyExists, message).about(arn)
+    }
+
+    /// As many activity workers as AWS allows wait for tasks of this activity.
+    pub fn activity_worker_limit(arn: &str) -> Self {
+        let message = format!("Activity Worker Limit Exceeded: '{arn}'");
+        Self::new(Kind::ActivityWorkerLimitExceeded, message).about(arn)
+    }
+
+    /// A task's output that is no JSON, or too long.
+    pub fn invalid_output(why: &str) -> Self {
+        Self::new(Kind::InvalidOutput, format!("Invalid Output: '{why}'"))
     }
 
     /// There is nothing with this ARN that could have tags.

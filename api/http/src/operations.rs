@@ -14,6 +14,7 @@ pub mod schedules;
 pub mod startable;
 pub mod state_machines;
 pub mod tags;
+pub mod tasks;
 pub mod validate;
 pub mod versions;
 

@@ -10,6 +10,7 @@ mod problem;
 mod request;
 mod schedules;
 mod state_machines;
+mod tasks;
 mod validate;
 
 use axum::Router;
@@ -44,6 +45,10 @@ pub(crate) fn routes() -> Router<Door> {
             "/v1/activities/{name}",
             get(activities::describe).put(activities::create).delete(activities::delete),
         )
+        .route("/v1/activities/{name}/poll", post(activities::poll))
+        .route("/v1/tasks/{token}/success", post(tasks::succeed))
+        .route("/v1/tasks/{token}/failure", post(tasks::fail))
+        .route("/v1/tasks/{token}/heartbeat", post(tasks::heartbeat))
         .route("/v1/functions", get(functions::list))
         .route(
             "/v1/functions/{name}",
@@ -78,6 +83,10 @@ pub(crate) fn routes() -> Router<Door> {
         activities::create,
         activities::describe,
         activities::delete,
+        activities::poll,
+        tasks::succeed,
+        tasks::fail,
+        tasks::heartbeat,
         functions::list,
         functions::describe,
         functions::register,
@@ -101,6 +110,7 @@ pub(crate) fn routes() -> Router<Door> {
         (name = "state machines", description = "Definitions that can be run"),
         (name = "executions", description = "Runs of state machines"),
         (name = "activities", description = "Names under which activity workers fetch tasks"),
+        (name = "tasks", description = "Answers of whoever holds a task's token"),
         (name = "functions", description = "What tasks call over HTTP, by name"),
         (name = "schedules", description = "State machines that start by themselves"),
     )

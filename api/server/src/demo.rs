@@ -1,8 +1,11 @@
 //! Demo functions: what the samples in `definitions/` call, on a loopback port of this process.
 //!
-//! They speak Lambda's Invoke API and keep nothing. Every answer follows from the input and
-//! from the number of the attempt, so a sample gives the same output however often it is
-//! interrupted.
+//! They keep nothing. Every answer follows from the input and from the number of the attempt, so a
+//! sample gives the same output however often it is interrupted. Most speak Lambda's Invoke API;
+//! those that take their time are plain HTTP functions, answer `202 Accepted`, and end their task
+//! by its token.
+
+mod by_token;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -10,15 +13,21 @@ use std::path::Path;
 use anyhow::Context as _;
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::deploy;
+
+pub use by_token::ByToken;
+
 /// Header that carries the number of the attempt, from 1.
 const ATTEMPT: &str = "statewright-attempt";
+/// Header that carries the task's token.
+const TASK_TOKEN: &str = "statewright-task-token";
 /// Header by which Lambda says that the function itself failed.
 const FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error");
 /// Largest input a demo function reads.
@@ -28,7 +37,7 @@ const INPUT_BYTES: usize = 16 * 1024 * 1024;
 type Function = fn(&Value, u64) -> Result<Value, Failure>;
 
 /// The demo functions by name.
-const FUNCTIONS: [(&str, Function); 19] = [
+const FUNCTIONS: [(&str, Function); 21] = [
     ("ask-for-job", |input, _| Ok(ask_for_job(input))),
     ("book-car", |input, _| book_car(input)),
     ("book-flight", |input, _| Ok(book_flight(input))),
@@ -38,6 +47,8 @@ const FUNCTIONS: [(&str, Function); 19] = [
     ("check-order", |input, _| Ok(check_order(input))),
     ("collect-figures", collect_figures),
     ("create-shipment", |input, _| create_shipment(input)),
+    ("pay-expense", |input, _| Ok(pay_expense(input))),
+    ("publish-video", |input, _| Ok(publish_video(input))),
     ("quote-shipping", |input, _| Ok(quote_shipping(input))),
     ("read-metadata", |input, _| Ok(read_metadata(input))),
     ("refund-payment", |input, _| Ok(refund_payment(input))),
@@ -56,24 +67,47 @@ struct Failure {
     message: String,
 }
 
+/// What a demo function answers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    Result(Value),
+    /// `errorType` and `errorMessage`.
+    Failure(String, String),
+    /// The task ends by its token.
+    ByToken(ByToken),
+}
+
+/// A demo function, as it is to be registered.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Provided {
+    pub name: &'static str,
+    pub url: String,
+    /// As the registry spells it.
+    pub protocol: &'static str,
+}
+
 /// The demo functions, served until they are told to stop.
 pub struct Demo {
     address: SocketAddr,
 }
 
 impl Demo {
-    /// Serves the demo functions on a free loopback port until `stop` is cancelled.
+    /// Serves the demo functions on a free loopback port until `stop` is cancelled. Those that
+    /// take their time say so to this API.
     ///
     /// # Errors
     /// No loopback port could be opened.
-    pub async fn start(stop: CancellationToken) -> anyhow::Result<Self> {
+    pub async fn start(api: Router, stop: CancellationToken) -> anyhow::Result<Self> {
         let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))
             .await
             .context("cannot open a loopback port for the demo functions")?;
         let address = listener.local_addr().context("the demo functions' port has no address")?;
-        let router = Router::new().fallback(invoke).layer(DefaultBodyLimit::max(INPUT_BYTES));
+        let demo = Router::new()
+            .fallback(invoke)
+            .layer(DefaultBodyLimit::max(INPUT_BYTES))
+            .with_state(Backstage { api, stop: stop.clone() });
         tokio::spawn(async move {
-            let served = axum::serve(listener, router)
+            let served = axum::serve(listener, demo)
                 .with_graceful_shutdown(async move { stop.cancelled().await })
                 .await;
             if let Err(error) = served {
@@ -83,23 +117,58 @@ impl Demo {
         Ok(Self { address })
     }
 
-    /// Each function's name and URL.
-    pub fn functions(&self) -> impl Iterator<Item = (&'static str, String)> + '_ {
-        FUNCTIONS.iter().map(|(name, _)| (*name, format!("http://{}/{name}", self.address)))
+    /// All functions.
+    pub fn functions(&self) -> impl Iterator<Item = Provided> + '_ {
+        let provided = |name: &'static str, protocol| Provided {
+            name,
+            url: format!("http://{}/{name}", self.address),
+            protocol,
+        };
+        let at_once = FUNCTIONS.iter().map(move |(name, _)| provided(name, "lambda"));
+        let by_token = by_token::FUNCTIONS.iter().map(move |(name, _)| provided(name, "http"));
+        at_once.chain(by_token)
+    }
+
+    /// Registers all functions at this API.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn register(&self, api: &Router) -> anyhow::Result<()> {
+        for Provided { name, url, protocol } in self.functions() {
+            deploy::register(api, name, &url, protocol).await?;
+        }
+        Ok(())
     }
 }
 
-/// What a demo function answers: its result, or `errorType` and `errorMessage`. `None` if there
-/// is no function of this name.
-pub fn answer(name: &str, input: &Value, attempt: u64) -> Option<Result<Value, (String, String)>> {
-    let function = function_of(name)?;
-    Some(function(input, attempt).map_err(|failure| (failure.error.to_owned(), failure.message)))
+/// What a demo function answers; `None` if there is no function of this name. It may be given as
+/// `/NAME`, or as a path of Lambda's Invoke API, `…/functions/NAME/invocations`.
+pub fn answer(name: &str, input: &Value, attempt: u64) -> Option<Answer> {
+    let path = name.strip_suffix("/invocations").unwrap_or(name);
+    let name = path.rsplit('/').next().unwrap_or(path);
+    if let Some((_, function)) = FUNCTIONS.iter().find(|(known, _)| *known == name) {
+        return Some(match function(input, attempt) {
+            Ok(result) => Answer::Result(result),
+            Err(failure) => Answer::Failure(failure.error.to_owned(), failure.message),
+        });
+    }
+    let (_, function) = by_token::FUNCTIONS.iter().find(|(known, _)| *known == name)?;
+    Some(Answer::ByToken(function(input)))
 }
 
-async fn invoke(uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
-    let Some(function) = function_of(uri.path()) else {
-        return (StatusCode::NOT_FOUND, "there is no such demo function").into_response();
-    };
+/// What the functions need that go on after they have answered.
+#[derive(Clone)]
+struct Backstage {
+    api: Router,
+    stop: CancellationToken,
+}
+
+async fn invoke(
+    State(backstage): State<Backstage>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let input = match serde_json::from_slice(&body) {
         Ok(input) => input,
         Err(error) => {
@@ -107,21 +176,32 @@ async fn invoke(uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
             return (StatusCode::BAD_REQUEST, text).into_response();
         }
     };
-    match function(&input, attempt_of(&headers)) {
-        Ok(result) => axum::Json(result).into_response(),
-        Err(failure) => {
-            let body = json!({ "errorMessage": failure.message, "errorType": failure.error });
+    match answer(uri.path(), &input, attempt_of(&headers)) {
+        None => (StatusCode::NOT_FOUND, "there is no such demo function").into_response(),
+        Some(Answer::Result(result)) => axum::Json(result).into_response(),
+        Some(Answer::Failure(error, message)) => {
+            let body = json!({ "errorMessage": message, "errorType": error });
             ([(FUNCTION_ERROR, "Unhandled")], axum::Json(body)).into_response()
         }
+        Some(Answer::ByToken(work)) => {
+            let token = headers.get(TASK_TOKEN).and_then(|value| value.to_str().ok());
+            let Some(token) = token.map(str::to_owned) else {
+                return (StatusCode::BAD_REQUEST, "the task has no token").into_response();
+            };
+            let said = axum::Json(work.said.clone());
+            let Backstage { api, stop } = backstage;
+            let goes_on = work.beats > 0;
+            let work = stop.run_until_cancelled_owned(by_token::go_on(api, token, work));
+            if goes_on {
+                tokio::spawn(work);
+            } else {
+                // What has been decided is said before the call is answered, so that nothing is
+                // forgotten if this process dies in between.
+                work.await;
+            }
+            (StatusCode::ACCEPTED, said).into_response()
+        }
     }
-}
-
-/// `/NAME`, or a path of Lambda's Invoke API, `…/functions/NAME/invocations`.
-fn function_of(path: &str) -> Option<Function> {
-    let path = path.strip_suffix("/invocations").unwrap_or(path);
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let (_, function) = FUNCTIONS.iter().find(|(known, _)| *known == name)?;
-    Some(*function)
 }
 
 fn attempt_of(headers: &HeaderMap) -> u64 {
@@ -255,6 +335,16 @@ fn write_report(asked: &Value) -> Value {
     json!({ "key": format!("reports/{day}.csv"), "orders": orders, "revenue": revenue })
 }
 
+// What took its time.
+
+fn pay_expense(expense: &Value) -> Value {
+    json!({ "paymentId": format!("pay-{}", text(&expense["id"])), "amount": expense["amount"] })
+}
+
+fn publish_video(video: &Value) -> Value {
+    json!({ "address": video["address"], "minutes": video["minutes"] })
+}
+
 // The travel agency.
 
 fn book_flight(trip: &Value) -> Value {
@@ -303,11 +393,10 @@ mod tests {
             "/2015-03-31/functions/book-car/invocations",
             "/x/functions/book-car/invocations",
         ] {
-            let function = function_of(path).map(|function| function(&json!({ "tripId": "T" }), 1));
-            let answer = function.and_then(Result::ok).map(|value| value.to_string());
-            assert_eq!(answer.as_deref(), Some(r#"{"bookingId":"car-T"}"#), "{path}");
+            let answer = answer(path, &json!({ "tripId": "T" }), 1);
+            assert_eq!(answer, Some(Answer::Result(json!({ "bookingId": "car-T" }))), "{path}");
         }
-        assert!(function_of("/book").is_none());
+        assert_eq!(answer("/book", &json!({}), 1), None);
     }
 
     #[test]

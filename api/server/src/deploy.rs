@@ -72,6 +72,23 @@ pub async fn ask(
     path: &str,
     body: String,
 ) -> anyhow::Result<Value> {
+    let (status, answer) = send(router, method, path, body).await?;
+    if !status.is_success() {
+        bail!("{}", problem(status, &answer));
+    }
+    Ok(answer)
+}
+
+/// One request to the API of this process; the status and the JSON it answers, or `null`.
+///
+/// # Errors
+/// The path is none, or the answer breaks off.
+pub async fn send(
+    router: &Router,
+    method: Method,
+    path: &str,
+    body: String,
+) -> anyhow::Result<(StatusCode, Value)> {
     let request = Request::builder()
         .method(method)
         .uri(path)
@@ -81,11 +98,7 @@ pub async fn ask(
     let response = router.clone().oneshot(request).await?;
     let status = response.status();
     let bytes = to_bytes(response.into_body(), ANSWER_BYTES).await?;
-    let answer = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-    if !status.is_success() {
-        bail!("{}", problem(status, &answer));
-    }
-    Ok(answer)
+    Ok((status, serde_json::from_slice(&bytes).unwrap_or(Value::Null)))
 }
 
 /// A name as one part of a path.

@@ -100,10 +100,7 @@ async fn start(
     let engine = configuration.engine.clone();
     let node = Node::start(store, engine, &configuration.listen, metrics).await?;
     let router = node.router();
-    let demo = Demo::start(stop.clone()).await?;
-    for (name, url) in demo.functions() {
-        deploy::register(&router, name, &url, "lambda").await?;
-    }
+    Demo::start(router.clone(), stop.clone()).await?.register(&router).await?;
     let arns = deploy_all(&router, machines).await?;
     let schedules = schedule_all(&router, machines).await?;
     let guide = guide(&node.url(), &place, configuration, machines, &arns)
@@ -303,15 +300,7 @@ mod tests {
     fn without_files_the_samples_are_deployed() {
         let machines = machines(&[]).unwrap().unwrap();
         let names: Vec<&str> = machines.iter().map(|machine| machine.name.as_str()).collect();
-        assert_eq!(
-            names,
-            [
-                "order_fulfilment",
-                "image_pipeline",
-                "nightly_report",
-                "poll_until_done",
-                "trip_saga"
-            ]
-        );
+        let carried: Vec<&str> = SAMPLES.iter().map(|sample| sample.name).collect();
+        assert_eq!(names, carried);
     }
 }

@@ -133,10 +133,7 @@ async fn on_database(
     let router = http_api::router(engine.clone(), HttpOptions::default());
     let ended = async {
         if order.demo {
-            let demo = Demo::start(stop.clone()).await?;
-            for (name, url) in demo.functions() {
-                deploy::register(&router, name, &url, "lambda").await?;
-            }
+            Demo::start(router.clone(), stop.clone()).await?.register(&router).await?;
         }
         for (name, url) in &order.functions {
             deploy::register(&router, name, url, "http").await?;

@@ -31,10 +31,12 @@ macro_rules! sample {
 }
 
 /// All of them.
-pub const SAMPLES: [Sample; 5] = [
+pub const SAMPLES: [Sample; 7] = [
     sample!("order_fulfilment"),
     sample!("image_pipeline"),
     sample!("nightly_report", scheduled),
     sample!("poll_until_done"),
+    sample!("expense_approval"),
+    sample!("video_transcode"),
     sample!("trip_saga"),
 ];

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::activities::Broker;
 use crate::fire::Fire;
 use crate::inbox::{self, Inbox};
 use crate::lane::LaneLoop;
@@ -172,8 +173,9 @@ impl Engine {
         loops.push(tokio::spawn(inbox.run(stop.clone())));
         let (owners, loops) = (Arc::new(Mutex::new(owners)), Arc::new(Mutex::new(loops)));
         let engine = Self { shared: shared.clone(), owners, loops, stop: stop.clone() };
+        let broker = tokio::spawn(Broker::new(engine.clone()).run(stop.clone()));
         let fire = tokio::spawn(Fire::new(engine.clone(), shared, stop).run());
-        engine.loops.lock().unwrap_or_else(PoisonError::into_inner).push(fire);
+        engine.loops.lock().unwrap_or_else(PoisonError::into_inner).extend([broker, fire]);
         Ok(engine)
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use machine::Timestamp;
-use store::Hint;
+use store::{Hint, Hints};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -57,23 +57,35 @@ impl Inbox {
                 }
                 self.sweep().await;
             }
-            let hint = async {
-                match hints.as_mut() {
-                    Some(hints) => match hints.recv().await {
-                        Ok(Hint::Schedules | Hint::Lagged) => {
-                            self.shared.schedules.notify_one();
-                            true
-                        }
-                        Ok(Hint::Shards(_) | Hint::Functions) => true,
-                        Err(_) => false,
-                    },
-                    None => std::future::pending().await,
-                }
-            };
+            let wait = self.wait(&mut hints);
             tokio::select! {
                 () = stop.cancelled() => return,
-                heard = hint => if !heard { hints = None },
-                () = tokio::time::sleep(pause) => {}
+                _ = tokio::time::timeout(pause, wait) => {}
+            }
+        }
+    }
+
+    /// Waits for a hint that may be about the inbox; passes on those about activities and
+    /// schedules.
+    async fn wait(&self, hints: &mut Option<Hints>) {
+        loop {
+            let hint = match hints.as_mut() {
+                Some(hints) => hints.recv().await,
+                None => std::future::pending().await,
+            };
+            match hint {
+                Ok(Hint::Activities) => self.shared.pollers.ring(),
+                Ok(Hint::Schedules) => self.shared.schedules.notify_one(),
+                Ok(Hint::Lagged) => {
+                    self.shared.pollers.ring();
+                    self.shared.schedules.notify_one();
+                    return;
+                }
+                Ok(Hint::Shards(_) | Hint::Functions) => return,
+                Err(_) => {
+                    *hints = None;
+                    return;
+                }
             }
         }
     }

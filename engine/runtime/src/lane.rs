@@ -196,7 +196,10 @@ impl LaneLoop {
             if let Some((reply, answer)) = write.reply {
                 let _ = reply.send(answer);
             }
-            if write.turn.is_some() {
+            if let Some(turn) = &write.turn {
+                if !turn.offers.is_empty() {
+                    self.shared.pollers.scheduled();
+                }
                 let _ = self.shared.appended.send(key.id);
                 let _ = self.notices.send(Notice::Landed(key, write.tenure));
             }

@@ -10,6 +10,7 @@
 //! Several nodes on one database share the shards; what makes a second writer harmless is the
 //! key of `turns`, leases only make it rare.
 
+mod activities;
 mod calls;
 mod clock;
 mod engine;
@@ -36,6 +37,7 @@ mod tenures;
 mod timers;
 mod token;
 
+pub use activities::{ActivityTask, PollError};
 pub use clock::Clock;
 pub use engine::{
     Engine, Start, StartError, Started, StartupError, StopError, StopRequest, WeakEngine,

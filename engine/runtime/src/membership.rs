@@ -90,6 +90,7 @@ impl Membership {
         let until = Instant::now() + lease;
         let beat = self.store.beat(node, lease, "").await?;
         self.shared.lease.renew(until);
+        self.shared.set_nodes(beat.live_nodes);
         let surplus: HashSet<i16> = beat.surplus.iter().copied().collect();
         let owned: HashMap<i16, i64> = beat.owned.iter().copied().collect();
         #[expect(clippy::cast_precision_loss, reason = "at most 256")]

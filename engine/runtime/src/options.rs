@@ -28,6 +28,8 @@ pub struct EngineOptions {
     pub lease: Duration,
     /// An execution that only waits, and for longer than this, leaves memory.
     pub passivate_after: Duration,
+    /// How long a poll of an activity worker waits for a task.
+    pub long_poll: Duration,
     /// Base URL of a Lambda-compatible server for functions that are not registered.
     pub lambda_endpoint: Option<String>,
     /// Most calls under way at once on this node.
@@ -48,6 +50,7 @@ impl Default for EngineOptions {
             mailbox: 4_096,
             lease: Duration::from_secs(10),
             passivate_after: Duration::from_mins(1),
+            long_poll: crate::activities::LONG_POLL,
             lambda_endpoint: None,
             concurrency: 1_000,
             clock: Clock::default(),

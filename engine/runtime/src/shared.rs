@@ -8,6 +8,7 @@ use store::Store;
 use tokio::sync::{Notify, Semaphore, broadcast, mpsc};
 use uuid::Uuid;
 
+use crate::activities::Pollers;
 use crate::calls::Calls;
 use crate::clock::Clock;
 use crate::lease::Lease;
@@ -35,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) seal: Seal,
     /// Executions that may be loaded one by one at the same time.
     pub(crate) loads: Semaphore,
+    /// Activity workers that wait for tasks.
+    pub(crate) pollers: Pollers,
     /// Executions that got new turns; live views listen.
     pub(crate) appended: broadcast::Sender<Uuid>,
     pub(crate) lease: Lease,
@@ -42,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) tenures: Tenures,
     /// To the membership: tenures that ended because somebody else has written.
     pub(crate) fenced: mpsc::UnboundedSender<Vec<(i16, Tenure)>>,
+    /// Other nodes lived when this one asked last.
+    accompanied: AtomicBool,
     /// The store did not answer lately: writes are refused at once.
     away: AtomicBool,
     /// When the store answered again after it had been away; in milliseconds.
@@ -67,10 +72,12 @@ impl Shared {
             schedules: Notify::new(),
             seal,
             loads: Semaphore::new(LOADS),
+            pollers: Pollers::default(),
             appended,
             lease: Lease::default(),
             tenures: Tenures::default(),
             fenced,
+            accompanied: AtomicBool::new(false),
             away: AtomicBool::new(false),
             back_at: AtomicI64::new(0),
         });
@@ -88,6 +95,16 @@ impl Shared {
     /// The shards this node owns.
     pub(crate) fn owned(&self) -> Vec<i16> {
         self.tenures.shards()
+    }
+
+    /// Whether no other node works on this database, as far as is known.
+    pub(crate) fn is_alone(&self) -> bool {
+        !self.accompanied.load(Ordering::Relaxed)
+    }
+
+    /// Notes how many nodes live, this one included.
+    pub(crate) fn set_nodes(&self, count: i64) {
+        self.accompanied.store(count > 1, Ordering::Relaxed);
     }
 
     pub(crate) fn is_away(&self) -> bool {

@@ -66,7 +66,6 @@ impl Engine {
         }
     }
 
-    #[expect(dead_code, reason = "used by the pollers of activities")]
     /// Gives an activity's task to a worker. `true` once that is committed; `false` if somebody
     /// else has it, or it is over.
     pub(crate) async fn begin_activity(
@@ -82,7 +81,6 @@ impl Engine {
         }
     }
 
-    #[expect(dead_code, reason = "used by the pollers of activities")]
     /// The token of a task.
     pub(crate) fn token(&self, key: Key, task: u64) -> String {
         self.shared.seal.token(key, task)

@@ -1,5 +1,5 @@
--- Takes the tasks that have waited longest, for each activity as many as are wanted, until the
--- given time. Rows that another node is claiming are passed over, so that nobody waits for a lock.
+-- Takes the tasks that have waited longest, for each activity as many as are wanted, for so many
+-- seconds. Rows that another node is claiming are passed over, so that nobody waits for a lock.
 -- A claim that is lost in a crash of the database was not needed: it need not reach the disk.
 -- Served by activity_tasks_waiting.
 WITH lightly AS MATERIALIZED (
@@ -21,7 +21,7 @@ picked AS MATERIALIZED (
 ),
 claimed AS (
     UPDATE activity_tasks AS tasks
-    SET claimed_until = $4
+    SET claimed_until = coalesce($5, now()) + make_interval(secs => $4)
     FROM picked
     WHERE tasks.shard = picked.shard AND tasks.execution_id = picked.execution_id
         AND tasks.task = picked.task

@@ -1,5 +1,7 @@
 //! Activities, and the tasks that wait for an activity worker.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use sqlx::Row;
@@ -157,19 +159,19 @@ impl Store {
     }
 
     /// Claims waiting tasks, those that wait longest first, for each entry as many as it wants:
-    /// nobody else is offered them before `until`. Each activity is to be named once. Served by
+    /// nobody else is offered them for so long. Each activity is to be named once. Served by
     /// `activity_tasks_waiting`; passes over rows that are locked, so it waits for nobody.
     pub async fn claim_activity_tasks(
         &self,
         wanted: &[WantedTasks],
-        until: DateTime<Utc>,
+        hold: Duration,
     ) -> Result<Vec<OfferedTask>, Error> {
         let rows = in_time(
             sqlx::query(include_str!("../sql/claim_activity_tasks.sql"))
                 .bind(wanted.iter().map(|wanted| wanted.account.as_str()).collect::<Vec<_>>())
                 .bind(wanted.iter().map(|wanted| wanted.activity.as_str()).collect::<Vec<_>>())
                 .bind(wanted.iter().map(|wanted| wanted.places).collect::<Vec<_>>())
-                .bind(until)
+                .bind(hold.as_secs_f64())
                 .bind(self.now)
                 .fetch_all(&self.pool),
         )

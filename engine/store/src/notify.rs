@@ -14,6 +14,9 @@ const FUNCTIONS: &str = "functions";
 /// What stands for the schedules among shard numbers.
 const SCHEDULES: &str = "schedules";
 
+/// What stands for tasks that wait for activity workers.
+const ACTIVITIES: &str = "activities";
+
 /// What somebody says has changed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Hint {
@@ -23,6 +26,8 @@ pub enum Hint {
     Functions,
     /// A schedule was changed, or is to run.
     Schedules,
+    /// Tasks wait for activity workers.
+    Activities,
     /// Hints may have been missed, because the connection was lost: look everywhere.
     Lagged,
 }
@@ -76,6 +81,11 @@ impl Store {
         self.notify(SCHEDULES).await
     }
 
+    /// Tells all nodes that tasks wait for activity workers. Collect as for [`Store::hint`].
+    pub async fn hint_activities(&self) -> Result<(), Error> {
+        self.notify(ACTIVITIES).await
+    }
+
     async fn notify(&self, payload: &str) -> Result<(), Error> {
         in_time(
             sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(payload).execute(&self.pool),
@@ -93,6 +103,9 @@ fn hint_of(payload: &str) -> Hint {
     if payload == SCHEDULES {
         return Hint::Schedules;
     }
+    if payload == ACTIVITIES {
+        return Hint::Activities;
+    }
     payload
         .split(',')
         .map(|shard| shard.parse::<i16>().ok())
@@ -109,6 +122,7 @@ mod tests {
         assert_eq!(hint_of("3,255"), Hint::Shards(vec![3, 255]));
         assert_eq!(hint_of("functions"), Hint::Functions);
         assert_eq!(hint_of("schedules"), Hint::Schedules);
+        assert_eq!(hint_of("activities"), Hint::Activities);
         assert_eq!(hint_of("something newer"), Hint::Lagged);
     }
 }

@@ -1,4 +1,4 @@
-//! Activities on the AWS wire: create, describe, list, delete.
+//! Activities on the AWS wire: create, describe, list, delete, and the long poll.
 
 use runtime::Engine;
 use serde_json::{Value, json};
@@ -75,6 +75,22 @@ pub(super) async fn delete(
 ) -> Result<Value, OperationError> {
     activities::delete(engine, caller, &activity_arn(body)?).await?;
     Ok(json!({}))
+}
+
+pub(super) async fn poll(
+    engine: &Engine,
+    caller: &Caller,
+    body: &[u8],
+) -> Result<Value, OperationError> {
+    let mut members = Members::of(body)?;
+    let arn = members.required("activityArn", ARN)?;
+    let worker = members.text("workerName", Text::within(1, 80))?;
+    members.check()?;
+    Ok(match activities::poll(engine, caller, &arn, worker).await? {
+        Some(task) => json!({ "taskToken": task.token, "input": task.input }),
+        // AWS leaves the members out.
+        None => json!({}),
+    })
 }
 
 fn activity_arn(body: &[u8]) -> Result<String, OperationError> {

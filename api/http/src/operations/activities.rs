@@ -1,7 +1,7 @@
-//! Activities: create, describe, list, delete.
+//! Activities: create, describe, list, delete, poll.
 
 use chrono::{DateTime, Utc};
-use runtime::Engine;
+use runtime::{ActivityTask, Engine, PollError};
 use store::CreatedActivity;
 
 use crate::error::OperationError;
@@ -98,6 +98,22 @@ pub async fn delete(engine: &Engine, caller: &Caller, arn: &str) -> Result<(), O
     let activity = arn::activity(caller, arn)?;
     engine.store().delete_activity(&caller.account, &activity.name).await.map_err(failed)?;
     Ok(())
+}
+
+/// Waits for a task of this activity; `None` if there was none for almost a minute.
+pub async fn poll(
+    engine: &Engine,
+    caller: &Caller,
+    arn: &str,
+    worker: Option<String>,
+) -> Result<Option<ActivityTask>, OperationError> {
+    let activity = arn::activity(caller, arn)?;
+    find(engine, caller, &activity).await?;
+    let task = engine.poll_activity(&caller.account, &activity.name, worker).await;
+    task.map_err(|error| match error {
+        PollError::WorkerLimit => OperationError::activity_worker_limit(arn),
+        PollError::Throttled => OperationError::throttled(),
+    })
 }
 
 /// The activity, which has to be there.

@@ -25,8 +25,11 @@ pub fn parse(text: &str) -> Result<Payload, String> {
     Ok(payload)
 }
 
+/// What AWS says where Jackson has nothing to say.
+pub const OTHER: &str = "Invalid execution input.";
+
 fn other() -> String {
-    "Invalid execution input.".to_owned()
+    OTHER.to_owned()
 }
 
 /// How deep arrays and objects are nested in a text that is JSON.

@@ -7,9 +7,11 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::Door;
+use crate::error::OperationError;
 use crate::operations::activities::{self, Create};
 use crate::operations::tags::Tag;
 
@@ -41,6 +43,24 @@ pub(crate) struct Activities {
     /// Pass it as `page_token` for the next page; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_page_token: Option<String>,
+}
+
+/// Who polls.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Poll {
+    /// Shown in the history; 1 to 80 characters.
+    worker_name: Option<String>,
+}
+
+/// A task to be done.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Task {
+    /// Answer with it at `/v1/tasks/{token}`.
+    token: String,
+    /// With the white space and order of keys it came with.
+    #[schema(value_type = serde_json::Value)]
+    input: Box<RawValue>,
 }
 
 /// List the activities, by name.
@@ -104,6 +124,39 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, Refusal> {
     activities::delete(&door.engine, &caller, &caller.activity_arn(&name)).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Wait for a task of an activity, almost a minute at most. Whoever waits longest is served
+/// first; a closed connection loses no task.
+#[utoipa::path(
+    post, path = "/v1/activities/{name}/poll", tag = "activities", request_body = Poll,
+    params(("name" = String, Path)),
+    responses(
+        (status = 200, body = Task),
+        (status = 204, description = "there was no task: poll again"),
+        (status = 404, body = Problem),
+        (status = 429, description = "too many wait already", body = Problem),
+    )
+)]
+pub(crate) async fn poll(
+    State(door): State<Door>,
+    Asker(caller): Asker,
+    Path(name): Path<String>,
+    Json(Poll { worker_name }): Json<Poll>,
+) -> Result<Response, Refusal> {
+    if worker_name.as_ref().is_some_and(|name| !(1..=80).contains(&name.encode_utf16().count())) {
+        let message = "`worker_name` is to have 1 to 80 characters";
+        return Err(OperationError::validation(message).at("/worker_name").into());
+    }
+    let arn = caller.activity_arn(&name);
+    let Some(task) = activities::poll(&door.engine, &caller, &arn, worker_name).await? else {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    };
+    let Ok(input) = RawValue::from_string(task.input) else {
+        tracing::error!(activity = name, "the input of a task is no JSON");
+        return Err(OperationError::internal().into());
+    };
+    Ok(axum::Json(Task { token: task.token, input }).into_response())
 }
 
 impl From<activities::Activity> for Activity {

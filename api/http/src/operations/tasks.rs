@@ -1,0 +1,52 @@
+//! What the holder of a task's token can say: it succeeded, it failed, it is still at it.
+
+use runtime::{Engine, TaskAnswer, TokenError};
+
+use crate::error::{Kind, OperationError};
+
+use super::json_text;
+
+/// Ends a task with its output, a JSON text. It is durable when this returns.
+pub async fn succeed(engine: &Engine, token: &str, output: &str) -> Result<(), OperationError> {
+    let longest = engine.limits().payload_bytes;
+    if output.len() > longest {
+        let why = format!("The output is {} bytes long, and {longest} is the most", output.len());
+        return Err(OperationError::invalid_output(&why));
+    }
+    let output = json_text::parse(output).map_err(|why| {
+        let why = if why == json_text::OTHER { "Invalid output." } else { &why };
+        OperationError::invalid_output(why)
+    })?;
+    send(engine, token, TaskAnswer::Success(output)).await
+}
+
+/// Ends a task as failed. It is durable when this returns.
+pub async fn fail(
+    engine: &Engine,
+    token: &str,
+    error: Option<String>,
+    cause: Option<String>,
+) -> Result<(), OperationError> {
+    send(engine, token, TaskAnswer::Failure { error, cause }).await
+}
+
+/// Moves the time by which the next heartbeat is expected.
+pub async fn heartbeat(engine: &Engine, token: &str) -> Result<(), OperationError> {
+    send(engine, token, TaskAnswer::Heartbeat).await
+}
+
+async fn send(engine: &Engine, token: &str, answer: TaskAnswer) -> Result<(), OperationError> {
+    engine.send_task(token, answer).await.map_err(|error| match error {
+        TokenError::Invalid => OperationError::invalid_token(),
+        TokenError::DoesNotExist => OperationError::new(
+            Kind::TaskDoesNotExist,
+            "Task Does Not Exist: 'Provided task does not exist'",
+        ),
+        TokenError::TimedOut => OperationError::new(
+            Kind::TaskTimedOut,
+            "Task Timed Out: 'Provided task does not exist anymore'",
+        ),
+        TokenError::Throttled => OperationError::throttled(),
+        TokenError::Unavailable => OperationError::unavailable(),
+    })
+}

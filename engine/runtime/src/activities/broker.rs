@@ -1,0 +1,181 @@
+//! Brings tasks and pollers together: claims, begins, hands over.
+
+use std::time::Duration;
+
+use store::OfferedTask;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::pollers::Poller;
+use super::{ActivityKey, ActivityTask};
+use crate::engine::Engine;
+use crate::mail::Key;
+
+/// How often the table is looked at while somebody polls and no hint arrives.
+const EVERY: Duration = Duration::from_secs(2);
+/// Most tasks claimed at once; their inputs are held in memory.
+const AT_ONCE: usize = 100;
+/// Most tasks that are being begun.
+const MOST_DELIVERIES: usize = 400;
+/// How long a claim holds. Beginning a task takes less; if this node dies, the task is offered
+/// again after that.
+const HOLD: Duration = Duration::from_secs(10);
+/// How long news of tasks is collected before the other nodes are told.
+const GATHER: Duration = Duration::from_millis(10);
+/// How long deliveries under way may take when the node stops.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The broker of a node.
+pub(crate) struct Broker {
+    engine: Engine,
+    deliveries: JoinSet<()>,
+    /// The other nodes are being told of news.
+    telling: JoinSet<()>,
+}
+
+impl Broker {
+    pub(crate) fn new(engine: Engine) -> Self {
+        Self { engine, deliveries: JoinSet::new(), telling: JoinSet::new() }
+    }
+
+    /// Works until told to stop; then all pollers are let go.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        loop {
+            let pollers = &self.engine.shared.pollers;
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = pollers.rung() => {}
+                () = tokio::time::sleep(EVERY), if pollers.any() => {}
+                Some(_) = self.telling.join_next() => {}
+            }
+            self.tell_others();
+            while !stop.is_cancelled() && self.look(&stop).await {}
+        }
+        self.engine.shared.pollers.close();
+        let ended = async { while self.deliveries.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(PATIENCE, ended).await;
+    }
+
+    /// Claims for all who wait; whether there is reason to look again at once.
+    async fn look(&mut self, stop: &CancellationToken) -> bool {
+        while self.deliveries.try_join_next().is_some() {}
+        while self.deliveries.len() >= MOST_DELIVERIES {
+            self.deliveries.join_next().await;
+        }
+        let shared = self.engine.shared.clone();
+        let (wanted, all) = shared.pollers.wanted(AT_ONCE);
+        if wanted.is_empty() || shared.is_away() {
+            return false;
+        }
+        let offered = match shared.store.claim_activity_tasks(&wanted, HOLD).await {
+            Ok(offered) => offered,
+            Err(error) => {
+                shared.set_away(error.is_unavailable(), &error.to_string());
+                tracing::debug!(%error, "tasks cannot be claimed; tried again later");
+                return false;
+            }
+        };
+        let full = offered.len() == AT_ONCE;
+        for task in offered {
+            self.deliver(task, stop);
+        }
+        full || !all
+    }
+
+    /// Gives a claimed task to whoever has waited longest, or back.
+    fn deliver(&mut self, offered: OfferedTask, stop: &CancellationToken) {
+        let engine = self.engine.clone();
+        let activity =
+            ActivityKey { account: offered.account.clone(), name: offered.activity.clone() };
+        match engine.shared.pollers.take(&activity) {
+            Some(poller) => {
+                self.deliveries.spawn(deliver(engine, activity, offered, poller, stop.clone()));
+            }
+            None => {
+                self.deliveries.spawn(async move { release(&engine, &offered).await });
+            }
+        }
+    }
+
+    /// Tells the other nodes of tasks that were scheduled here, a little later, so that one
+    /// hint does for many.
+    fn tell_others(&mut self) {
+        let shared = self.engine.shared.clone();
+        if !self.telling.is_empty() || !shared.pollers.take_news() || shared.is_alone() {
+            return;
+        }
+        let engine = self.engine.clone();
+        self.telling.spawn(async move {
+            tokio::time::sleep(GATHER).await;
+            // A lost hint only costs the others their next look.
+            let _ = engine.shared.store.hint_activities().await;
+        });
+    }
+}
+
+/// Begins a task for this poller and hands it over.
+async fn deliver(
+    engine: Engine,
+    activity: ActivityKey,
+    offered: OfferedTask,
+    poller: Poller,
+    stop: CancellationToken,
+) {
+    let key = Key { shard: offered.shard, id: offered.execution_id };
+    let pollers = &engine.shared.pollers;
+    let Ok(task) = u64::try_from(offered.task) else { return };
+    match begin(&engine, key, task, &poller, &stop).await {
+        Some(true) => {
+            let Ok(input) = String::from_utf8(offered.input.to_vec()) else { return };
+            let task = ActivityTask { token: engine.token(key, task), input };
+            if let Err(task) = poller.serve(task) {
+                pollers.pass_on(&activity, task);
+            }
+        }
+        Some(false) => pollers.put_back(&activity, poller),
+        None => release(&engine, &offered).await,
+    }
+}
+
+/// Whether the task is this poller's; `None` if it was not begun.
+///
+/// When the database is away in between, the beginning may have been recorded without our
+/// knowing: then it is asked for until there is an answer, and "it has begun already" means by
+/// us, because nobody else could claim it meanwhile.
+async fn begin(
+    engine: &Engine,
+    key: Key,
+    task: u64,
+    poller: &Poller,
+    stop: &CancellationToken,
+) -> Option<bool> {
+    let mut in_doubt = false;
+    let mut pause = Duration::from_millis(20);
+    loop {
+        if !in_doubt && !poller.is_open() {
+            return None;
+        }
+        match engine.begin_activity(key, task, poller.worker.clone()).await {
+            Ok(begun) => return Some(begun || in_doubt),
+            Err(error) => {
+                tracing::debug!(?error, "a task cannot be begun; trying again");
+                in_doubt = true;
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => return None,
+            () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(1)),
+        }
+    }
+}
+
+/// Lets others claim the task at once.
+async fn release(engine: &Engine, offered: &OfferedTask) {
+    let shared = engine.shared.clone();
+    if let Err(error) = shared.store.release_activity_task(offered).await {
+        tracing::debug!(%error, "a claimed task cannot be given back; it is free in seconds");
+        return;
+    }
+    // Somebody may have come meanwhile, here or elsewhere.
+    shared.pollers.scheduled();
+}

@@ -1,0 +1,397 @@
+//! Who waits for a task: in memory, first come first served per activity.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use store::WantedTasks;
+use tokio::sync::{Notify, oneshot};
+
+use super::{ActivityKey, ActivityTask, PollError};
+
+/// Most pollers of one activity on a node: AWS's quota.
+const MOST_PER_ACTIVITY: usize = 1_000;
+/// Most pollers of a node.
+const MOST: usize = 20_000;
+/// Most tasks of an activity that were begun for pollers who had gone.
+const MOST_ORPHANS: usize = 1_000;
+
+/// All pollers of a node. Clones share them.
+#[derive(Clone, Default)]
+pub(crate) struct Pollers {
+    inner: Arc<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    waiting: Mutex<Waiting>,
+    /// Rings when there may be something to claim.
+    bell: Notify,
+    /// Tasks were scheduled of which other nodes may not know.
+    news: AtomicBool,
+}
+
+#[derive(Default)]
+struct Waiting {
+    queues: BTreeMap<ActivityKey, Queue>,
+    /// How many pollers there are, closed ones included.
+    count: usize,
+    /// The activity asked for last when there were too many to ask for all of them.
+    last: Option<ActivityKey>,
+    /// The node stops: nobody is to wait any more.
+    closed: bool,
+}
+
+#[derive(Default)]
+struct Queue {
+    pollers: VecDeque<Poller>,
+    /// Tasks begun for pollers who went away meanwhile: the next to come get them.
+    orphans: VecDeque<ActivityTask>,
+}
+
+/// Somebody who waits for a task.
+pub(crate) struct Poller {
+    /// What the worker calls itself.
+    pub(crate) worker: Option<String>,
+    reply: oneshot::Sender<ActivityTask>,
+}
+
+/// The place of a poller, as it sees it. Dropping it passes a task on that it has got and not
+/// taken away.
+pub(crate) struct Place {
+    pollers: Pollers,
+    activity: ActivityKey,
+    served: oneshot::Receiver<ActivityTask>,
+    task: Option<ActivityTask>,
+}
+
+impl Pollers {
+    /// Takes a place at the end of the queue; `None` if the node stops.
+    pub(crate) fn join(
+        &self,
+        activity: ActivityKey,
+        worker: Option<String>,
+    ) -> Result<Option<Place>, PollError> {
+        let mut waiting = self.lock();
+        if waiting.closed {
+            return Ok(None);
+        }
+        if waiting.count >= MOST {
+            waiting.forget_closed();
+        }
+        if waiting.count >= MOST {
+            return Err(PollError::Throttled);
+        }
+        let queue = waiting.queues.entry(activity.clone()).or_default();
+        if queue.pollers.len() >= MOST_PER_ACTIVITY {
+            let before = queue.pollers.len();
+            queue.pollers.retain(Poller::is_open);
+            let left = queue.pollers.len();
+            waiting.count -= before - left;
+            if left >= MOST_PER_ACTIVITY {
+                return Err(PollError::WorkerLimit);
+            }
+        }
+        let queue = waiting.queues.entry(activity.clone()).or_default();
+        let (reply, served) = oneshot::channel();
+        let poller = Poller { worker, reply };
+        if let Some(orphan) = queue.orphans.pop_front() {
+            // Its receiver is right here.
+            let _ = poller.reply.send(orphan);
+        } else {
+            // Whoever waits already knows that there is nothing, and will hear of news.
+            let first = queue.pollers.iter().all(|poller| !poller.is_open());
+            queue.pollers.push_back(poller);
+            waiting.count += 1;
+            if first {
+                self.inner.bell.notify_one();
+            }
+        }
+        drop(waiting);
+        Ok(Some(Place { pollers: self.clone(), activity, served, task: None }))
+    }
+
+    /// Tasks were scheduled on this node, and committed.
+    pub(crate) fn scheduled(&self) {
+        self.inner.news.store(true, Ordering::Release);
+        self.inner.bell.notify_one();
+    }
+
+    /// Somewhere tasks may have been scheduled.
+    pub(crate) fn ring(&self) {
+        self.inner.bell.notify_one();
+    }
+
+    /// Waits until there may be something to claim.
+    pub(super) async fn rung(&self) {
+        self.inner.bell.notified().await;
+    }
+
+    /// Whether tasks were scheduled since this was asked last.
+    pub(super) fn take_news(&self) -> bool {
+        self.inner.news.swap(false, Ordering::AcqRel)
+    }
+
+    /// Whether anybody waits.
+    pub(super) fn any(&self) -> bool {
+        self.lock().count > 0
+    }
+
+    /// How many wait.
+    pub(super) fn count(&self) -> usize {
+        let mut waiting = self.lock();
+        waiting.forget_closed();
+        waiting.count
+    }
+
+    /// How many tasks of which activities have takers, up to so many tasks in all; and whether
+    /// that is all. What had no room this time comes first the next time.
+    pub(super) fn wanted(&self, at_most: usize) -> (Vec<WantedTasks>, bool) {
+        let mut waiting = self.lock();
+        waiting.forget_closed();
+        let mut room = at_most;
+        let mut wanted = Vec::new();
+        let after = match &waiting.last {
+            Some(last) => (Bound::Excluded(last), Bound::Unbounded),
+            None => (Bound::Unbounded, Bound::Unbounded),
+        };
+        let behind = waiting.queues.range::<ActivityKey, _>(after);
+        let before =
+            waiting.queues.iter().take_while(|(key, _)| Some(*key) <= waiting.last.as_ref());
+        let mut last = None;
+        for (key, queue) in behind.chain(before).filter(|(_, queue)| !queue.pollers.is_empty()) {
+            if room == 0 {
+                waiting.last = last;
+                return (wanted, false);
+            }
+            let places = queue.pollers.len().min(room);
+            room -= places;
+            last = Some(key.clone());
+            wanted.push(WantedTasks {
+                account: key.account.clone(),
+                activity: key.name.clone(),
+                places: i64::try_from(places).unwrap_or(i64::MAX),
+            });
+        }
+        waiting.last = None;
+        (wanted, true)
+    }
+
+    /// The one who has waited longest and is still there.
+    pub(super) fn take(&self, activity: &ActivityKey) -> Option<Poller> {
+        let mut waiting = self.lock();
+        let queue = waiting.queues.get_mut(activity)?;
+        let mut gone = 0;
+        let poller = loop {
+            match queue.pollers.pop_front() {
+                Some(poller) if poller.is_open() => break Some(poller),
+                Some(_) => gone += 1,
+                None => break None,
+            }
+        };
+        waiting.count -= gone + usize::from(poller.is_some());
+        poller
+    }
+
+    /// Gives a poller its place at the front back: its task was none.
+    pub(super) fn put_back(&self, activity: &ActivityKey, poller: Poller) {
+        let mut waiting = self.lock();
+        if waiting.closed {
+            return;
+        }
+        waiting.queues.entry(activity.clone()).or_default().pollers.push_front(poller);
+        waiting.count += 1;
+        self.inner.bell.notify_one();
+    }
+
+    /// Finds a taker for a task that has been begun for somebody who is gone.
+    pub(super) fn pass_on(&self, activity: &ActivityKey, mut task: ActivityTask) {
+        while let Some(poller) = self.take(activity) {
+            match poller.serve(task) {
+                Ok(()) => return,
+                Err(back) => task = back,
+            }
+        }
+        let mut waiting = self.lock();
+        if waiting.closed {
+            tracing::warn!(
+                activity = activity.name,
+                "a task was begun and nobody is left to do it"
+            );
+            return;
+        }
+        let orphans = &mut waiting.queues.entry(activity.clone()).or_default().orphans;
+        if orphans.len() >= MOST_ORPHANS {
+            tracing::warn!(activity = activity.name, "tasks are begun and nobody comes to do them");
+            orphans.pop_front();
+        }
+        orphans.push_back(task);
+    }
+
+    /// The node stops: everybody is told that there is no task, now and from now on.
+    pub(crate) fn close(&self) {
+        let mut waiting = self.lock();
+        waiting.closed = true;
+        waiting.count = 0;
+        waiting.queues.clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.inner.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn forget_closed(&mut self) {
+        for queue in self.queues.values_mut() {
+            queue.pollers.retain(Poller::is_open);
+        }
+        self.queues.retain(|_, queue| !queue.pollers.is_empty() || !queue.orphans.is_empty());
+        self.count = self.queues.values().map(|queue| queue.pollers.len()).sum();
+    }
+}
+
+impl Poller {
+    /// Whether somebody still waits at the other end.
+    pub(super) fn is_open(&self) -> bool {
+        !self.reply.is_closed()
+    }
+
+    /// Hands a task over, or back if nobody is there any more.
+    pub(super) fn serve(self, task: ActivityTask) -> Result<(), ActivityTask> {
+        self.reply.send(task)
+    }
+}
+
+impl Place {
+    /// Waits until there is a task, or none will come.
+    pub(super) async fn served(&mut self) {
+        if let Ok(task) = (&mut self.served).await {
+            self.task = Some(task);
+        }
+    }
+
+    /// Gives the place up, with the task if there is one.
+    pub(super) fn leave(mut self) -> Option<ActivityTask> {
+        self.take_task()
+    }
+
+    fn take_task(&mut self) -> Option<ActivityTask> {
+        // After this nothing can be sent any more, so that nothing falls in between.
+        self.served.close();
+        self.task.take().or_else(|| self.served.try_recv().ok())
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(task) = self.take_task() {
+            self.pollers.pass_on(&self.activity, task);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn activity(name: &str) -> ActivityKey {
+        ActivityKey { account: "123456789012".to_owned(), name: name.to_owned() }
+    }
+
+    fn task(token: &str) -> ActivityTask {
+        ActivityTask { token: token.to_owned(), input: "{}".to_owned() }
+    }
+
+    fn join(pollers: &Pollers, name: &str, worker: &str) -> Place {
+        pollers.join(activity(name), Some(worker.to_owned())).unwrap().unwrap()
+    }
+
+    fn wanted(pollers: &Pollers, at_most: usize) -> Vec<(String, i64)> {
+        let (wanted, _) = pollers.wanted(at_most);
+        wanted.into_iter().map(|wanted| (wanted.activity, wanted.places)).collect()
+    }
+
+    #[test]
+    fn who_came_first_is_served_first_and_who_left_is_skipped() {
+        let pollers = Pollers::default();
+        let gone = join(&pollers, "a", "gone");
+        let _first = join(&pollers, "a", "first");
+        let _second = join(&pollers, "a", "second");
+        drop(gone);
+        assert_eq!(wanted(&pollers, 10), [("a".to_owned(), 2)]);
+        let first = pollers.take(&activity("a")).unwrap();
+        assert_eq!(first.worker.as_deref(), Some("first"));
+        pollers.put_back(&activity("a"), first);
+        for expected in ["first", "second"] {
+            let poller = pollers.take(&activity("a")).unwrap();
+            assert_eq!(poller.worker.as_deref(), Some(expected));
+        }
+        assert!(pollers.take(&activity("a")).is_none());
+        assert!(!pollers.any());
+    }
+
+    #[test]
+    fn a_task_begun_for_somebody_who_left_goes_to_the_next() {
+        let pollers = Pollers::default();
+        let leaves = join(&pollers, "a", "leaves");
+        let poller = pollers.take(&activity("a")).unwrap();
+        poller.serve(task("t1")).unwrap();
+        drop(leaves);
+        let next = join(&pollers, "a", "next");
+        assert_eq!(next.leave(), Some(task("t1")));
+        // Or to one who waits already.
+        let waits = join(&pollers, "a", "waits");
+        pollers.pass_on(&activity("a"), task("t2"));
+        assert_eq!(waits.leave(), Some(task("t2")));
+    }
+
+    #[test]
+    fn all_activities_get_their_turn() {
+        let pollers = Pollers::default();
+        let _places: Vec<Place> = ["a", "b", "c"]
+            .iter()
+            .flat_map(|name| [0, 1].map(|_| join(&pollers, name, "w")))
+            .collect();
+        let of = |name: &str, places| (name.to_owned(), places);
+        assert_eq!(wanted(&pollers, 3), [of("a", 2), of("b", 1)]);
+        assert_eq!(wanted(&pollers, 3), [of("c", 2), of("a", 1)]);
+        assert_eq!(wanted(&pollers, 9), [of("b", 2), of("c", 2), of("a", 2)]);
+    }
+
+    #[test]
+    fn a_thousand_may_wait_for_one_activity() {
+        let pollers = Pollers::default();
+        let mut places: Vec<Place> =
+            (0..MOST_PER_ACTIVITY).map(|_| join(&pollers, "a", "w")).collect();
+        let refused = pollers.join(activity("a"), None).err();
+        assert_eq!(refused, Some(PollError::WorkerLimit));
+        join(&pollers, "b", "w");
+        places.pop();
+        join(&pollers, "a", "w");
+    }
+
+    #[test]
+    fn a_node_that_stops_lets_everybody_go() {
+        let pollers = Pollers::default();
+        let waits = join(&pollers, "a", "w");
+        pollers.close();
+        assert_eq!(waits.leave(), None);
+        assert!(pollers.join(activity("a"), None).unwrap().is_none());
+        assert!(!pollers.any());
+    }
+
+    #[test]
+    fn only_the_first_poller_of_an_activity_asks_for_a_look() {
+        use futures_util::FutureExt as _;
+        let pollers = Pollers::default();
+        let _first = join(&pollers, "a", "w");
+        assert!(pollers.rung().now_or_never().is_some());
+        let _second = join(&pollers, "a", "w");
+        assert!(pollers.rung().now_or_never().is_none());
+        assert!(!pollers.take_news());
+        pollers.scheduled();
+        assert!(pollers.rung().now_or_never().is_some() && pollers.take_news());
+    }
+}

@@ -1,0 +1,151 @@
+//! Activity workers: on another node than their tasks, and while connections break.
+
+use std::time::Duration;
+
+use asl::Payload;
+use runtime::{Engine, TaskAnswer, TokenError};
+use store::{Activity, Status};
+use tests::database::Database;
+use tokio::task::JoinHandle;
+
+use super::node::{ACCOUNT, Node, Script};
+use super::proxy::{Mode, Proxy};
+
+const ACTIVITY: &str = r#"{"StartAt": "T", "States": {"T": {"Type": "Task",
+    "Resource": "arn:aws:states:us-east-1:123456789012:activity:a", "End": true}}}"#;
+
+async fn create_activity(node: &Node) {
+    let activity = Activity {
+        account: ACCOUNT.to_owned(),
+        name: "a".to_owned(),
+        encryption: None,
+        created_at: chrono::DateTime::UNIX_EPOCH,
+    };
+    node.engine.store().create_activity(&activity, &[]).await.unwrap();
+}
+
+/// An activity worker who gives back what it gets, and says so until it is heard.
+fn worker(engine: Engine) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        while let Ok(task) = engine.poll_activity(ACCOUNT, "a", Some("w".to_owned())).await {
+            let Some(task) = task else {
+                if !engine.ready() {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                continue;
+            };
+            let output = Payload::from_text(task.input).unwrap();
+            while let Err(TokenError::Unavailable | TokenError::Throttled) =
+                engine.send_task(&task.token, TaskAnswer::Success(output.clone())).await
+            {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_on_one_node_does_the_tasks_of_all() {
+    let database = Database::private().await;
+    let first = Node::start(&database, Script::Never).await;
+    let second = Node::start(&database, Script::Never).await;
+    create_activity(&first).await;
+    let revision = first.create("m", ACTIVITY).await;
+    first.until_shared(&second).await;
+    let worker = worker(second.engine.clone());
+    for number in 0..16 {
+        // The first node owns about half of them; the others are started through it.
+        let input = format!(r#"{{"n": {number}}}"#);
+        first.begin(revision, Some(&format!("n{number}")), &input).await.unwrap();
+    }
+    for number in 0..16 {
+        let row = first.ended(&format!("n{number}")).await;
+        assert_eq!(row.head.status, Status::Succeeded);
+        assert_eq!(row.output.unwrap(), format!(r#"{{"n": {number}}}"#));
+    }
+    worker.abort();
+    first.engine.shutdown().await;
+    second.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_may_arrive_on_any_node() {
+    let database = Database::private().await;
+    let first = Node::start(&database, Script::Never).await;
+    let second = Node::start(&database, Script::Never).await;
+    create_activity(&first).await;
+    let revision = first.create("m", ACTIVITY).await;
+    first.until_shared(&second).await;
+    for number in 0..8 {
+        let name = format!("n{number}");
+        first.begin(revision, Some(&name), "{}").await.unwrap();
+        let (polled, other) = if number % 2 == 0 { (&first, &second) } else { (&second, &first) };
+        let task = polled.engine.poll_activity(ACCOUNT, "a", None).await.unwrap().unwrap();
+        other.engine.send_task(&task.token, TaskAnswer::Heartbeat).await.unwrap();
+        let answer = TaskAnswer::Success(Payload::from_text("1".to_owned()).unwrap());
+        other.engine.send_task(&task.token, answer.clone()).await.unwrap();
+        assert_eq!(first.ended(&name).await.head.status, Status::Succeeded);
+        let again = polled.engine.send_task(&task.token, answer).await;
+        assert_eq!(again, Err(TokenError::TimedOut));
+    }
+    first.engine.shutdown().await;
+    second.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_takes_over_knows_the_tasks_that_wait_and_those_that_are_done() {
+    let database = Database::private().await;
+    let first = Node::start(&database, Script::Never).await;
+    create_activity(&first).await;
+    let revision = first.create("m", ACTIVITY).await;
+    for name in ["taken", "waits"] {
+        first.begin(revision, Some(name), r#"{"x": 1}"#).await.unwrap();
+        first.until(|row| row.head.status == Status::Running, name).await;
+    }
+    let taken = first.engine.poll_activity(ACCOUNT, "a", None).await.unwrap().unwrap();
+    first.engine.shutdown().await;
+    let second = Node::start(&database, Script::Never).await;
+    let answer = TaskAnswer::Success(Payload::from_text("1".to_owned()).unwrap());
+    second.engine.send_task(&taken.token, answer.clone()).await.unwrap();
+    let waits = second.engine.poll_activity(ACCOUNT, "a", None).await.unwrap().unwrap();
+    assert_ne!(waits.token, taken.token);
+    second.engine.send_task(&waits.token, answer).await.unwrap();
+    for name in ["taken", "waits"] {
+        assert_eq!(second.ended(name).await.head.status, Status::Succeeded);
+        second.assert_one_history(name).await;
+    }
+    second.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_task_is_lost_while_connections_break() {
+    let database = Database::private().await;
+    let proxy = Proxy::before(&database.url).await;
+    let node = Node::start_at(proxy.url(), Script::Never, |options| {
+        options.long_poll = Duration::from_secs(1);
+    })
+    .await;
+    create_activity(&node).await;
+    let revision = node.create("m", ACTIVITY).await;
+    let workers: Vec<_> = (0..3).map(|_| worker(node.engine.clone())).collect();
+    for round in 0..4 {
+        for number in 0..10 {
+            node.begin(revision, Some(&format!("n{round}-{number}")), "{}").await.unwrap();
+        }
+        proxy.set(if round % 2 == 0 { Mode::CutAnswers } else { Mode::Refuse });
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        proxy.set(Mode::Pass);
+        node.until_back().await;
+    }
+    for round in 0..4 {
+        for number in 0..10 {
+            let name = format!("n{round}-{number}");
+            assert_eq!(node.ended(&name).await.head.status, Status::Succeeded);
+            node.assert_one_history(&name).await;
+        }
+    }
+    for worker in workers {
+        worker.abort();
+    }
+    node.engine.shutdown().await;
+}
