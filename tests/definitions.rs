@@ -109,7 +109,7 @@ async fn run_all(engine: &Engine, stop: &CancellationToken) -> Result<Vec<String
         let body = format!(r#"{{"name":"{}","input":{}}}"#, case.name, case.input);
         deploy::ask(&router, axum::http::Method::POST, &path, body).await?;
     }
-    let mut complaints = Vec::new();
+    let mut complaints = scheduled(engine, &router).await?;
     for case in &cases {
         let row = ended(engine, &case.machine, &case.name).await?;
         let found = match row.output {
@@ -121,6 +121,42 @@ async fn run_all(engine: &Engine, stop: &CancellationToken) -> Result<Vec<String
         }
     }
     Ok(complaints)
+}
+
+/// Puts every sample's schedule in place and has it run now; complains of what did not succeed.
+async fn scheduled(engine: &Engine, router: &axum::Router) -> Result<Vec<String>> {
+    let mut complaints = Vec::new();
+    for (name, settings) in texts(".schedule.json") {
+        let next = deploy::schedule(router, &name, &settings).await?;
+        assert!(next.is_some(), "the schedule of {name} is never due");
+        let run = format!("/v1/schedules/{name}/run");
+        deploy::ask(router, axum::http::Method::POST, &run, String::new()).await?;
+        let execution = started_by(engine, router, &name).await?;
+        assert!(execution.starts_with(&format!("{name}-")), "{execution} does not say why");
+        let row = ended(engine, &name, &execution).await?;
+        if row.head.status != Status::Succeeded {
+            complaints.push(format!("{execution}: {:?} {:?}", row.error, row.cause));
+        }
+    }
+    Ok(complaints)
+}
+
+/// The name of the execution that the only firing of this schedule started.
+async fn started_by(engine: &Engine, router: &axum::Router, schedule: &str) -> Result<String> {
+    let mut appended = engine.appended();
+    let log = format!("/v1/schedules/{schedule}/firings");
+    let started = async {
+        loop {
+            let log = deploy::ask(router, axum::http::Method::GET, &log, String::new()).await?;
+            if let Some(arn) = log["firings"][0]["execution_arn"].as_str() {
+                return Ok(arn.rsplit(':').next().unwrap_or_default().to_owned());
+            }
+            let _ = tokio::time::timeout(Duration::from_millis(200), appended.recv()).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), started)
+        .await
+        .with_context(|| format!("{schedule} does not run"))?
 }
 
 /// The execution after its end.

@@ -2,8 +2,9 @@
 
 import datetime
 import json
+import time
 
-from connect import ROLE, machine, refused, rest, same, scheduler, sfn
+from connect import ROLE, ended, machine, refused, rest, same, scheduler, sfn
 
 client = scheduler()
 wrong = client.exceptions
@@ -117,3 +118,19 @@ client.create_schedule(**fresh | {"ScheduleExpression": "cron(30 2 * * ? *)",
                                   "ScheduleExpressionTimezone": "Europe/Berlin"})
 shown = rest("GET", "/v1/schedules/fresh/preview?after=2027-03-27T12:00:00Z&count=1")
 same(shown["firings"][0]["skipped"], [{"due": "2027-03-28T02:30:00", "until": "2027-03-28T03:00:00"}])
+
+# Run now, it starts the state machine, with the placeholders filled in.
+client.update_schedule(**fresh | {"Target": TARGET | {
+    "Input": '{"of": "<aws.scheduler.schedule-arn>", "try": <aws.scheduler.attempt-number>}'}})
+due_at = rest("POST", "/v1/schedules/fresh/run", {})["due_at"]
+deadline = time.monotonic() + 60
+while "execution_arn" not in (firing := rest("GET", "/v1/schedules/fresh/firings")["firings"][0]):
+    assert time.monotonic() < deadline, firing
+    time.sleep(0.05)
+same((firing["kind"], firing["state"], firing["due_at"]), ("run_now", "started", due_at))
+done = ended(sfn(), firing["execution_arn"])
+same(done["status"], "SUCCEEDED")
+same(json.loads(done["input"]), {
+    "of": "arn:aws:scheduler:us-east-1:123456789012:schedule/default/fresh", "try": 1,
+})
+assert done["name"].startswith("fresh-"), done["name"]

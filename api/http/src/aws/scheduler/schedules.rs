@@ -1,7 +1,7 @@
 //! Schedules on Scheduler's wire.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use machine::schedule::DEFAULT_ZONE;
+use machine::schedule::{DEFAULT_ZONE, Schedule as Rule};
 use runtime::Engine;
 use serde_json::{Value, json};
 use store::Schedule;
@@ -42,7 +42,8 @@ pub(super) async fn create(
 ) -> Result<Answer, OperationError> {
     let Given { key, settings, client_token } = read(members)?;
     let now = operations::moment(engine.now());
-    let is_recurring = !settings.expression.starts_with("at(");
+    let rule = Rule::parse(&settings.expression, &settings.timezone);
+    let is_recurring = rule.is_ok_and(|rule| !rule.is_one_time());
     if is_recurring && settings.starts_at.is_some_and(|start| start < now - GRACE) {
         let message = "The StartDate you specify cannot be earlier than 5 minutes ago.";
         return Err(OperationError::validation(message));

@@ -55,8 +55,9 @@ impl Due {
         dates: (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
         anchor: DateTime<Utc>,
     ) -> Result<Self, OperationError> {
-        let (start, end) = if is_one_time(expression) { (None, None) } else { dates };
-        Ok(Self { schedule: rules::expression(expression, timezone)?, anchor, start, end })
+        let schedule = rules::expression(expression, timezone)?;
+        let (start, end) = if schedule.is_one_time() { (None, None) } else { dates };
+        Ok(Self { schedule, anchor, start, end })
     }
 
     /// The first `count` firings after an instant.
@@ -155,7 +156,8 @@ pub async fn warnings(
 
 /// Why a schedule never fires, if it does not.
 pub fn never(schedule: &Schedule) -> Result<Vec<String>, OperationError> {
-    let preview = Due::of(schedule)?.firings(schedule.decided_until, 1);
+    let due = Due::of(schedule)?;
+    let preview = due.firings(schedule.decided_until, 1);
     let settings = &schedule.settings;
     let expression = &settings.expression;
     let zone = &settings.timezone;
@@ -171,7 +173,7 @@ pub fn never(schedule: &Schedule) -> Result<Vec<String>, OperationError> {
                 None => format!("`{expression}` never fires: nothing is due after {after}"),
             });
         }
-        Some(Firing { note: Some(Note::Once { .. }), local, .. }) if is_one_time(expression) => {
+        Some(Firing { note: Some(Note::Once { .. }), local, .. }) if due.schedule.is_one_time() => {
             warnings.push(format!(
                 "the clocks of {zone} show {} twice; it fires the first time, at {local}",
                 local.format("%H:%M:%S")
@@ -180,10 +182,6 @@ pub fn never(schedule: &Schedule) -> Result<Vec<String>, OperationError> {
         Some(_) => {}
     }
     Ok(warnings)
-}
-
-fn is_one_time(expression: &str) -> bool {
-    expression.starts_with("at(")
 }
 
 fn timestamp(at: DateTime<Utc>) -> Timestamp {
