@@ -207,12 +207,36 @@ async fn a_schedule_is_held_by_one_node_until_it_lets_go_or_dies() {
     let nothing = plan(21, Some(100), Vec::new());
     assert!(!later.advance_schedule(&first, &nothing, at(21)).await.unwrap());
     assert!(later.advance_schedule(&second, &nothing, at(21)).await.unwrap());
-    later.release_schedule(&first, None).await.unwrap();
+    later.release_schedule(&first).await.unwrap();
     assert_eq!(claim(&later, 21).await.len(), 0);
-    later.release_schedule(&second, None).await.unwrap();
+    later.release_schedule(&second).await.unwrap();
     assert_eq!(later.next_schedule(at(21)).await.unwrap(), Some(at(100)));
     assert_eq!(claim(&later, 99).await.len(), 0);
     assert_eq!(claim(&later, 100).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_schedule_that_could_not_be_served_is_looked_at_again() {
+    let database = Database::private().await;
+    let store = &database.store;
+    create(store, &new(DEFAULT_GROUP, "nightly")).await;
+    // Nothing was written about when it is due.
+    let claimed = claim_one(store, 0).await;
+    store.give_back_schedule(&claimed, at(30)).await.unwrap();
+    assert_eq!(claim(store, 29).await.len(), 0);
+    assert_eq!(claim(store, 30).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_hold_in_doubt_can_be_dropped() {
+    let database = Database::private().await;
+    let store = &database.store;
+    create(store, &new(DEFAULT_GROUP, "nightly")).await;
+    let claimed = claim_one(store, 0).await;
+    store.drop_holds(&[Uuid::new_v4()], at(0)).await.unwrap();
+    assert_eq!(claim(store, 0).await.len(), 0);
+    store.drop_holds(&[claimed.holder], at(0)).await.unwrap();
+    assert_eq!(claim(store, 0).await.len(), 1);
 }
 
 #[tokio::test]
@@ -223,7 +247,7 @@ async fn a_change_under_a_nodes_hands_is_noticed() {
     let claimed = claim_one(store, 0).await;
     store.set_schedule_state(NIGHTLY, ScheduleState::Paused, None, at(1)).await.unwrap();
     assert!(!store.advance_schedule(&claimed, &plan(1, None, Vec::new()), at(1)).await.unwrap());
-    store.release_schedule(&claimed, None).await.unwrap();
+    store.release_schedule(&claimed).await.unwrap();
     assert_eq!(claim_one(store, 1).await.schedule.changes, 1);
 }
 

@@ -135,17 +135,17 @@ impl AtWork {
     async fn serve(&self, claimed: Claimed, stop: CancellationToken) {
         let shared = &self.shared;
         let Err(error) = self.work(&claimed).await else { return };
-        let not_before = if error.is_unavailable() {
+        let again_at = if error.is_unavailable() {
             shared.set_away(true, &error.to_string());
-            None
+            moment(shared.now())
         } else {
             let name = &claimed.schedule.name;
             tracing::error!(schedule = name, %error, "schedule `{name}` cannot be served: {error}");
-            Some(moment(shared.now().plus_ms(LEFT_ALONE_MS)))
+            moment(shared.now().plus_ms(LEFT_ALONE_MS))
         };
         // Let go as soon as the store answers again. After that the hold has run out anyway.
         for _ in 0..RELEASES {
-            if shared.store.release_schedule(&claimed, not_before).await.is_ok() {
+            if shared.store.give_back_schedule(&claimed, again_at).await.is_ok() {
                 return;
             }
             tokio::select! {
@@ -173,7 +173,7 @@ impl AtWork {
             next_due_at = plan.next_due_at;
             let is_news = !plan.firings.is_empty() || plan.next_due_at != schedule.next_due_at;
             if is_news && !store.advance_schedule(claimed, &plan, moment(now)).await? {
-                return store.release_schedule(claimed, None).await;
+                return store.release_schedule(claimed).await;
             }
             let skipped = plan.firings.iter().filter(|firing| firing.skipped.is_some());
             count("skipped", skipped.map(|firing| firing.due_count).sum());
@@ -189,7 +189,11 @@ impl AtWork {
             tracing::info!(schedule = name, "schedule `{name}` has fired for the last time");
             return Ok(());
         }
-        store.release_schedule(claimed, None).await
+        if rule.is_none() {
+            let later = moment(self.now().plus_ms(LEFT_ALONE_MS));
+            return store.give_back_schedule(claimed, later).await;
+        }
+        store.release_schedule(claimed).await
     }
 
     fn now(&self) -> Timestamp {

@@ -3,7 +3,7 @@
 UPDATE schedules SET
     holder = NULL,
     held_until = NULL,
-    wake_at = CASE WHEN changes = $3 THEN greatest($4, least(
+    wake_at = CASE WHEN changes = $3 THEN least(
         next_due_at,
         (
             SELECT min(next_try_at) FROM schedule_firings
@@ -13,5 +13,5 @@ UPDATE schedules SET
             SELECT min(next_at) FROM schedule_backfills
             WHERE schedule_id = schedules.id AND state = 'running'
         )
-    )) ELSE to_timestamp(0) END
+    ) ELSE to_timestamp(0) END
 WHERE id = $1 AND holder = $2

@@ -361,21 +361,35 @@ impl Store {
         Ok(())
     }
 
-    /// Lets go of a schedule and says when it has something to do next: at once, if it was
-    /// changed meanwhile. `not_before` keeps nodes from looking again and again at one that
-    /// cannot be served at present.
-    pub async fn release_schedule(
-        &self,
-        claimed: &Claimed,
-        not_before: Option<DateTime<Utc>>,
-    ) -> Result<(), Error> {
+    /// Lets go of a schedule that has been served, and says when it has something to do next: at
+    /// once, if it was changed meanwhile.
+    pub async fn release_schedule(&self, claimed: &Claimed) -> Result<(), Error> {
         in_time(
             sqlx::query(include_str!("../../sql/release_schedule.sql"))
                 .bind(claimed.schedule.id)
                 .bind(claimed.holder)
                 .bind(claimed.schedule.changes)
-                .bind(not_before)
                 .execute(&self.pool),
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Lets go of a schedule that could not be served; it is looked at again from `again_at` on.
+    pub async fn give_back_schedule(
+        &self,
+        claimed: &Claimed,
+        again_at: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        in_time(
+            sqlx::query(
+                "UPDATE schedules SET holder = NULL, held_until = NULL, wake_at = $3
+                 WHERE id = $1 AND holder = $2",
+            )
+            .bind(claimed.schedule.id)
+            .bind(claimed.holder)
+            .bind(again_at)
+            .execute(&self.pool),
         )
         .await?;
         Ok(())
