@@ -17,7 +17,7 @@ fn arn(activity: &str) -> String {
 }
 
 /// A definition of one Task for this activity, with these further members.
-fn task(activity: &str, more: &str) -> String {
+pub(super) fn task(activity: &str, more: &str) -> String {
     format!(
         r#"{{"StartAt": "T", "States": {{
             "T": {{"Type": "Task", "Resource": "{}", "End": true{more}}}}}}}"#,
@@ -26,7 +26,7 @@ fn task(activity: &str, more: &str) -> String {
 }
 
 /// Creates an activity and a state machine of the same name that waits for it.
-async fn create(client: &Client, name: &str, definition: &str) {
+pub(super) async fn create(client: &Client, name: &str, definition: &str) {
     let activity = json!({ "name": name });
     client.aws("CreateActivity", activity).await;
     let machine = json!({ "name": name, "definition": definition, "roleArn": ROLE });
@@ -35,7 +35,7 @@ async fn create(client: &Client, name: &str, definition: &str) {
 }
 
 /// Starts an execution; its ARN.
-async fn start(client: &Client, machine: &str, name: &str, input: &str) -> String {
+pub(super) async fn start(client: &Client, machine: &str, name: &str, input: &str) -> String {
     let machine = format!("{BASE}:stateMachine:{machine}");
     let start = json!({ "stateMachineArn": machine, "name": name, "input": input });
     let (status, answer) = client.aws("StartExecution", start).await;
@@ -44,7 +44,7 @@ async fn start(client: &Client, machine: &str, name: &str, input: &str) -> Strin
 }
 
 /// Polls; the token and the input.
-async fn poll(client: &Client, activity: &str, worker: &str) -> (String, String) {
+pub(super) async fn poll(client: &Client, activity: &str, worker: &str) -> (String, String) {
     let poll = json!({ "activityArn": arn(activity), "workerName": worker });
     let (status, answer) = client.aws("GetActivityTask", poll).await;
     assert_eq!(status, 200, "{answer}");
@@ -52,13 +52,13 @@ async fn poll(client: &Client, activity: &str, worker: &str) -> (String, String)
     (text("taskToken"), text("input"))
 }
 
-async fn succeed(client: &Client, token: &str, output: &str) {
+pub(super) async fn succeed(client: &Client, token: &str, output: &str) {
     let answer = json!({ "taskToken": token, "output": output });
     client.check_aws("SendTaskSuccess", answer, 200, json!({})).await;
 }
 
 /// The types of all events, and the details of those of activities.
-async fn history(client: &Client, execution: &str) -> (Vec<String>, Vec<Value>) {
+pub(super) async fn history(client: &Client, execution: &str) -> (Vec<String>, Vec<Value>) {
     let (_, answer) = client.aws("GetExecutionHistory", json!({ "executionArn": execution })).await;
     let events = answer["events"].as_array().unwrap();
     let types = events.iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect();

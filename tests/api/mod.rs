@@ -13,6 +13,7 @@ mod openapi;
 mod rest;
 mod scheduler;
 mod schedules;
+mod tokens;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
