@@ -399,6 +399,13 @@ impl Engine {
             return Err(StimulateError::Unavailable);
         }
         if !self.shared.owns(key.shard) {
+            if let Message::Heartbeat { task } = message {
+                return Ok(match self.shared.heartbeats.ask(key, task).await {
+                    Some(true) => StimulusReply::Applied { at: self.now() },
+                    Some(false) => StimulusReply::Stale,
+                    None => StimulusReply::Unavailable,
+                });
+            }
             let answer = inbox::ask(&self.shared, key, &message, PATIENCE).await;
             return Ok(match answer {
                 Ok(Some(answer)) => {

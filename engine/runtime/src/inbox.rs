@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::heartbeats;
 use crate::mail::{Key, Mail, Message, StartMail, StimulusMail};
 use crate::owner::{moment, owner_of};
 use crate::programs::ProgramError;
@@ -65,8 +66,8 @@ impl Inbox {
         }
     }
 
-    /// Waits for a hint that may be about the inbox; passes on those about activities and
-    /// schedules.
+    /// Waits for a hint that may be about the inbox; passes on those about activities, schedules
+    /// and heartbeats.
     async fn wait(&self, hints: &mut Option<Hints>) {
         loop {
             let hint = match hints.as_mut() {
@@ -76,6 +77,10 @@ impl Inbox {
             match hint {
                 Ok(Hint::Activities) => self.shared.pollers.ring(),
                 Ok(Hint::Schedules) => self.shared.schedules.notify_one(),
+                Ok(Hint::Heartbeats(heartbeats)) => {
+                    heartbeats::receive(&self.shared, &self.owners, heartbeats);
+                }
+                Ok(Hint::Heard(heard)) => self.shared.heartbeats.hear(heard),
                 Ok(Hint::Lagged) => {
                     self.shared.pollers.ring();
                     self.shared.schedules.notify_one();

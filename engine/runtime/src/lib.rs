@@ -11,10 +11,12 @@
 //! key of `turns`, leases only make it rare.
 
 mod activities;
+
 mod calls;
 mod clock;
 mod engine;
 mod fire;
+mod heartbeats;
 mod inbox;
 mod lane;
 mod lease;

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::activities::Pollers;
 use crate::calls::Calls;
 use crate::clock::Clock;
+use crate::heartbeats::Heartbeats;
 use crate::lease::Lease;
 use crate::options::EngineOptions;
 use crate::perform::Perform;
@@ -38,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) loads: Semaphore,
     /// Activity workers that wait for tasks.
     pub(crate) pollers: Pollers,
+    /// Heartbeats from and for other nodes.
+    pub(crate) heartbeats: Heartbeats,
     /// Executions that got new turns; live views listen.
     pub(crate) appended: broadcast::Sender<Uuid>,
     pub(crate) lease: Lease,
@@ -66,6 +69,7 @@ impl Shared {
         let shared = Arc::new(Self {
             programs: Programs::new(store.clone()),
             calls: Calls::new(performer, store.clone(), seal.clone()),
+            heartbeats: Heartbeats::new(options.node, store.clone()),
             store,
             clock: options.clock.clone(),
             options,

@@ -26,11 +26,13 @@ use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 
 mod activities;
 mod append;
+
 mod cluster;
 
 mod error;
 mod executions;
 mod functions;
+mod heartbeats;
 mod inbox;
 mod lane;
 mod load;
@@ -50,6 +52,7 @@ pub use cluster::{Cluster, ClusterError, ClusterOptions};
 pub use error::{Error, ErrorKind};
 pub use executions::{ExecutionFilter, ExecutionHead, ExecutionRow, ListedAfter};
 pub use functions::{Delivery, Function, Protocol};
+pub use heartbeats::{Heard, Heartbeat};
 pub use inbox::Message;
 pub use lane::Lane;
 pub use load::{Loaded, Sleeper, TurnRow};

@@ -3,6 +3,7 @@
 
 use sqlx::postgres::{PgListener, PgPoolOptions};
 
+use crate::heartbeats::{self, Heard, Heartbeat};
 use crate::{CONNECT_TIMEOUT, Error, Store, in_time};
 
 /// The channel all nodes listen on.
@@ -28,6 +29,10 @@ pub enum Hint {
     Schedules,
     /// Tasks wait for activity workers.
     Activities,
+    /// Heartbeats for executions of whichever node.
+    Heartbeats(Vec<Heartbeat>),
+    /// Answers to heartbeats.
+    Heard(Vec<Heard>),
     /// Hints may have been missed, because the connection was lost: look everywhere.
     Lagged,
 }
@@ -86,7 +91,7 @@ impl Store {
         self.notify(ACTIVITIES).await
     }
 
-    async fn notify(&self, payload: &str) -> Result<(), Error> {
+    pub(crate) async fn notify(&self, payload: &str) -> Result<(), Error> {
         in_time(
             sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(payload).execute(&self.pool),
         )
@@ -105,6 +110,12 @@ fn hint_of(payload: &str) -> Hint {
     }
     if payload == ACTIVITIES {
         return Hint::Activities;
+    }
+    if let Some(heartbeats) = heartbeats::heartbeats(payload) {
+        return Hint::Heartbeats(heartbeats);
+    }
+    if let Some(heard) = heartbeats::heard(payload) {
+        return Hint::Heard(heard);
     }
     payload
         .split(',')
