@@ -5,6 +5,7 @@
 mod audit;
 mod holders;
 mod load;
+mod schedules;
 
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use tests::database::Durable;
 use tests::server::{Server, ServerOptions, free_address};
 
 use load::Load;
+use schedules::Wishes;
 
 /// Kills in an ordinary run; `CRASH_KILLS` asks for more.
 const KILLS: usize = 24;
@@ -83,6 +85,7 @@ async fn nothing_acknowledged_is_lost_whatever_is_killed() {
     let mut database = Durable::start().await;
     let mut nodes = Nodes::start(database.url().to_owned());
     let load = Load::start(nodes.base_urls()).await;
+    let wishes = Wishes::start(nodes.base_urls()).await;
     for round in 0..kills {
         load.wait_for_more(BETWEEN).await;
         let victim = VICTIMS[round % VICTIMS.len()];
@@ -110,6 +113,7 @@ async fn nothing_acknowledged_is_lost_whatever_is_killed() {
     let audit = audit::Audit::new(&nodes.base_urls()[0]);
     audit.wait_until_all_ended(Duration::from_mins(2)).await;
     audit.check(&acknowledged).await;
+    wishes.check(&nodes.base_urls()[0]).await;
     drop(hands);
     println!("{kills} kills, {} acknowledged executions, all there", acknowledged.len());
 }

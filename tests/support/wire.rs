@@ -95,6 +95,21 @@ impl Client {
         assert!(answer.status().is_success(), "{:?}", answer.text().await);
     }
 
+    /// One call over REST; `null` for no body. Refusals have their title in the code's place.
+    pub async fn rest(&self, method: &str, path: &str, body: Value) -> Result<Value, Refused> {
+        let method = method.parse().expect("an HTTP method");
+        let call = self.http.request(method, format!("{}{path}", self.node)).timeout(PATIENCE);
+        let call = if body.is_null() { call } else { call.json(&body) };
+        let answer = call.send().await.map_err(|_| Refused::NoAnswer)?;
+        let status = answer.status();
+        let body: Value = answer.json().await.map_err(|_| Refused::NoAnswer)?;
+        if status.is_success() {
+            return Ok(body);
+        }
+        let said = |member: &str| body[member].as_str().unwrap_or_default().to_owned();
+        Err(Refused::Error(status.as_u16(), said("title"), said("detail")))
+    }
+
     /// The value of one of the node's metrics.
     pub async fn metric(&self, name: &str) -> Option<f64> {
         let answer = self.http.get(format!("{}/metrics", self.node)).send().await.ok()?;
