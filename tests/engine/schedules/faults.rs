@@ -13,6 +13,17 @@ use uuid::Uuid;
 use super::super::proxy::{Mode, Proxy};
 use super::{ACCOUNT, Node, PASS, PERIOD_MS, Script, World, reason, started, told};
 
+fn due(due_at: DateTime<Utc>) -> NewFiring {
+    NewFiring {
+        due_at,
+        kind: FiringKind::Scheduled,
+        fire_at: due_at,
+        skipped: None,
+        since: None,
+        due_count: 1,
+    }
+}
+
 /// A schedule whose first firing was decided by a node that died before it started it.
 async fn died_before_the_start(
     world: &World,
@@ -23,15 +34,8 @@ async fn died_before_the_start(
     let short = Duration::from_millis(400);
     let mut claimed = store.claim_schedules(Uuid::new_v4(), world.now(), short, 1).await.unwrap();
     let claimed = claimed.remove(0);
-    let firing = NewFiring {
-        due_at,
-        kind: FiringKind::Scheduled,
-        fire_at: due_at,
-        skipped: None,
-        since: None,
-        due_count: 1,
-    };
-    let plan = Plan { decided_until: world.now(), next_due_at: None, firings: vec![firing] };
+    let firings = vec![due(due_at)];
+    let plan = Plan { decided_until: world.now(), next_due_at: None, firings };
     assert!(store.advance_schedule(&claimed, &plan, world.now()).await.unwrap());
     (id, claimed, FiringKey { due_at, request: Uuid::nil() })
 }
@@ -54,18 +58,52 @@ async fn a_node_that_died_after_the_start_has_started_it() {
     let database = Database::private().await;
     let world = World::start(&database, Script::Echo, PASS).await;
     let revision = world.node.create("m", PASS).await;
-    let due = world.now();
-    let name = format!("nightly-{}", due.format("%Y%m%dT%H%M%SZ"));
+    let due_at = world.now();
+    let name = format!("nightly-{}", due_at.format("%Y%m%dT%H%M%SZ"));
     world.node.begin(revision, Some(&name), r#"{"attempt": 1}"#).await.unwrap();
     world.node.ended(&name).await;
     world.node.engine.shutdown().await;
-    let (id, claimed, key) = died_before_the_start(&world, &database.store, due).await;
+    let (id, claimed, key) = died_before_the_start(&world, &database.store, due_at).await;
     let hold = Duration::from_millis(400);
     database.store.try_firing(&claimed, key, hold).await.unwrap().unwrap();
     let next = World::beside(&database.url, Script::Echo, Clock::default()).await;
     let log = next.until(id, |log| log[0].decided_at.is_some()).await;
     assert_eq!((log[0].state, log[0].attempts), (FiringState::Started, 2));
     assert_eq!(started(&log[0]), name);
+    assert_eq!(next.executions().await, [name]);
+    next.node.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_firing_that_was_refused_often_enough_fails_unless_it_was_heard() {
+    let database = Database::private().await;
+    let world = World::start(&database, Script::Echo, PASS).await;
+    let revision = world.node.create("m", PASS).await;
+    let heard = world.now();
+    let name = format!("nightly-{}", heard.format("%Y%m%dT%H%M%SZ"));
+    world.node.begin(revision, Some(&name), "{}").await.unwrap();
+    world.node.ended(&name).await;
+    world.node.engine.shutdown().await;
+    let store = &database.store;
+    let (id, claimed, first) = died_before_the_start(&world, store, heard).await;
+    let unheard = heard - Duration::from_hours(1);
+    let second = FiringKey { due_at: unheard, ..first };
+    let firing = NewFiring { due_at: unheard, fire_at: unheard, ..due(heard) };
+    let plan = Plan { decided_until: heard, next_due_at: None, firings: vec![firing] };
+    assert!(store.advance_schedule(&claimed, &plan, world.now()).await.unwrap());
+    for key in [first, second] {
+        for _ in 0..186 {
+            store.try_firing(&claimed, key, Duration::from_millis(400)).await.unwrap().unwrap();
+        }
+        let why = Some("the engine could not take it in");
+        let pending = FiringState::Pending;
+        store.postpone_firing(id, key, pending, world.now(), why).await.unwrap();
+    }
+    let next = World::beside(&database.url, Script::Echo, Clock::default()).await;
+    let log = next.until_decided(id, 2).await;
+    assert_eq!((log[0].state, log[0].attempts), (FiringState::Failed, 186));
+    assert!(reason(&log[0]).contains("in 186 attempts"), "{}", reason(&log[0]));
+    assert_eq!((log[1].state, started(&log[1])), (FiringState::Started, name.as_str()));
     assert_eq!(next.executions().await, [name]);
     next.node.engine.shutdown().await;
 }

@@ -263,7 +263,8 @@ impl<'a> Attempts<'a> {
         let settings = &self.claimed.schedule.settings;
         let age_ms = self.at_work.now().0.saturating_sub(timestamp(firing.fire_at).0);
         let too_old = age_ms > i64::from(settings.max_event_age_seconds) * 1_000;
-        let too_often = firing.attempts > settings.max_retries;
+        // An attempt that was cut off by a crash got no answer, and leaves no reason to give up.
+        let too_often = firing.reason.is_some() && firing.attempts > settings.max_retries;
         (firing.attempts > 0 && (too_old || too_often)).then(|| {
             let times = firing.attempts;
             let limit = if too_often {
