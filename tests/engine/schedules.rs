@@ -214,7 +214,7 @@ async fn two_nodes_fire_each_due_time_once() {
     let mut names = Vec::new();
     for id in ids {
         for firing in world.log(id).await {
-            assert_eq!(firing.state, FiringState::Started);
+            assert_eq!(firing.state, FiringState::Started, "{firing:?}");
             names.push(started(&firing).to_owned());
         }
     }

@@ -1,5 +1,7 @@
 //! Messages to other nodes' executions, and hints.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use store::{Answer, Batch, Hint, Lane, Message};
 use tests::database::Database;
@@ -37,8 +39,9 @@ async fn an_answer_is_written_with_the_turn_that_applies_the_message() {
     assert_eq!(store.answer(first.id).await.unwrap().as_deref(), Some(&b"stopped"[..]));
     assert_eq!(store.inbox(&[first.shard], 10).await.unwrap(), [second]);
 
-    assert_eq!(store.sweep_inbox(at(1)).await.unwrap(), 0);
-    assert_eq!(store.sweep_inbox(at(2)).await.unwrap(), 1);
+    let age = Duration::from_mins(5);
+    assert_eq!(store.at(at(301)).sweep_inbox(age).await.unwrap(), 0);
+    assert_eq!(store.at(at(302)).sweep_inbox(age).await.unwrap(), 1);
     assert_eq!(store.answer(first.id).await.unwrap(), None);
 }
 

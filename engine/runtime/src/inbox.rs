@@ -30,7 +30,7 @@ const AT_ONCE: i64 = 500;
 /// After how long an unanswered message is taken up again.
 const AGAIN_MS: i64 = 15_000;
 /// How often, and how old, answers that nobody fetched are removed.
-const SWEEP_MS: i64 = 300_000;
+const SWEEP: Duration = Duration::from_mins(5);
 
 /// Takes messages for this node's shards, again and again.
 pub(crate) struct Inbox {
@@ -131,11 +131,11 @@ impl Inbox {
     /// Removes answers whose posters are gone.
     async fn sweep(&mut self) {
         let now = self.shared.now();
-        if now.0 - self.swept.0 < SWEEP_MS {
+        if now < self.swept.plus_seconds(SWEEP.as_secs()) {
             return;
         }
         self.swept = now;
-        if let Err(error) = self.shared.store.sweep_inbox(moment(now.plus_ms(-SWEEP_MS))).await {
+        if let Err(error) = self.shared.store.sweep_inbox(SWEEP).await {
             tracing::debug!(%error, "old answers cannot be removed; tried again later");
         }
     }

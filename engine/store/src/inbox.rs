@@ -1,7 +1,8 @@
 //! Stimuli for executions that another node owns.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
@@ -99,13 +100,18 @@ impl Store {
         Ok(())
     }
 
-    /// Removes answered messages that were posted before this time: their posters are gone. How
-    /// many it removed. Served by `inbox_answered`.
-    pub async fn sweep_inbox(&self, before: DateTime<Utc>) -> Result<u64, Error> {
+    /// Removes answered messages that were posted longer ago than this, by the clock they were
+    /// posted by: their posters are gone. How many it removed. Served by `inbox_answered`.
+    pub async fn sweep_inbox(&self, age: Duration) -> Result<u64, Error> {
         let done = in_time(
-            sqlx::query("DELETE FROM inbox WHERE answer IS NOT NULL AND posted_at < $1")
-                .bind(before)
-                .execute(&self.pool),
+            sqlx::query(
+                "DELETE FROM inbox
+                 WHERE answer IS NOT NULL
+                     AND posted_at < coalesce($1, now()) - make_interval(secs => $2)",
+            )
+            .bind(self.now)
+            .bind(age.as_secs_f64())
+            .execute(&self.pool),
         )
         .await?;
         Ok(done.rows_affected())
