@@ -6,7 +6,7 @@ use asl::Payload;
 use runtime::{Engine, TaskAnswer, TokenError};
 use store::{Activity, Status};
 use tests::database::Database;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::node::{ACCOUNT, Node, Script};
 use super::proxy::{Mode, Proxy};
@@ -15,9 +15,13 @@ const ACTIVITY: &str = r#"{"StartAt": "T", "States": {"T": {"Type": "Task",
     "Resource": "arn:aws:states:us-east-1:123456789012:activity:a", "End": true}}}"#;
 
 async fn create_activity(node: &Node) {
+    create_activity_called(node, "a").await;
+}
+
+async fn create_activity_called(node: &Node, name: &str) {
     let activity = Activity {
         account: ACCOUNT.to_owned(),
-        name: "a".to_owned(),
+        name: name.to_owned(),
         encryption: None,
         created_at: chrono::DateTime::UNIX_EPOCH,
     };
@@ -147,5 +151,34 @@ async fn no_task_is_lost_while_connections_break() {
     for worker in workers {
         worker.abort();
     }
+    node.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thousands_of_pollers_cost_no_query_each() {
+    let database = Database::private().await;
+    let proxy = Proxy::before(&database.url).await;
+    let node = Node::start_at(proxy.url(), Script::Never, |options| {
+        options.long_poll = Duration::from_secs(3);
+    })
+    .await;
+    let names = ["a", "b", "c", "d", "e"];
+    for name in names {
+        create_activity_called(&node, name).await;
+    }
+    let before = proxy.requests();
+    let mut polls = JoinSet::new();
+    for number in 0..4_500 {
+        let (engine, name) = (node.engine.clone(), names[number % names.len()]);
+        polls.spawn(async move {
+            assert!(engine.has_activity(ACCOUNT, name).await.unwrap());
+            engine.poll_activity(ACCOUNT, name, None).await.unwrap()
+        });
+    }
+    let served = polls.join_all().await.into_iter().flatten().count();
+    let asked = proxy.requests() - before;
+    println!("4500 polls asked the database {asked} times");
+    assert_eq!(served, 0);
+    assert!(asked < 450, "{asked} requests");
     node.engine.shutdown().await;
 }

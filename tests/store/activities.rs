@@ -40,7 +40,12 @@ fn offering(turn: NewTurn, activity: &str, tasks: &[(i64, i64)]) -> NewTurn {
 
 /// The numbers of the tasks that so many workers of an activity get at this time.
 async fn claim(store: &Store, seconds: i64, wants: &[WantedTasks]) -> Vec<i64> {
-    let claimed = store.at(at(seconds)).claim_activity_tasks(wants, HOLD).await.unwrap();
+    claim_at_most(store, seconds, wants, 100).await
+}
+
+async fn claim_at_most(store: &Store, seconds: i64, wants: &[WantedTasks], limit: i64) -> Vec<i64> {
+    let store = store.at(at(seconds));
+    let claimed = store.claim_activity_tasks(wants, HOLD, limit).await.unwrap();
     for task in &claimed {
         assert_eq!(task.input, format!(r#"{{"task": {}}}"#, task.task));
     }
@@ -96,6 +101,10 @@ async fn tasks_are_claimed_oldest_first_and_by_one_node_only() {
     };
     store.release_activity_task(&given_back).await.unwrap();
     assert_eq!(claim(store, 21, &[wanted("a", 9)]).await, [6]);
+    // Where the limit is short, what is named first comes first.
+    let wants = [wanted("b", 9), wanted("a", 9)];
+    assert_eq!(claim_at_most(store, 50, &wants, 2).await, [4, 5]);
+    assert_eq!(claim_at_most(store, 50, &wants, 9).await, [6, 3]);
 }
 
 #[tokio::test]
@@ -136,7 +145,7 @@ async fn nodes_that_claim_at_the_same_time_share_the_tasks() {
         claims.spawn(async move {
             let mut all = Vec::new();
             loop {
-                let claimed = store.claim_activity_tasks(&[wanted("a", 7)], HOLD).await.unwrap();
+                let claimed = store.claim_activity_tasks(&[wanted("a", 7)], HOLD, 5).await.unwrap();
                 if claimed.is_empty() {
                     return all;
                 }

@@ -71,6 +71,34 @@ impl Engine {
         Ok(place.leave())
     }
 
+    /// Whether there is such an activity. One that was there is believed to be so for two seconds,
+    /// so that polls do not ask the database each.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn has_activity(&self, account: &str, activity: &str) -> Result<bool, store::Error> {
+        let key = ActivityKey { account: account.to_owned(), name: activity.to_owned() };
+        let (pollers, now) = (&self.shared.pollers, self.now());
+        if pollers.saw(&key, now) {
+            return Ok(true);
+        }
+        let _turn = pollers.lookup().await;
+        if pollers.saw(&key, self.now()) {
+            return Ok(true);
+        }
+        let found = self.shared.store.activity(account, activity).await?.is_some();
+        if found {
+            pollers.see(key, now);
+        }
+        Ok(found)
+    }
+
+    /// Believes no longer that there is such an activity.
+    pub fn forget_activity(&self, account: &str, activity: &str) {
+        let key = ActivityKey { account: account.to_owned(), name: activity.to_owned() };
+        self.shared.pollers.unsee(&key);
+    }
+
     /// How many activity workers wait on this node.
     pub fn waiting_workers(&self) -> usize {
         self.shared.pollers.count()

@@ -1,5 +1,5 @@
 -- Takes the tasks that have waited longest, for each activity as many as are wanted, for so many
--- seconds. Rows that another node is claiming are passed over, so that nobody waits for a lock.
+-- seconds, and in all no more than the limit: activities that are named first come first. Rows that another node is claiming are passed over, so that nobody waits for a lock.
 -- A claim that is lost in a crash of the database was not needed: it need not reach the disk.
 -- Served by activity_tasks_waiting.
 WITH lightly AS MATERIALIZED (
@@ -18,6 +18,7 @@ picked AS MATERIALIZED (
         LIMIT wanted.places
         FOR UPDATE SKIP LOCKED
     ) AS waiting
+    LIMIT $6
 ),
 claimed AS (
     UPDATE activity_tasks AS tasks

@@ -158,13 +158,15 @@ impl Store {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Claims waiting tasks, those that wait longest first, for each entry as many as it wants:
-    /// nobody else is offered them for so long. Each activity is to be named once. Served by
+    /// Claims waiting tasks, those that wait longest first, for each entry as many as it wants, and
+    /// `limit` in all, for the entries in their order: nobody else is offered them for as long as
+    /// `hold` says. Each activity is to be named once. Served by
     /// `activity_tasks_waiting`; passes over rows that are locked, so it waits for nobody.
     pub async fn claim_activity_tasks(
         &self,
         wanted: &[WantedTasks],
         hold: Duration,
+        limit: i64,
     ) -> Result<Vec<OfferedTask>, Error> {
         let rows = in_time(
             sqlx::query(include_str!("../sql/claim_activity_tasks.sql"))
@@ -173,6 +175,7 @@ impl Store {
                 .bind(wanted.iter().map(|wanted| wanted.places).collect::<Vec<_>>())
                 .bind(hold.as_secs_f64())
                 .bind(self.now)
+                .bind(limit)
                 .fetch_all(&self.pool),
         )
         .await?;

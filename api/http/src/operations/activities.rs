@@ -96,7 +96,9 @@ pub async fn list(
 /// Deletes an activity; one that is not there is no mistake.
 pub async fn delete(engine: &Engine, caller: &Caller, arn: &str) -> Result<(), OperationError> {
     let activity = arn::activity(caller, arn)?;
-    engine.store().delete_activity(&caller.account, &activity.name).await.map_err(failed)?;
+    let deleted = engine.store().delete_activity(&caller.account, &activity.name).await;
+    engine.forget_activity(&caller.account, &activity.name);
+    deleted.map_err(failed)?;
     Ok(())
 }
 
@@ -108,7 +110,9 @@ pub async fn poll(
     worker: Option<String>,
 ) -> Result<Option<ActivityTask>, OperationError> {
     let activity = arn::activity(caller, arn)?;
-    find(engine, caller, &activity).await?;
+    if !engine.has_activity(&caller.account, &activity.name).await.map_err(failed)? {
+        return Err(OperationError::activity_does_not_exist(arn));
+    }
     let task = engine.poll_activity(&caller.account, &activity.name, worker).await;
     task.map_err(|error| match error {
         PollError::WorkerLimit => OperationError::activity_worker_limit(arn),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use store::OfferedTask;
+use store::{OfferedTask, WantedTasks};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +14,7 @@ use crate::mail::Key;
 /// How often the table is looked at while somebody polls and no hint arrives.
 const EVERY: Duration = Duration::from_secs(2);
 /// Most tasks claimed at once; their inputs are held in memory.
-const AT_ONCE: usize = 100;
+const AT_ONCE: i64 = 100;
 /// Most tasks that are being begun.
 const MOST_DELIVERIES: usize = 400;
 /// How long a claim holds. Beginning a task takes less; if this node dies, the task is offered
@@ -29,13 +29,16 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Broker {
     engine: Engine,
     deliveries: JoinSet<()>,
+    /// The activity served last when there were more tasks than could be claimed at once: the
+    /// next one comes first.
+    last: Option<ActivityKey>,
     /// The other nodes are being told of news.
     telling: JoinSet<()>,
 }
 
 impl Broker {
     pub(crate) fn new(engine: Engine) -> Self {
-        Self { engine, deliveries: JoinSet::new(), telling: JoinSet::new() }
+        Self { engine, deliveries: JoinSet::new(), last: None, telling: JoinSet::new() }
     }
 
     /// Works until told to stop; then all pollers are let go.
@@ -63,11 +66,11 @@ impl Broker {
             self.deliveries.join_next().await;
         }
         let shared = self.engine.shared.clone();
-        let (wanted, all) = shared.pollers.wanted(AT_ONCE);
+        let wanted = shared.pollers.wanted(self.last.as_ref());
         if wanted.is_empty() || shared.is_away() {
             return false;
         }
-        let offered = match shared.store.claim_activity_tasks(&wanted, HOLD).await {
+        let offered = match shared.store.claim_activity_tasks(&wanted, HOLD, AT_ONCE).await {
             Ok(offered) => offered,
             Err(error) => {
                 shared.set_away(error.is_unavailable(), &error.to_string());
@@ -75,11 +78,13 @@ impl Broker {
                 return false;
             }
         };
-        let full = offered.len() == AT_ONCE;
+        // There may be more; otherwise everybody is served, or there is nothing for them.
+        let full = i64::try_from(offered.len()).is_ok_and(|count| count >= AT_ONCE);
+        self.last = if full { last_served(&wanted, &offered) } else { None };
         for task in offered {
             self.deliver(task, stop);
         }
-        full || !all
+        full
     }
 
     /// Gives a claimed task to whoever has waited longest, or back.
@@ -111,6 +116,17 @@ impl Broker {
             let _ = engine.shared.store.hint_activities().await;
         });
     }
+}
+
+/// The last of these activities of which there was a task.
+fn last_served(wanted: &[WantedTasks], offered: &[OfferedTask]) -> Option<ActivityKey> {
+    let is_served = |wanted: &&WantedTasks| {
+        let same =
+            |task: &OfferedTask| task.account == wanted.account && task.activity == wanted.activity;
+        offered.iter().any(same)
+    };
+    let WantedTasks { account, activity, .. } = wanted.iter().rfind(is_served)?;
+    Some(ActivityKey { account: account.clone(), name: activity.clone() })
 }
 
 /// Begins a task for this poller and hands it over.

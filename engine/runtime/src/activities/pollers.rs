@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use machine::Timestamp;
 use store::WantedTasks;
 use tokio::sync::{Notify, oneshot};
 
@@ -17,6 +19,14 @@ const MOST: usize = 20_000;
 /// Most tasks of an activity that were begun for pollers who had gone.
 const MOST_ORPHANS: usize = 1_000;
 
+/// For how long an activity that was there is believed to be.
+const SEEN_MS: i64 = 2_000;
+/// Most activities remembered to be there; when there are more, all are forgotten.
+const MOST_SEEN: usize = 10_000;
+
+/// How long a turn to look an activity up is waited for.
+const LOOKUP_PATIENCE: Duration = Duration::from_secs(1);
+
 /// All pollers of a node. Clones share them.
 #[derive(Clone, Default)]
 pub(crate) struct Pollers {
@@ -28,6 +38,8 @@ struct Inner {
     waiting: Mutex<Waiting>,
     /// Rings when there may be something to claim.
     bell: Notify,
+    /// Who holds it looks an activity up, so that those who come meanwhile need not.
+    lookup: tokio::sync::Mutex<()>,
     /// Tasks were scheduled of which other nodes may not know.
     news: AtomicBool,
 }
@@ -37,8 +49,8 @@ struct Waiting {
     queues: BTreeMap<ActivityKey, Queue>,
     /// How many pollers there are, closed ones included.
     count: usize,
-    /// The activity asked for last when there were too many to ask for all of them.
-    last: Option<ActivityKey>,
+    /// When which activity was seen to be there.
+    seen: BTreeMap<ActivityKey, Timestamp>,
     /// The node stops: nobody is to wait any more.
     closed: bool,
 }
@@ -145,37 +157,21 @@ impl Pollers {
         waiting.count
     }
 
-    /// How many tasks of which activities have takers, up to so many tasks in all; and whether
-    /// that is all. What had no room this time comes first the next time.
-    pub(super) fn wanted(&self, at_most: usize) -> (Vec<WantedTasks>, bool) {
+    /// How many tasks of which activities have takers, beginning with the activity after this one
+    /// and going round.
+    pub(super) fn wanted(&self, after: Option<&ActivityKey>) -> Vec<WantedTasks> {
         let mut waiting = self.lock();
         waiting.forget_closed();
-        let mut room = at_most;
-        let mut wanted = Vec::new();
-        let after = match &waiting.last {
-            Some(last) => (Bound::Excluded(last), Bound::Unbounded),
-            None => (Bound::Unbounded, Bound::Unbounded),
-        };
-        let behind = waiting.queues.range::<ActivityKey, _>(after);
-        let before =
-            waiting.queues.iter().take_while(|(key, _)| Some(*key) <= waiting.last.as_ref());
-        let mut last = None;
-        for (key, queue) in behind.chain(before).filter(|(_, queue)| !queue.pollers.is_empty()) {
-            if room == 0 {
-                waiting.last = last;
-                return (wanted, false);
-            }
-            let places = queue.pollers.len().min(room);
-            room -= places;
-            last = Some(key.clone());
-            wanted.push(WantedTasks {
-                account: key.account.clone(),
-                activity: key.name.clone(),
-                places: i64::try_from(places).unwrap_or(i64::MAX),
-            });
-        }
-        waiting.last = None;
-        (wanted, true)
+        let bound = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let behind = waiting.queues.range::<ActivityKey, _>((bound, Bound::Unbounded));
+        let before = waiting.queues.iter().take_while(|(key, _)| Some(*key) <= after);
+        let polled = behind.chain(before).filter(|(_, queue)| !queue.pollers.is_empty());
+        let wanted = polled.map(|(key, queue)| WantedTasks {
+            account: key.account.clone(),
+            activity: key.name.clone(),
+            places: i64::try_from(queue.pollers.len()).unwrap_or(i64::MAX),
+        });
+        wanted.collect()
     }
 
     /// The one who has waited longest and is still there.
@@ -227,6 +223,31 @@ impl Pollers {
             orphans.pop_front();
         }
         orphans.push_back(task);
+    }
+
+    /// Whether this activity was there a moment ago.
+    pub(super) fn saw(&self, activity: &ActivityKey, now: Timestamp) -> bool {
+        let seen_at = self.lock().seen.get(activity).copied();
+        seen_at.is_some_and(|at| (0..=SEEN_MS).contains(&now.0.saturating_sub(at.0)))
+    }
+
+    /// Waits for a turn to look activities up, but not for ever.
+    pub(super) async fn lookup(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        tokio::time::timeout(LOOKUP_PATIENCE, self.inner.lookup.lock()).await.ok()
+    }
+
+    /// Remembers that this activity was there.
+    pub(super) fn see(&self, activity: ActivityKey, now: Timestamp) {
+        let seen = &mut self.lock().seen;
+        if seen.len() >= MOST_SEEN {
+            seen.clear();
+        }
+        seen.insert(activity, now);
+    }
+
+    /// Forgets that this activity was there.
+    pub(super) fn unsee(&self, activity: &ActivityKey) {
+        self.lock().seen.remove(activity);
     }
 
     /// The node stops: everybody is told that there is no task, now and from now on.
@@ -308,8 +329,8 @@ mod tests {
         pollers.join(activity(name), Some(worker.to_owned())).unwrap().unwrap()
     }
 
-    fn wanted(pollers: &Pollers, at_most: usize) -> Vec<(String, i64)> {
-        let (wanted, _) = pollers.wanted(at_most);
+    fn wanted(pollers: &Pollers, after: Option<&str>) -> Vec<(String, i64)> {
+        let wanted = pollers.wanted(after.map(activity).as_ref());
         wanted.into_iter().map(|wanted| (wanted.activity, wanted.places)).collect()
     }
 
@@ -320,7 +341,7 @@ mod tests {
         let _first = join(&pollers, "a", "first");
         let _second = join(&pollers, "a", "second");
         drop(gone);
-        assert_eq!(wanted(&pollers, 10), [("a".to_owned(), 2)]);
+        assert_eq!(wanted(&pollers, None), [("a".to_owned(), 2)]);
         let first = pollers.take(&activity("a")).unwrap();
         assert_eq!(first.worker.as_deref(), Some("first"));
         pollers.put_back(&activity("a"), first);
@@ -350,14 +371,11 @@ mod tests {
     #[test]
     fn all_activities_get_their_turn() {
         let pollers = Pollers::default();
-        let _places: Vec<Place> = ["a", "b", "c"]
-            .iter()
-            .flat_map(|name| [0, 1].map(|_| join(&pollers, name, "w")))
-            .collect();
+        let _places: Vec<Place> = ["a", "b", "b", "c"].map(|name| join(&pollers, name, "w")).into();
         let of = |name: &str, places| (name.to_owned(), places);
-        assert_eq!(wanted(&pollers, 3), [of("a", 2), of("b", 1)]);
-        assert_eq!(wanted(&pollers, 3), [of("c", 2), of("a", 1)]);
-        assert_eq!(wanted(&pollers, 9), [of("b", 2), of("c", 2), of("a", 2)]);
+        assert_eq!(wanted(&pollers, None), [of("a", 1), of("b", 2), of("c", 1)]);
+        assert_eq!(wanted(&pollers, Some("b")), [of("c", 1), of("a", 1), of("b", 2)]);
+        assert_eq!(wanted(&pollers, Some("bb")), [of("c", 1), of("a", 1), of("b", 2)]);
     }
 
     #[test]
