@@ -6,7 +6,7 @@ use std::time::Duration;
 use asl::Payload;
 use chrono::DateTime;
 use machine::TaskKind;
-use runtime::perform::{Call, Outcome, Perform, PerformOptions, Performers, Progress};
+use runtime::perform::{Call, Outcome, Perform, PerformOptions, Performers, Progress, TaskToken};
 use store::{Delivery, Function, Protocol};
 use tests::database::Database;
 use tokio::sync::mpsc;
@@ -124,7 +124,7 @@ fn call(kind: TaskKind, parameters: &str) -> Call {
         execution_id: id,
         state: "Pay".to_owned(),
         task: 7,
-        token: "a-token".to_owned(),
+        token: TaskToken("a-token".to_owned()),
         attempt: 1,
         kind,
         parameters: Payload::from_text(parameters).unwrap(),

@@ -39,8 +39,9 @@ fn worker(engine: Engine) -> JoinHandle<()> {
                 continue;
             };
             let output = Payload::from_text(task.input).unwrap();
-            while let Err(TokenError::Unavailable | TokenError::Throttled) =
-                engine.send_task(&task.token, TaskAnswer::Success(output.clone())).await
+            while let Err(TokenError::Unavailable | TokenError::Throttled) = engine
+                .send_task(Some(ACCOUNT), &task.token, TaskAnswer::Success(output.clone()))
+                .await
             {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
@@ -85,11 +86,11 @@ async fn an_answer_may_arrive_on_any_node() {
         first.begin(revision, Some(&name), "{}").await.unwrap();
         let (polled, other) = if number % 2 == 0 { (&first, &second) } else { (&second, &first) };
         let task = polled.engine.poll_activity(ACCOUNT, "a", None).await.unwrap().unwrap();
-        other.engine.send_task(&task.token, TaskAnswer::Heartbeat).await.unwrap();
+        other.engine.send_task(Some(ACCOUNT), &task.token, TaskAnswer::Heartbeat).await.unwrap();
         let answer = TaskAnswer::Success(Payload::from_text("1".to_owned()).unwrap());
-        other.engine.send_task(&task.token, answer.clone()).await.unwrap();
+        other.engine.send_task(Some(ACCOUNT), &task.token, answer.clone()).await.unwrap();
         assert_eq!(first.ended(&name).await.head.status, Status::Succeeded);
-        let again = polled.engine.send_task(&task.token, answer).await;
+        let again = polled.engine.send_task(Some(ACCOUNT), &task.token, answer).await;
         assert_eq!(again, Err(TokenError::TimedOut));
     }
     first.engine.shutdown().await;
@@ -110,10 +111,10 @@ async fn a_node_that_takes_over_knows_the_tasks_that_wait_and_those_that_are_don
     first.engine.shutdown().await;
     let second = Node::start(&database, Script::Never).await;
     let answer = TaskAnswer::Success(Payload::from_text("1".to_owned()).unwrap());
-    second.engine.send_task(&taken.token, answer.clone()).await.unwrap();
+    second.engine.send_task(Some(ACCOUNT), &taken.token, answer.clone()).await.unwrap();
     let waits = second.engine.poll_activity(ACCOUNT, "a", None).await.unwrap().unwrap();
     assert_ne!(waits.token, taken.token);
-    second.engine.send_task(&waits.token, answer).await.unwrap();
+    second.engine.send_task(Some(ACCOUNT), &waits.token, answer).await.unwrap();
     for name in ["taken", "waits"] {
         assert_eq!(second.ended(name).await.head.status, Status::Succeeded);
         second.assert_one_history(name).await;

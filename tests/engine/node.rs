@@ -44,7 +44,7 @@ impl Perform for Scripted {
         Box::pin(async move {
             self.repeated.fetch_add(usize::from(call.repeated), Ordering::Relaxed);
             let name = call.execution_arn.rsplit(':').next().unwrap().to_owned();
-            self.tokens.lock().unwrap().insert(name, call.token.clone());
+            self.tokens.lock().unwrap().insert(name, call.token.0.clone());
             match self.script {
                 Script::Submit => Outcome::Submitted(Payload::null()),
                 Script::Echo => Outcome::Succeeded(call.parameters.clone()),
@@ -112,7 +112,7 @@ impl Node {
     /// Gives heartbeats with one execution's token until another has ended.
     pub(super) async fn beat_until_ended(&self, token: &str, name: &str) -> ExecutionRow {
         loop {
-            self.engine.send_task(token, TaskAnswer::Heartbeat).await.unwrap();
+            self.engine.send_task(Some(ACCOUNT), token, TaskAnswer::Heartbeat).await.unwrap();
             if let Some(row) = self.row(name).await
                 && row.head.ended_at.is_some()
             {

@@ -13,7 +13,7 @@ use tests::psql::psql;
 use tokio::time::Instant;
 
 use super::WAIT;
-use super::node::{Node, Script};
+use super::node::{ACCOUNT, Node, Script};
 use super::proxy::Proxy;
 use super::tokens::{CALLBACK, success};
 
@@ -67,12 +67,12 @@ async fn a_hundred_thousand_waiting_executions_cost_next_to_nothing() {
     let next = Node::start_at(proxy.url(), Script::Never, usual).await;
     println!("restart: {:.0?} until the next node serves all of them", began.elapsed());
     let token = Node::token_of(&[&node], "n0").await;
-    next.engine.send_task(&token, success("1")).await.unwrap();
+    next.engine.send_task(Some(ACCOUNT), &token, success("1")).await.unwrap();
     let row = next.ended("n0").await;
     println!("the first answer: {:.0?} after the start", began.elapsed());
     assert_eq!(row.head.status, Status::Succeeded);
     let token = Node::token_of(&[&node], "n2").await;
-    next.engine.send_task(&token, TaskAnswer::Heartbeat).await.unwrap();
+    next.engine.send_task(Some(ACCOUNT), &token, TaskAnswer::Heartbeat).await.unwrap();
     let before = proxy.requests();
     tokio::time::sleep(IDLE).await;
     let (asked, seconds) = (proxy.requests() - before, IDLE.as_secs());

@@ -151,7 +151,10 @@ impl<'m> World<'m> {
 
     /// A worker asks for a task.
     fn take(&mut self, task: u64) {
-        self.send(500, Stimulus::ActivityStarted { task, worker: Some("worker".to_owned()) });
+        self.send(
+            500,
+            Stimulus::ActivityStarted { task, worker: Some("worker".to_owned()), claim: 1 },
+        );
     }
 
     /// Whoever holds the token of the task in this frame goes to work with it.
@@ -302,6 +305,7 @@ impl<'m> World<'m> {
         self.now = self.now.plus_ms(self.faults.jump_ms());
         let owner = owner_of(&mut self.owner);
         let stimulus = if owner.execution.wants_to_continue() {
+            self.beat_between_turns();
             Stimulus::Continue
         } else {
             let timer = owner.execution.next_timer();
@@ -324,6 +328,22 @@ impl<'m> World<'m> {
         let turn = machine::step(program, execution, stimulus, self.now, random, limits, &Numbered);
         if !turn.events.is_empty() {
             pending.push_back(turn);
+        }
+    }
+
+    /// Heartbeats move nothing on, whatever the execution is in the middle of.
+    fn beat_between_turns(&mut self) {
+        let Owner { execution, random, .. } = owner_of(&mut self.owner);
+        let (program, limits) = (&self.machine.program, &self.limits);
+        let open = |frame: &Frame| match &frame.at {
+            At::Task(open) => Some(open.id),
+            _ => None,
+        };
+        let tasks: Vec<u64> = execution.frames().filter_map(open).collect();
+        for task in tasks {
+            let beat = Stimulus::Heartbeat { task };
+            let turn = machine::step(program, execution, beat, self.now, random, limits, &Numbered);
+            assert!(turn.events.is_empty() && turn.commands.is_empty() && turn.offers.is_empty());
         }
     }
 

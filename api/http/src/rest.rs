@@ -20,7 +20,7 @@ use utoipa::OpenApi;
 use crate::{Door, live};
 
 pub(crate) use executions::execution_arn;
-pub(crate) use problem::{Problem, Refusal, problem, status_problem};
+pub(crate) use problem::{Problem, Refusal, problem, shown, status_problem};
 pub(crate) use request::{Asker, Json, Params};
 
 /// Everything under `/v1`.

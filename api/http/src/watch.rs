@@ -11,7 +11,7 @@ use axum::response::Response;
 use tower_http::request_id::RequestId;
 
 use crate::aws::{self, scheduler};
-use crate::rest::{Refusal, problem, status_problem};
+use crate::rest::{Refusal, problem, shown, status_problem};
 
 /// Watches over one request.
 pub(crate) async fn watch(request: Request, next: Next) -> Response {
@@ -109,7 +109,8 @@ fn in_shape(mut response: Response<Body>, door: Door, path: &str) -> Response {
         },
         None => match response.status() {
             StatusCode::NOT_FOUND if is_bare(&response) => {
-                let detail = format!("there is nothing at `{path}`; /openapi.json lists what is");
+                let detail =
+                    format!("there is nothing at `{}`; /openapi.json lists what is", shown(path));
                 status_problem(StatusCode::NOT_FOUND, &detail, path)
             }
             StatusCode::METHOD_NOT_ALLOWED => {

@@ -86,7 +86,8 @@ impl Progress {
             | EventKind::TaskTimedOut { .. }
             | EventKind::TaskQueued
             | EventKind::TaskBegan { .. }
-            | EventKind::ActivitySought { .. } => self.task_words(event),
+            | EventKind::ActivitySought { .. }
+            | EventKind::ActivityReturned => self.task_words(event),
             EventKind::ExecutionStarted { .. }
             | EventKind::ParallelSucceeded
             | EventKind::MapStarted { .. }

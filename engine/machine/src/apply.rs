@@ -90,17 +90,18 @@ pub fn apply(execution: &mut Execution, event: &Event) {
             change(execution, event, |_| At::Retrying(*until));
         }
         EventKind::StateAborted { .. } => change(execution, event, |_| At::Entered),
-        EventKind::StateEntered { .. }
-        | EventKind::StateExited { .. }
+        EventKind::ActivitySought { .. }
         | EventKind::TaskScheduled { .. }
         | EventKind::TaskStarted { .. }
         | EventKind::TaskSubmitted { .. }
-        | EventKind::ActivitySought { .. }
+        | EventKind::TaskQueued
+        | EventKind::TaskBegan { .. }
+        | EventKind::ActivityReturned => change_task_state(execution, event),
+        EventKind::StateEntered { .. }
+        | EventKind::StateExited { .. }
         | EventKind::TaskSucceeded { .. }
         | EventKind::TaskFailed { .. }
         | EventKind::TaskTimedOut { .. }
-        | EventKind::TaskQueued
-        | EventKind::TaskBegan { .. }
         | EventKind::WaitScheduled { .. }
         | EventKind::ParallelSucceeded
         | EventKind::MapStarted { .. }
@@ -110,8 +111,6 @@ pub fn apply(execution: &mut Execution, event: &Event) {
 
 /// Events that concern one frame only.
 fn change_state(execution: &mut Execution, event: &Event) {
-    // `apply` has counted this event already.
-    let place = execution.next_event - 1;
     change(execution, event, |frame| match &event.kind {
         EventKind::StateEntered { state, input, .. } => {
             frame.state = state.as_str().into();
@@ -129,6 +128,25 @@ fn change_state(execution: &mut Execution, event: &Event) {
             }
             None => At::Done(output.clone()),
         },
+        EventKind::WaitScheduled { until } => At::Waiting(*until),
+        EventKind::MapStarted { items, length, concurrency, start } => At::Iterations(Iterations {
+            items: items.clone(),
+            results: vec![None; *length as usize],
+            open: 0,
+            next: 0,
+            concurrency: *concurrency,
+            start: start.as_str().into(),
+            chain: event.id,
+        }),
+        _ => At::Entered,
+    });
+}
+
+/// Events of a task that is open, or about to be.
+fn change_task_state(execution: &mut Execution, event: &Event) {
+    // `apply` has counted this event already.
+    let place = execution.next_event - 1;
+    change(execution, event, |frame| match &event.kind {
         EventKind::ActivitySought { arn, parameters, timeout_seconds, heartbeat_seconds } => {
             At::Seeking(Sought {
                 arn: arn.clone(),
@@ -151,34 +169,33 @@ fn change_state(execution: &mut Execution, event: &Event) {
                     | TaskKind::Integration { .. }
                     | TaskKind::Url { .. } => Phase::Calling,
                 },
+                claim: None,
                 deadline: None,
                 heartbeat_due: None,
             })
         }
-        EventKind::TaskStarted { deadline, .. } | EventKind::TaskBegan { deadline } => {
-            change_task(&frame.at, |task| {
-                task.deadline = *deadline;
-                if task.phase == Phase::Offered {
-                    task.phase = Phase::Taken;
-                    expect_heartbeats(task, event.at);
-                }
-            })
+        EventKind::TaskStarted { deadline, claim, .. } => change_task(&frame.at, |task| {
+            task.deadline = *deadline;
+            if task.phase == Phase::Offered {
+                task.phase = Phase::Taken;
+                task.claim = *claim;
+                expect_heartbeats(task, event.at);
+            }
+        }),
+        EventKind::ActivityReturned => change_task(&frame.at, |task| {
+            task.phase = Phase::Offered;
+            task.claim = None;
+            task.deadline = None;
+            task.heartbeat_due = None;
+        }),
+        EventKind::TaskBegan { deadline } => {
+            change_task(&frame.at, |task| task.deadline = *deadline)
         }
         EventKind::TaskSubmitted { .. } => change_task(&frame.at, |task| {
             task.phase = Phase::Submitted;
             expect_heartbeats(task, event.at);
         }),
         EventKind::TaskQueued => change_task(&frame.at, |task| task.deadline = None),
-        EventKind::WaitScheduled { until } => At::Waiting(*until),
-        EventKind::MapStarted { items, length, concurrency, start } => At::Iterations(Iterations {
-            items: items.clone(),
-            results: vec![None; *length as usize],
-            open: 0,
-            next: 0,
-            concurrency: *concurrency,
-            start: start.as_str().into(),
-            chain: event.id,
-        }),
         _ => At::Entered,
     });
 }

@@ -137,6 +137,9 @@ pub enum EventKind<P = Payload> {
         /// What the worker that took an activity's task calls itself.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         worker: Option<String>,
+        /// Which hand-over it was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        claim: Option<u64>,
     },
     /// The call was answered, and the task waits for its token.
     TaskSubmitted {
@@ -203,6 +206,8 @@ pub enum EventKind<P = Payload> {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         heartbeat_seconds: Option<u64>,
     },
+    /// Internal: the worker was gone before it got the task, which waits for another.
+    ActivityReturned,
     /// Internal: a Wait state waits until then.
     WaitScheduled {
         until: Timestamp,
@@ -233,6 +238,7 @@ impl<P> EventKind<P> {
             Self::WaitScheduled { .. }
             | Self::RetryScheduled { .. }
             | Self::ActivitySought { .. }
+            | Self::ActivityReturned
             | Self::TaskQueued
             | Self::TaskBegan { .. }
             | Self::BranchSucceeded
@@ -270,6 +276,7 @@ impl<P> EventKind<P> {
             | Self::IterationSucceeded { .. }
             | Self::IterationFailed { .. }
             | Self::IterationAborted { .. }
+            | Self::ActivityReturned
             | Self::WaitScheduled { .. }
             | Self::RetryScheduled { .. }
             | Self::TaskQueued

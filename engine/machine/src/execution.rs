@@ -101,6 +101,8 @@ pub struct OpenTask {
     pub timeout_seconds: Option<u64>,
     pub heartbeat_seconds: Option<u64>,
     pub phase: Phase,
+    /// Which hand-over gave it to the worker that has it.
+    pub claim: Option<u64>,
     pub deadline: Option<Timestamp>,
     /// When the next heartbeat is missed, if any is expected. Not in the log: see
     /// [`Execution::heartbeat`].

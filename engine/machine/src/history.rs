@@ -113,6 +113,7 @@ impl View<'_> {
                 *index,
             )),
             K::ActivitySought { .. }
+            | K::ActivityReturned
             | K::WaitScheduled { .. }
             | K::RetryScheduled { .. }
             | K::TaskQueued

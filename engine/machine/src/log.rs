@@ -179,9 +179,13 @@ impl<P> EventKind<P> {
                     heartbeat_seconds: *heartbeat_seconds,
                 }
             }
-            K::TaskStarted { kind, deadline, worker } => {
-                K::TaskStarted { kind: kind.clone(), deadline: *deadline, worker: worker.clone() }
-            }
+            K::TaskStarted { kind, deadline, worker, claim } => K::TaskStarted {
+                kind: kind.clone(),
+                deadline: *deadline,
+                worker: worker.clone(),
+                claim: *claim,
+            },
+            K::ActivityReturned => K::ActivityReturned,
             K::TaskSubmitted { kind, output } => {
                 K::TaskSubmitted { kind: kind.clone(), output: f(output) }
             }

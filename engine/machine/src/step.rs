@@ -26,7 +26,8 @@ pub struct Turn {
     pub offers: Vec<Offer>,
     /// Tasks that were offered and are not any more.
     pub withdrawn: Vec<u64>,
-    /// A heartbeat was received by a task that is open; no event tells of it.
+    /// What was asked for is so, though no event tells of it: a heartbeat was received by a task
+    /// that is open, or a task is already whose it is to be.
     pub heard: bool,
 }
 
@@ -80,8 +81,12 @@ pub fn step(
     let first_event = execution.next_event;
     let mut step = Step::new(program, execution, now, random, limits, tokens);
     if step.is_running() {
+        // A heartbeat moves nothing on, so that its turn is always empty.
+        let moves = !matches!(stimulus, Stimulus::Heartbeat { .. });
         step.happen(stimulus);
-        step.run();
+        if moves {
+            step.run();
+        }
     }
     step.into_turn(first_event)
 }
@@ -106,7 +111,7 @@ pub(crate) struct Step<'a> {
     commands: Vec<Command>,
     offers: Vec<Offer>,
     withdrawn: Vec<u64>,
-    heard: bool,
+    pub(crate) heard: bool,
     /// Bytes of the payloads in these events, repeated ones included.
     bytes: usize,
     /// The history has no room for another event.
@@ -181,8 +186,11 @@ impl<'a> Step<'a> {
             Stimulus::ActivityMissing { frame, sought } => {
                 states::task::activity_missing(self, frame, sought);
             }
-            Stimulus::ActivityStarted { task, worker } => {
-                states::task::activity_started(self, task, worker);
+            Stimulus::ActivityStarted { task, worker, claim } => {
+                states::task::activity_started(self, task, worker, claim);
+            }
+            Stimulus::ActivityReturned { task, claim } => {
+                states::task::activity_returned(self, task, claim);
             }
             Stimulus::TaskQueued { task } => states::task::queued(self, task),
             Stimulus::TaskBegan { task } => states::task::began(self, task),

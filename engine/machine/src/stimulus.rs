@@ -29,8 +29,11 @@ pub enum Stimulus {
     ActivityFound { frame: FrameId, sought: u64 },
     /// It does not.
     ActivityMissing { frame: FrameId, sought: u64 },
-    /// A worker takes an activity's task.
-    ActivityStarted { task: u64, worker: Option<String> },
+    /// A worker takes an activity's task. `claim` is a number of its own for each hand-over, by
+    /// which the same one is known when it is asked for twice.
+    ActivityStarted { task: u64, worker: Option<String>, claim: u64 },
+    /// The worker was gone before it got the task.
+    ActivityReturned { task: u64, claim: u64 },
     /// A task's call has to wait for its turn: its timeout does not run meanwhile.
     TaskQueued { task: u64 },
     /// A queued task's call has begun: its timeout runs from now.

@@ -27,12 +27,19 @@ pub(crate) use pollers::Pollers;
 pub(crate) const LONG_POLL: Duration = Duration::from_secs(56);
 
 /// A task, handed to an activity worker.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct ActivityTask {
     /// What the worker answers with.
     pub token: String,
     /// JSON text.
     pub input: String,
+}
+
+impl std::fmt::Debug for ActivityTask {
+    /// Without the token, which no log may show.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ActivityTask").field("input", &self.input).finish_non_exhaustive()
+    }
 }
 
 /// Why nobody may wait for a task now.
@@ -54,8 +61,8 @@ pub(crate) struct ActivityKey {
 impl Engine {
     /// Waits for a task of this activity; `None` if there was none for almost a minute, or if
     /// this node stops. Whoever waits longest is served first. Dropping the future, as happens
-    /// when a connection is closed, loses no task: one that had been begun for it goes to the
-    /// next who polls here.
+    /// when a connection is closed, loses no task: one that had been begun for it is offered
+    /// again.
     ///
     /// # Errors
     /// Too many wait already.
@@ -69,34 +76,6 @@ impl Engine {
         let Some(mut place) = self.shared.pollers.join(key, worker)? else { return Ok(None) };
         let _ = tokio::time::timeout(self.options().long_poll, place.served()).await;
         Ok(place.leave())
-    }
-
-    /// Whether there is such an activity. One that was there is believed to be so for two seconds,
-    /// so that polls do not ask the database each.
-    ///
-    /// # Errors
-    /// The database is away.
-    pub async fn has_activity(&self, account: &str, activity: &str) -> Result<bool, store::Error> {
-        let key = ActivityKey { account: account.to_owned(), name: activity.to_owned() };
-        let (pollers, now) = (&self.shared.pollers, self.now());
-        if pollers.saw(&key, now) {
-            return Ok(true);
-        }
-        let _turn = pollers.lookup().await;
-        if pollers.saw(&key, self.now()) {
-            return Ok(true);
-        }
-        let found = self.shared.store.activity(account, activity).await?.is_some();
-        if found {
-            pollers.see(key, now);
-        }
-        Ok(found)
-    }
-
-    /// Believes no longer that there is such an activity.
-    pub fn forget_activity(&self, account: &str, activity: &str) {
-        let key = ActivityKey { account: account.to_owned(), name: activity.to_owned() };
-        self.shared.pollers.unsee(&key);
     }
 
     /// How many activity workers wait on this node.

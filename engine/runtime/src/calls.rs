@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::lookups::Lookups;
 use crate::mail::{Key, Mail, StimulusMail};
-use crate::perform::{Call, Outcome, Perform, Progress};
+use crate::perform::{Call, Outcome, Perform, Progress, TaskToken};
 use crate::token::Seal;
 
 /// The calls under way on this node.
@@ -28,6 +28,11 @@ type UnderWay = HashMap<Uuid, HashMap<u64, AbortHandle>>;
 impl Calls {
     pub(crate) fn new(performer: Arc<dyn Perform>, store: Store, seal: Seal) -> Self {
         Self { performer, lookups: Lookups::new(store), seal, under_way: Arc::default() }
+    }
+
+    /// Which activities there are.
+    pub(crate) fn lookups(&self) -> &Lookups {
+        &self.lookups
     }
 
     /// Carries out a command of a committed turn, or (`repeated`) one derived after a crash.
@@ -82,7 +87,7 @@ impl Calls {
         let under_way = self.under_way.clone();
         // Held over the spawn, so that a call that ends at once finds itself in the table.
         let mut table = lock(&self.under_way);
-        let token = self.seal.token(key, task);
+        let token = TaskToken(self.seal.token(key, task, account_of(&identity)));
         let call = tokio::spawn(async move {
             let call = call_of(key, &identity, invocation, token, repeated);
             let (reports, mut reported) = mpsc::unbounded_channel();
@@ -134,7 +139,7 @@ async fn deliver(key: Key, stimulus: Stimulus, mailbox: &mpsc::WeakSender<Mail>)
 }
 
 /// The account an execution belongs to.
-fn account_of(identity: &Identity) -> &str {
+pub(crate) fn account_of(identity: &Identity) -> &str {
     identity.arn.split(':').nth(4).unwrap_or_default()
 }
 
@@ -142,7 +147,7 @@ fn call_of(
     key: Key,
     identity: &Identity,
     invocation: Invocation,
-    token: String,
+    token: TaskToken,
     repeated: bool,
 ) -> Call {
     Call {

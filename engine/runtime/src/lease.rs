@@ -23,6 +23,11 @@ impl Lease {
         self.0.send_replace(None);
     }
 
+    /// Whether the lease holds now.
+    pub(crate) fn holds_now(&self) -> bool {
+        self.0.borrow().is_some_and(|until| Instant::now() < until)
+    }
+
     /// Waits until the lease holds; `false` if it never will.
     pub(crate) async fn holds(&self) -> bool {
         let mut renewals = self.0.subscribe();

@@ -51,30 +51,46 @@ impl Lookups {
     }
 
     async fn exists(&self, account: &str, name: &str) -> bool {
-        let key = (account.to_owned(), name.to_owned());
         loop {
-            if self.seen().get(&key).is_some_and(|seen| seen.elapsed() < FRESH) {
-                return true;
-            }
-            let turn = self.turns.acquire().await;
-            match self.store.activity(account, name).await {
-                Ok(found) => {
-                    if found.is_some() {
-                        let mut seen = self.seen();
-                        if seen.len() > CAPACITY {
-                            seen.clear();
-                        }
-                        seen.insert(key, Instant::now());
-                    }
-                    return found.is_some();
-                }
+            match self.is_there(account, name).await {
+                Ok(there) => return there,
                 Err(error) => {
                     tracing::debug!(%error, "an activity cannot be looked up; trying again");
-                    drop(turn);
                     tokio::time::sleep(PAUSE).await;
                 }
             }
         }
+    }
+
+    /// Whether there is such an activity, as of half a second ago at most.
+    pub(crate) async fn is_there(&self, account: &str, name: &str) -> Result<bool, store::Error> {
+        let key = (account.to_owned(), name.to_owned());
+        if self.is_known(&key) {
+            return Ok(true);
+        }
+        let _turn = self.turns.acquire().await;
+        // Who waited may find that somebody else has asked.
+        if self.is_known(&key) {
+            return Ok(true);
+        }
+        let found = self.store.activity(account, name).await?.is_some();
+        if found {
+            let mut seen = self.seen();
+            if seen.len() > CAPACITY {
+                seen.clear();
+            }
+            seen.insert(key, Instant::now());
+        }
+        Ok(found)
+    }
+
+    /// What was seen of this activity is not true any more.
+    pub(crate) fn forget(&self, account: &str, name: &str) {
+        self.seen().remove(&(account.to_owned(), name.to_owned()));
+    }
+
+    fn is_known(&self, key: &(String, String)) -> bool {
+        self.seen().get(key).is_some_and(|seen| seen.elapsed() < FRESH)
     }
 
     fn seen(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), Instant>> {

@@ -121,6 +121,8 @@ pub(crate) enum Reason {
 pub(crate) enum NotLoaded {
     /// It does not exist, or has ended.
     Nothing,
+    /// It runs, and this release cannot read its log or its definition.
+    Unreadable,
     Unavailable,
 }
 
@@ -154,6 +156,11 @@ pub(crate) enum Message {
     ActivityStarted {
         task: u64,
         worker: Option<String>,
+        claim: u64,
+    },
+    ActivityReturned {
+        task: u64,
+        claim: u64,
     },
 }
 
@@ -169,7 +176,10 @@ impl Message {
             }
             Self::TokenFailed { task, failure } => Stimulus::TokenFailed { task, failure },
             Self::Heartbeat { task } => Stimulus::Heartbeat { task },
-            Self::ActivityStarted { task, worker } => Stimulus::ActivityStarted { task, worker },
+            Self::ActivityStarted { task, worker, claim } => {
+                Stimulus::ActivityStarted { task, worker, claim }
+            }
+            Self::ActivityReturned { task, claim } => Stimulus::ActivityReturned { task, claim },
         })
     }
 }

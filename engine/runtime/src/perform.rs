@@ -33,7 +33,7 @@ pub struct Call {
     /// Names the attempt within the execution.
     pub task: u64,
     /// Whoever holds it may end the task.
-    pub token: String,
+    pub token: TaskToken,
     /// 1 for the first attempt in this visit of the state.
     pub attempt: u32,
     pub kind: TaskKind,
@@ -41,6 +41,16 @@ pub struct Call {
     pub timeout_seconds: Option<u64>,
     /// It may have been made before a crash.
     pub repeated: bool,
+}
+
+/// A task's token, which no log may show.
+#[derive(Clone, Eq, PartialEq)]
+pub struct TaskToken(pub String);
+
+impl std::fmt::Debug for TaskToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TaskToken(…)")
+    }
 }
 
 /// How a task ended.

@@ -11,6 +11,15 @@ use crate::mail::StimulusMail;
 /// The year 9999: later than anything that wakes by itself.
 const NEVER: Timestamp = Timestamp(253_370_764_800_000);
 
+/// What the store says of an execution that is in memory.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Asleep {
+    No,
+    Yes,
+    /// An attempt to put it to sleep was not answered.
+    Perhaps,
+}
+
 /// One execution in an owner's memory.
 pub(crate) struct Running {
     pub(crate) execution: Execution,
@@ -24,8 +33,8 @@ pub(crate) struct Running {
     pub(crate) is_starting: bool,
     /// It is being put to sleep; whatever happens meanwhile waits.
     pub(crate) is_passivating: bool,
-    /// `wake_at` is set in the store: the next turn clears it.
-    pub(crate) is_asleep: bool,
+    /// Whether `wake_at` is set in the store: then the next turn clears it.
+    pub(crate) asleep: Asleep,
     /// It will leave memory if nothing happens to it for a while; when something last did.
     pub(crate) idle_since: Option<Timestamp>,
     /// Stimuli that wait for the start's commit or for the end of passivation.
@@ -45,7 +54,7 @@ impl Running {
             in_flight: 0,
             is_starting: false,
             is_passivating: false,
-            is_asleep: false,
+            asleep: Asleep::No,
             idle_since: None,
             deferred: VecDeque::new(),
             timer: None,

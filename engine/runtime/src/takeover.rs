@@ -59,8 +59,8 @@ async fn take_over(
     while let Some(row) = rows.next().await {
         let row = row?;
         let Some(tenure) = tenures.get(&row.head.shard) else { continue };
-        if let Some(loaded) = fold(shared, row, Reason::Takeover(*tenure)).await? {
-            send(mailbox, Mail::Loaded(Box::new(loaded))).await;
+        if let Folded::Running(loaded) = fold(shared, row, Reason::Takeover(*tenure)).await? {
+            send(mailbox, Mail::Loaded(loaded)).await;
             count += 1;
         }
     }
@@ -81,14 +81,15 @@ pub(crate) fn load_one(
             Ok(Some(row)) if row.head.status == store::Status::Running => {
                 fold(&shared, row, Reason::Load(load)).await
             }
-            Ok(_) => Ok(None),
+            Ok(_) => Ok(Folded::Nothing),
             Err(error) => Err(error),
         };
         // The others need not wait until there is room in this mailbox.
         drop(turn);
         let mail = match loaded {
-            Ok(Some(loaded)) => Mail::Loaded(Box::new(loaded)),
-            Ok(None) => Mail::NotLoaded(key, load, NotLoaded::Nothing),
+            Ok(Folded::Running(loaded)) => Mail::Loaded(loaded),
+            Ok(Folded::Nothing) => Mail::NotLoaded(key, load, NotLoaded::Nothing),
+            Ok(Folded::Unreadable) => Mail::NotLoaded(key, load, NotLoaded::Unreadable),
             Err(error) => {
                 tracing::warn!(%error, execution.id = %key.id, "an execution cannot be loaded");
                 Mail::NotLoaded(key, load, NotLoaded::Unavailable)
@@ -98,13 +99,18 @@ pub(crate) fn load_one(
     });
 }
 
+/// What the rows of an execution come to.
+enum Folded {
+    Running(Box<Loaded>),
+    /// It has ended.
+    Nothing,
+    /// Another release may go on with it.
+    Unreadable,
+}
+
 /// The execution that these rows tell of. One that cannot be read is left as it is, and said
 /// so once: it must not keep the others from running.
-async fn fold(
-    shared: &Shared,
-    row: store::Loaded,
-    reason: Reason,
-) -> Result<Option<Loaded>, store::Error> {
+async fn fold(shared: &Shared, row: store::Loaded, reason: Reason) -> Result<Folded, store::Error> {
     let key = Key { shard: row.head.shard, id: row.head.id };
     let mut events = Vec::new();
     for turn in &row.turns {
@@ -112,27 +118,27 @@ async fn fold(
             Ok(more) => events.extend(more),
             Err(error) => {
                 tracing::error!(%error, execution.id = %key.id, "an execution's log cannot be read");
-                return Ok(None);
+                return Ok(Folded::Unreadable);
             }
         }
     }
     let Some(execution) = machine::fold(&events) else {
         tracing::error!(execution.id = %key.id, "an execution has no start in its log");
-        return Ok(None);
+        return Ok(Folded::Unreadable);
     };
     if execution.status() != machine::Status::Running {
-        return Ok(None);
+        return Ok(Folded::Nothing);
     }
     let program = match shared.programs.of(row.head.revision_id).await {
         Ok(program) => program,
         Err(crate::programs::ProgramError::Store(error)) => return Err(error),
         Err(error) => {
             tracing::error!(%error, execution.id = %key.id, "an execution cannot go on");
-            return Ok(None);
+            return Ok(Folded::Unreadable);
         }
     };
     let asleep = row.head.wake_at.is_some();
-    Ok(Some(Loaded { key, execution, program, asleep, reason }))
+    Ok(Folded::Running(Box::new(Loaded { key, execution, program, asleep, reason })))
 }
 
 async fn send(mailbox: &mpsc::WeakSender<Mail>, mail: Mail) {

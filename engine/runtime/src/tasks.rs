@@ -42,8 +42,14 @@ impl From<StimulateError> for TokenError {
 impl Engine {
     /// Brings an answer to its task, on whichever node its execution runs; returns once it is
     /// committed. A heartbeat is not written: it is received.
-    pub async fn send_task(&self, token: &str, answer: TaskAnswer) -> Result<(), TokenError> {
-        let (key, task) = self.shared.seal.open(token).ok_or(TokenError::Invalid)?;
+    /// With an account the token must be of that; who holds a token needs nothing else otherwise.
+    pub async fn send_task(
+        &self,
+        account: Option<&str>,
+        token: &str,
+        answer: TaskAnswer,
+    ) -> Result<(), TokenError> {
+        let (key, task) = self.shared.seal.open(token, account).ok_or(TokenError::Invalid)?;
         let message = match answer {
             TaskAnswer::Success(output) => {
                 Message::TokenSucceeded { task, output: output.raw().to_owned() }
@@ -66,15 +72,31 @@ impl Engine {
         }
     }
 
-    /// Gives an activity's task to a worker. `true` once that is committed; `false` if somebody
-    /// else has it, or it is over.
+    /// Gives an activity's task to a worker. `true` once that is committed, also when it was by
+    /// an earlier question with the same claim; `false` if somebody else has it, or it is over.
     pub(crate) async fn begin_activity(
         &self,
         key: Key,
         task: u64,
         worker: Option<String>,
+        claim: u64,
     ) -> Result<bool, StimulateError> {
-        match self.stimulate(key, Message::ActivityStarted { task, worker }).await? {
+        self.is_so(key, Message::ActivityStarted { task, worker, claim }).await
+    }
+
+    /// Takes a task back from a worker that did not get it, so that others may take it. `false`
+    /// if it is not that worker's any more.
+    pub(crate) async fn return_activity(
+        &self,
+        key: Key,
+        task: u64,
+        claim: u64,
+    ) -> Result<bool, StimulateError> {
+        self.is_so(key, Message::ActivityReturned { task, claim }).await
+    }
+
+    async fn is_so(&self, key: Key, message: Message) -> Result<bool, StimulateError> {
+        match self.stimulate(key, message).await? {
             StimulusReply::Applied { .. } => Ok(true),
             StimulusReply::Stale => Ok(false),
             StimulusReply::Unavailable => Err(StimulateError::Unavailable),
@@ -82,7 +104,17 @@ impl Engine {
     }
 
     /// The token of a task.
-    pub(crate) fn token(&self, key: Key, task: u64) -> String {
-        self.shared.seal.token(key, task)
+    pub(crate) fn token(&self, account: &str, key: Key, task: u64) -> String {
+        self.shared.seal.token(key, task, account)
+    }
+
+    /// Whether there is such an activity, as of half a second ago at most.
+    pub async fn has_activity(&self, account: &str, name: &str) -> Result<bool, store::Error> {
+        self.shared.calls.lookups().is_there(account, name).await
+    }
+
+    /// The activity was deleted by this node, which need not believe any longer that it is there.
+    pub fn forget_activity(&self, account: &str, name: &str) {
+        self.shared.calls.lookups().forget(account, name);
     }
 }

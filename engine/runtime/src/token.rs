@@ -16,8 +16,8 @@ use crate::mail::Key;
 
 /// What the secret is called in the store.
 const SECRET: &str = "task tokens";
-/// Shard, execution and task.
-const BYTES: usize = 2 + 16 + 8;
+/// Shard, execution, task and account.
+const BYTES: usize = 2 + 16 + 8 + 8;
 /// Longest text that is looked at; AWS takes tokens of up to 2,048 characters.
 const MOST_CHARS: usize = 2_048;
 
@@ -38,41 +38,51 @@ impl Seal {
         Self(cipher.expect("the secret is as long as the key that was generated for it"))
     }
 
-    /// The token of a task.
-    pub(crate) fn token(&self, key: Key, task: u64) -> String {
+    /// The token of a task; the account is a part of it, so that it is of use there alone.
+    pub(crate) fn token(&self, key: Key, task: u64, account: &str) -> String {
         let mut plain = [0; BYTES];
         plain[..2].copy_from_slice(&key.shard.to_be_bytes());
         plain[2..18].copy_from_slice(key.id.as_bytes());
-        plain[18..].copy_from_slice(&task.to_be_bytes());
+        plain[18..26].copy_from_slice(&task.to_be_bytes());
+        plain[26..].copy_from_slice(&number(account).to_be_bytes());
         // Without a nonce this cipher only tells equal tokens from others, as it should.
         let sealed = self.0.encrypt(&Nonce::default(), plain.as_slice());
         URL_SAFE_NO_PAD.encode(sealed.expect("a few bytes can always be sealed"))
     }
 
-    /// Which task this is the token of; `None` if it is none of ours.
-    pub(crate) fn open(&self, token: &str) -> Option<(Key, u64)> {
+    /// Which task this is the token of; `None` if it is none of ours, or not of this account.
+    pub(crate) fn open(&self, token: &str, account: Option<&str>) -> Option<(Key, u64)> {
         if token.len() > MOST_CHARS {
             return None;
         }
         let sealed = URL_SAFE_NO_PAD.decode(token).ok()?;
         let plain = self.0.decrypt(&Nonce::default(), sealed.as_slice()).ok()?;
         let (shard, rest) = plain.split_first_chunk::<2>()?;
-        let (id, task) = rest.split_first_chunk::<16>()?;
-        let task = task.try_into().ok()?;
+        let (id, rest) = rest.split_first_chunk::<16>()?;
+        let (task, rest) = rest.split_first_chunk::<8>()?;
+        let of = u64::from_be_bytes(rest.try_into().ok()?);
         let key = Key { shard: i16::from_be_bytes(*shard), id: Uuid::from_bytes(*id) };
-        Some((key, u64::from_be_bytes(task)))
+        account
+            .is_none_or(|account| number(account) == of)
+            .then_some((key, u64::from_be_bytes(*task)))
     }
+}
+
+/// An account, which is twelve digits, as a number.
+fn number(account: &str) -> u64 {
+    account.parse().unwrap_or_default()
 }
 
 /// The tokens of one execution.
 pub(crate) struct TokensOf<'a> {
     pub(crate) seal: &'a Seal,
     pub(crate) key: Key,
+    pub(crate) account: &'a str,
 }
 
 impl Tokens for TokensOf<'_> {
     fn token(&self, task: u64) -> String {
-        self.seal.token(self.key, task)
+        self.seal.token(self.key, task, self.account)
     }
 }
 
@@ -86,19 +96,24 @@ mod tests {
     fn a_token_names_its_task_to_us_and_nothing_to_others() {
         let (ours, theirs) = (Seal::new(&[1; 32]), Seal::new(&[2; 32]));
         let key = Key { shard: 255, id: Uuid::from_u128(7) };
-        let token = ours.token(key, 3);
-        assert_eq!(ours.open(&token), Some((key, 3)));
-        assert_eq!(token, ours.token(key, 3), "a repeated call carries the same token");
-        assert_ne!(token, ours.token(key, 4), "another attempt has another");
-        assert_eq!(theirs.open(&token), None);
+        let account = "123456789012";
+        let token = ours.token(key, 3, account);
+        assert_eq!(ours.open(&token, Some(account)), Some((key, 3)));
+        assert_eq!(token, ours.token(key, 3, account), "a repeated call carries the same token");
+        assert_ne!(token, ours.token(key, 4, account), "another attempt has another");
+        assert_eq!(theirs.open(&token, None), None);
+        assert_eq!(
+            ours.open(&token, Some("210987654321")),
+            None,
+            "it is of use in its account alone"
+        );
         for end in 0..token.len() {
             let mut forged = token.clone();
             let other = if forged.as_bytes()[end] == b'A' { "B" } else { "A" };
             forged.replace_range(end..=end, other);
-            // The last character has bits that mean nothing; then it is no valid encoding.
-            assert_eq!(ours.open(&forged), None, "{forged}");
+            assert_eq!(ours.open(&forged, None), None, "{forged}");
         }
-        assert_eq!(ours.open(""), None);
-        assert_eq!(ours.open(&"A".repeat(3_000)), None);
+        assert_eq!(ours.open("", None), None);
+        assert_eq!(ours.open(&"A".repeat(3_000), None), None);
     }
 }

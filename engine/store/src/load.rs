@@ -233,14 +233,20 @@ impl Store {
     /// gives the ids of those that sleep now. Locks the shards' rows in their order, then the
     /// executions'.
     pub async fn passivate_all(&self, sleepers: &[Sleeper]) -> Result<HashSet<Uuid>, Error> {
-        let rows = in_time(
-            sqlx::query(include_str!("../sql/passivate_all.sql"))
+        // Committed by a word of its own: what waits for a lock longer than we wait for it must not
+        // come to be when nobody expects it any more.
+        let rows = in_time(async {
+            let mut transaction = self.pool.begin().await?;
+            let rows = sqlx::query(include_str!("../sql/passivate_all.sql"))
                 .bind(sleepers.iter().map(|sleeper| sleeper.shard).collect::<Vec<_>>())
                 .bind(sleepers.iter().map(|sleeper| sleeper.execution_id).collect::<Vec<_>>())
                 .bind(sleepers.iter().map(|sleeper| sleeper.wake_at).collect::<Vec<_>>())
                 .bind(sleepers.iter().map(|sleeper| sleeper.epoch).collect::<Vec<_>>())
-                .fetch_all(&self.pool),
-        )
+                .fetch_all(&mut *transaction)
+                .await?;
+            transaction.commit().await?;
+            Ok(rows)
+        })
         .await?;
         Ok(rows.iter().map(|row| row.try_get("id")).collect::<Result<_, sqlx::Error>>()?)
     }

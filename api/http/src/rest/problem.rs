@@ -86,7 +86,7 @@ pub(crate) fn problem(error: &OperationError, path: &str) -> Response {
             title: title(name),
             status: status.as_u16(),
             detail: detail(error),
-            instance: path.to_owned(),
+            instance: shown(path),
             pointer: error.pointer.clone(),
             diagnostics: error.diagnostics.iter().map(Finding::from).collect(),
         },
@@ -95,6 +95,13 @@ pub(crate) fn problem(error: &OperationError, path: &str) -> Response {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
     response
+}
+
+/// A path as it may be shown and logged: a task's token is a secret.
+pub(crate) fn shown(path: &str) -> String {
+    let Some(rest) = path.strip_prefix("/v1/tasks/") else { return path.to_owned() };
+    let after = rest.split_once('/').map(|(_, after)| format!("/{after}")).unwrap_or_default();
+    format!("/v1/tasks/…{after}")
 }
 
 /// A problem that the router found: no such path, no such method, an unreadable path.
@@ -106,7 +113,7 @@ pub(crate) fn status_problem(status: StatusCode, detail: &str, path: &str) -> Re
             title: status.canonical_reason().unwrap_or_default().to_owned(),
             status: status.as_u16(),
             detail: detail.to_owned(),
-            instance: path.to_owned(),
+            instance: shown(path),
             pointer: None,
             diagnostics: Vec::new(),
         },

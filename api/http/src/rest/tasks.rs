@@ -39,7 +39,7 @@ pub(crate) async fn succeed(
     Path(token): Path<String>,
     Json(output): Json<Box<RawValue>>,
 ) -> Result<StatusCode, Refusal> {
-    tasks::succeed(&door.engine, &token, output.get()).await?;
+    tasks::succeed(&door.engine, None, &token, output.get()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -60,7 +60,7 @@ pub(crate) async fn fail(
 ) -> Result<StatusCode, Refusal> {
     within("error", error.as_deref(), 256)?;
     within("cause", cause.as_deref(), 32_768)?;
-    tasks::fail(&door.engine, &token, error, cause).await?;
+    tasks::fail(&door.engine, None, &token, error, cause).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -78,7 +78,7 @@ pub(crate) async fn heartbeat(
     State(door): State<Door>,
     Path(token): Path<String>,
 ) -> Result<StatusCode, Refusal> {
-    tasks::heartbeat(&door.engine, &token).await?;
+    tasks::heartbeat(&door.engine, None, &token).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -14,6 +14,9 @@ use crate::step::Step;
 use crate::stimulus::Failure;
 use crate::task_kind::TaskKind;
 
+/// Longest timeout and longest time between heartbeats, as AWS has them.
+const MOST_SECONDS: u64 = 99_999_999;
+
 /// Schedules one attempt. The events say "started" at once: nothing is known about a call
 /// until its outcome, and one turn instead of two is half the cost of a task. An activity is
 /// looked up first: one that does not exist fails the state before anything is scheduled.
@@ -58,7 +61,7 @@ pub(crate) fn perform(step: &mut Step<'_>, id: FrameId, task: &Task) -> Result<(
         },
     );
     let deadline = timeout_seconds.map(|seconds| step.now.plus_seconds(seconds));
-    step.record(id, EventKind::TaskStarted { kind, deadline, worker: None });
+    step.record(id, EventKind::TaskStarted { kind, deadline, worker: None, claim: None });
     // A full history records nothing; then there is no task to perform.
     if let Some((_, open)) = open(step, scheduled)
         && let Some(frame) = step.frame(id)
@@ -82,7 +85,7 @@ fn seconds(
     };
     let value = data.evaluate(path, effective)?;
     match value.as_u64() {
-        Some(seconds) if seconds > 0 => Ok(Some(seconds)),
+        Some(seconds @ 1..=MOST_SECONDS) => Ok(Some(seconds)),
         _ => Err(EvaluationError {
             cause: format!(
                 "The {field} field refers to value \"{}\" which is not a valid integer: {}",
@@ -191,17 +194,37 @@ pub(crate) fn activity_missing(step: &mut Step<'_>, id: FrameId, sought: u64) {
     step.fail(id, failure);
 }
 
+/// The activity's task in this frame, whoever has it.
+fn activity_task<'a>(step: &'a Step<'_>, task: u64) -> Option<(FrameId, &'a OpenTask)> {
+    let id = *step.execution.indexes.tasks.get(&task)?;
+    match &step.frame(id)?.at {
+        At::Task(open) if matches!(open.kind, TaskKind::Activity { .. }) => Some((id, open)),
+        _ => None,
+    }
+}
+
 /// A worker takes the task: its timeout and its heartbeats count from now, as on AWS.
-pub(crate) fn activity_started(step: &mut Step<'_>, task: u64, worker: Option<String>) {
-    let Some(&id) = step.execution.indexes.tasks.get(&task) else { return };
-    let Some(At::Task(open)) = step.frame(id).map(|frame| &frame.at) else { return };
+pub(crate) fn activity_started(step: &mut Step<'_>, task: u64, worker: Option<String>, claim: u64) {
+    let Some((id, open)) = activity_task(step, task) else { return };
     if open.phase != Phase::Offered {
+        step.heard = open.claim == Some(claim);
         return;
     }
     let kind = open.kind.clone();
     let deadline = open.timeout_seconds.map(|seconds| step.now.plus_seconds(seconds));
-    step.record(id, EventKind::TaskStarted { kind, deadline, worker });
+    step.record(id, EventKind::TaskStarted { kind, deadline, worker, claim: Some(claim) });
     step.withdraw(task);
+}
+
+/// The worker was gone before it got the task: another may take it.
+pub(crate) fn activity_returned(step: &mut Step<'_>, task: u64, claim: u64) {
+    let Some((id, open)) = activity_task(step, task) else { return };
+    if open.claim != Some(claim) {
+        return;
+    }
+    let offer = Offer { task, activity: open.kind.resource(), input: open.parameters.clone() };
+    step.record(id, EventKind::ActivityReturned);
+    step.offer(offer);
 }
 
 /// Whether the task's call is awaited; once it was answered, it has nothing more to say.

@@ -24,8 +24,12 @@ fn found(sought: u64) -> Stimulus {
     Stimulus::ActivityFound { frame: FrameId::ROOT, sought }
 }
 
+fn taken_by(task: u64, claim: u64) -> Stimulus {
+    Stimulus::ActivityStarted { task, worker: Some(format!("w{claim}")), claim }
+}
+
 fn taken(task: u64) -> Stimulus {
-    Stimulus::ActivityStarted { task, worker: Some("w".to_owned()) }
+    taken_by(task, 1)
 }
 
 #[test]
@@ -296,5 +300,26 @@ fn an_offer_is_withdrawn_when_its_execution_ends() {
               4<-0 ExecutionAborted
               > withdraw 3
         "#]],
+    );
+}
+
+#[test]
+fn a_task_whose_worker_is_gone_before_it_got_it_waits_for_another() {
+    let returned = |claim| Stimulus::ActivityReturned { task: 3, claim };
+    check(
+        &format!(r#"{ACTIVITY}, "TimeoutSeconds": 60}}"#),
+        "{}",
+        &[
+            (0, found(2)),
+            (1, taken_by(3, 1)),
+            (2, returned(2)),
+            (3, returned(1)),
+            (3, token(3, "6")),
+            (80, TIMER),
+            (90, taken_by(3, 3)),
+            (91, returned(1)),
+            (92, token(3, "7")),
+        ],
+        &expect![[""]],
     );
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use store::{OfferedTask, WantedTasks};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
-use super::pollers::Poller;
+use super::pollers::{Handed, Poller};
 use super::{ActivityKey, ActivityTask};
 use crate::engine::Engine;
 use crate::mail::Key;
@@ -52,6 +53,7 @@ impl Broker {
                 Some(_) = self.telling.join_next() => {}
             }
             self.tell_others();
+            self.take_back(&stop);
             while !stop.is_cancelled() && self.look(&stop).await {}
         }
         self.engine.shared.pollers.close();
@@ -78,13 +80,21 @@ impl Broker {
                 return false;
             }
         };
-        // There may be more; otherwise everybody is served, or there is nothing for them.
+        // Where everybody got a task there may be more, and somebody else may have come since.
         let full = i64::try_from(offered.len()).is_ok_and(|count| count >= AT_ONCE);
+        let satisfied = wanted.iter().any(|wanted| got_all(wanted, &offered));
         self.last = if full { last_served(&wanted, &offered) } else { None };
         for task in offered {
             self.deliver(task, stop);
         }
-        full
+        full || satisfied
+    }
+
+    /// Lets others take what was begun for workers who are gone.
+    fn take_back(&mut self, stop: &CancellationToken) {
+        for handed in self.engine.shared.pollers.take_returned() {
+            self.deliveries.spawn(take_back(self.engine.clone(), handed, stop.clone()));
+        }
     }
 
     /// Gives a claimed task to whoever has waited longest, or back.
@@ -129,6 +139,13 @@ fn last_served(wanted: &[WantedTasks], offered: &[OfferedTask]) -> Option<Activi
     Some(ActivityKey { account: account.clone(), name: activity.clone() })
 }
 
+/// Whether everybody who waits for this activity has got a task.
+fn got_all(wanted: &WantedTasks, offered: &[OfferedTask]) -> bool {
+    let same =
+        |task: &&OfferedTask| task.account == wanted.account && task.activity == wanted.activity;
+    i64::try_from(offered.iter().filter(same).count()).is_ok_and(|got| got >= wanted.places)
+}
+
 /// Begins a task for this poller and hands it over.
 async fn deliver(
     engine: Engine,
@@ -139,13 +156,15 @@ async fn deliver(
 ) {
     let key = Key { shard: offered.shard, id: offered.execution_id };
     let pollers = &engine.shared.pollers;
-    let Ok(task) = u64::try_from(offered.task) else { return };
-    match begin(&engine, key, task, &poller, &stop).await {
+    let Ok(number) = u64::try_from(offered.task) else { return };
+    let (claim, _) = Uuid::new_v4().as_u64_pair();
+    match begin(&engine, key, number, &poller, claim, &stop).await {
         Some(true) => {
             let Ok(input) = String::from_utf8(offered.input.to_vec()) else { return };
-            let task = ActivityTask { token: engine.token(key, task), input };
-            if let Err(task) = poller.serve(task) {
-                pollers.pass_on(&activity, task);
+            let token = engine.token(&activity.account, key, number);
+            let task = ActivityTask { token, input };
+            if let Err(handed) = poller.serve(Handed { task, key, number, claim }) {
+                pollers.give_back(handed);
             }
         }
         Some(false) => pollers.put_back(&activity, poller),
@@ -156,13 +175,13 @@ async fn deliver(
 /// Whether the task is this poller's; `None` if it was not begun.
 ///
 /// When the database is away in between, the beginning may have been recorded without our
-/// knowing: then it is asked for until there is an answer, and "it has begun already" means by
-/// us, because nobody else could claim it meanwhile.
+/// knowing: then it is asked for, under the same claim, until there is an answer.
 async fn begin(
     engine: &Engine,
     key: Key,
     task: u64,
     poller: &Poller,
+    claim: u64,
     stop: &CancellationToken,
 ) -> Option<bool> {
     let mut in_doubt = false;
@@ -171,8 +190,8 @@ async fn begin(
         if !in_doubt && !poller.is_open() {
             return None;
         }
-        match engine.begin_activity(key, task, poller.worker.clone()).await {
-            Ok(begun) => return Some(begun || in_doubt),
+        match engine.begin_activity(key, task, poller.worker.clone(), claim).await {
+            Ok(begun) => return Some(begun),
             Err(error) => {
                 tracing::debug!(?error, "a task cannot be begun; trying again");
                 in_doubt = true;
@@ -180,6 +199,20 @@ async fn begin(
         }
         tokio::select! {
             () = stop.cancelled() => return None,
+            () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(1)),
+        }
+    }
+}
+
+/// Takes a task back that its worker did not get, however long the store is away.
+async fn take_back(engine: Engine, handed: Handed, stop: CancellationToken) {
+    let mut pause = Duration::from_millis(20);
+    while engine.return_activity(handed.key, handed.number, handed.claim).await.is_err() {
+        tokio::select! {
+            () = stop.cancelled() => {
+                tracing::warn!("a task was begun for a worker that is gone; it will time out");
+                return;
+            }
             () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(1)),
         }
     }

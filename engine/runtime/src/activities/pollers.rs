@@ -4,28 +4,17 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use machine::Timestamp;
 use store::WantedTasks;
 use tokio::sync::{Notify, oneshot};
 
 use super::{ActivityKey, ActivityTask, PollError};
+use crate::mail::Key;
 
 /// Most pollers of one activity on a node: AWS's quota.
 const MOST_PER_ACTIVITY: usize = 1_000;
 /// Most pollers of a node.
 const MOST: usize = 20_000;
-/// Most tasks of an activity that were begun for pollers who had gone.
-const MOST_ORPHANS: usize = 1_000;
-
-/// For how long an activity that was there is believed to be.
-const SEEN_MS: i64 = 2_000;
-/// Most activities remembered to be there; when there are more, all are forgotten.
-const MOST_SEEN: usize = 10_000;
-
-/// How long a turn to look an activity up is waited for.
-const LOOKUP_PATIENCE: Duration = Duration::from_secs(1);
 
 /// All pollers of a node. Clones share them.
 #[derive(Clone, Default)]
@@ -38,10 +27,10 @@ struct Inner {
     waiting: Mutex<Waiting>,
     /// Rings when there may be something to claim.
     bell: Notify,
-    /// Who holds it looks an activity up, so that those who come meanwhile need not.
-    lookup: tokio::sync::Mutex<()>,
     /// Tasks were scheduled of which other nodes may not know.
     news: AtomicBool,
+    /// Tasks that were begun for workers who were gone before they got them.
+    returned: Mutex<Vec<Handed>>,
 }
 
 #[derive(Default)]
@@ -49,8 +38,6 @@ struct Waiting {
     queues: BTreeMap<ActivityKey, Queue>,
     /// How many pollers there are, closed ones included.
     count: usize,
-    /// When which activity was seen to be there.
-    seen: BTreeMap<ActivityKey, Timestamp>,
     /// The node stops: nobody is to wait any more.
     closed: bool,
 }
@@ -58,24 +45,30 @@ struct Waiting {
 #[derive(Default)]
 struct Queue {
     pollers: VecDeque<Poller>,
-    /// Tasks begun for pollers who went away meanwhile: the next to come get them.
-    orphans: VecDeque<ActivityTask>,
 }
 
 /// Somebody who waits for a task.
 pub(crate) struct Poller {
     /// What the worker calls itself.
     pub(crate) worker: Option<String>,
-    reply: oneshot::Sender<ActivityTask>,
+    reply: oneshot::Sender<Handed>,
 }
 
-/// The place of a poller, as it sees it. Dropping it passes a task on that it has got and not
+/// A task on its way to a worker, and what it takes to take it back.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Handed {
+    pub(crate) task: ActivityTask,
+    pub(crate) key: Key,
+    pub(crate) number: u64,
+    pub(crate) claim: u64,
+}
+
+/// The place of a poller, as it sees it. Dropping it gives a task back that it has got and not
 /// taken away.
 pub(crate) struct Place {
     pollers: Pollers,
-    activity: ActivityKey,
-    served: oneshot::Receiver<ActivityTask>,
-    task: Option<ActivityTask>,
+    served: oneshot::Receiver<Handed>,
+    handed: Option<Handed>,
 }
 
 impl Pollers {
@@ -105,23 +98,17 @@ impl Pollers {
                 return Err(PollError::WorkerLimit);
             }
         }
-        let queue = waiting.queues.entry(activity.clone()).or_default();
+        let queue = waiting.queues.entry(activity).or_default();
         let (reply, served) = oneshot::channel();
-        let poller = Poller { worker, reply };
-        if let Some(orphan) = queue.orphans.pop_front() {
-            // Its receiver is right here.
-            let _ = poller.reply.send(orphan);
-        } else {
-            // Whoever waits already knows that there is nothing, and will hear of news.
-            let first = queue.pollers.iter().all(|poller| !poller.is_open());
-            queue.pollers.push_back(poller);
-            waiting.count += 1;
-            if first {
-                self.inner.bell.notify_one();
-            }
-        }
+        // Whoever waits already knows that there is nothing, and will hear of news.
+        let first = queue.pollers.iter().all(|poller| !poller.is_open());
+        queue.pollers.push_back(Poller { worker, reply });
+        waiting.count += 1;
         drop(waiting);
-        Ok(Some(Place { pollers: self.clone(), activity, served, task: None }))
+        if first {
+            self.inner.bell.notify_one();
+        }
+        Ok(Some(Place { pollers: self.clone(), served, handed: None }))
     }
 
     /// Tasks were scheduled on this node, and committed.
@@ -201,53 +188,19 @@ impl Pollers {
         self.inner.bell.notify_one();
     }
 
-    /// Finds a taker for a task that has been begun for somebody who is gone.
-    pub(super) fn pass_on(&self, activity: &ActivityKey, mut task: ActivityTask) {
-        while let Some(poller) = self.take(activity) {
-            match poller.serve(task) {
-                Ok(()) => return,
-                Err(back) => task = back,
-            }
-        }
-        let mut waiting = self.lock();
-        if waiting.closed {
-            tracing::warn!(
-                activity = activity.name,
-                "a task was begun and nobody is left to do it"
-            );
-            return;
-        }
-        let orphans = &mut waiting.queues.entry(activity.clone()).or_default().orphans;
-        if orphans.len() >= MOST_ORPHANS {
-            tracing::warn!(activity = activity.name, "tasks are begun and nobody comes to do them");
-            orphans.pop_front();
-        }
-        orphans.push_back(task);
+    /// A task was begun for somebody who is gone: others are to have it.
+    pub(super) fn give_back(&self, handed: Handed) {
+        self.returned().push(handed);
+        self.inner.bell.notify_one();
     }
 
-    /// Whether this activity was there a moment ago.
-    pub(super) fn saw(&self, activity: &ActivityKey, now: Timestamp) -> bool {
-        let seen_at = self.lock().seen.get(activity).copied();
-        seen_at.is_some_and(|at| (0..=SEEN_MS).contains(&now.0.saturating_sub(at.0)))
+    /// What was given back since this was asked last.
+    pub(super) fn take_returned(&self) -> Vec<Handed> {
+        std::mem::take(&mut *self.returned())
     }
 
-    /// Waits for a turn to look activities up, but not for ever.
-    pub(super) async fn lookup(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
-        tokio::time::timeout(LOOKUP_PATIENCE, self.inner.lookup.lock()).await.ok()
-    }
-
-    /// Remembers that this activity was there.
-    pub(super) fn see(&self, activity: ActivityKey, now: Timestamp) {
-        let seen = &mut self.lock().seen;
-        if seen.len() >= MOST_SEEN {
-            seen.clear();
-        }
-        seen.insert(activity, now);
-    }
-
-    /// Forgets that this activity was there.
-    pub(super) fn unsee(&self, activity: &ActivityKey) {
-        self.lock().seen.remove(activity);
+    fn returned(&self) -> MutexGuard<'_, Vec<Handed>> {
+        self.inner.returned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The node stops: everybody is told that there is no task, now and from now on.
@@ -268,7 +221,7 @@ impl Waiting {
         for queue in self.queues.values_mut() {
             queue.pollers.retain(Poller::is_open);
         }
-        self.queues.retain(|_, queue| !queue.pollers.is_empty() || !queue.orphans.is_empty());
+        self.queues.retain(|_, queue| !queue.pollers.is_empty());
         self.count = self.queues.values().map(|queue| queue.pollers.len()).sum();
     }
 }
@@ -280,35 +233,35 @@ impl Poller {
     }
 
     /// Hands a task over, or back if nobody is there any more.
-    pub(super) fn serve(self, task: ActivityTask) -> Result<(), ActivityTask> {
-        self.reply.send(task)
+    pub(super) fn serve(self, handed: Handed) -> Result<(), Handed> {
+        self.reply.send(handed)
     }
 }
 
 impl Place {
     /// Waits until there is a task, or none will come.
     pub(super) async fn served(&mut self) {
-        if let Ok(task) = (&mut self.served).await {
-            self.task = Some(task);
+        if let Ok(handed) = (&mut self.served).await {
+            self.handed = Some(handed);
         }
     }
 
     /// Gives the place up, with the task if there is one.
     pub(super) fn leave(mut self) -> Option<ActivityTask> {
-        self.take_task()
+        self.take_handed().map(|handed| handed.task)
     }
 
-    fn take_task(&mut self) -> Option<ActivityTask> {
+    fn take_handed(&mut self) -> Option<Handed> {
         // After this nothing can be sent any more, so that nothing falls in between.
         self.served.close();
-        self.task.take().or_else(|| self.served.try_recv().ok())
+        self.handed.take().or_else(|| self.served.try_recv().ok())
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Some(task) = self.take_task() {
-            self.pollers.pass_on(&self.activity, task);
+        if let Some(handed) = self.take_handed() {
+            self.pollers.give_back(handed);
         }
     }
 }
@@ -321,8 +274,10 @@ mod tests {
         ActivityKey { account: "123456789012".to_owned(), name: name.to_owned() }
     }
 
-    fn task(token: &str) -> ActivityTask {
-        ActivityTask { token: token.to_owned(), input: "{}".to_owned() }
+    fn handed(token: &str) -> Handed {
+        let task = ActivityTask { token: token.to_owned(), input: "{}".to_owned() };
+        let key = Key { shard: 1, id: uuid::Uuid::from_u128(1) };
+        Handed { task, key, number: 3, claim: 7 }
     }
 
     fn join(pollers: &Pollers, name: &str, worker: &str) -> Place {
@@ -354,18 +309,18 @@ mod tests {
     }
 
     #[test]
-    fn a_task_begun_for_somebody_who_left_goes_to_the_next() {
+    fn a_task_begun_for_somebody_who_left_is_given_back() {
         let pollers = Pollers::default();
+        let stays = join(&pollers, "a", "stays");
         let leaves = join(&pollers, "a", "leaves");
-        let poller = pollers.take(&activity("a")).unwrap();
-        poller.serve(task("t1")).unwrap();
+        for token in ["t1", "t2"] {
+            let poller = pollers.take(&activity("a")).unwrap();
+            poller.serve(handed(token)).unwrap();
+        }
         drop(leaves);
-        let next = join(&pollers, "a", "next");
-        assert_eq!(next.leave(), Some(task("t1")));
-        // Or to one who waits already.
-        let waits = join(&pollers, "a", "waits");
-        pollers.pass_on(&activity("a"), task("t2"));
-        assert_eq!(waits.leave(), Some(task("t2")));
+        assert_eq!(stays.leave(), Some(handed("t1").task));
+        assert_eq!(pollers.take_returned(), [handed("t2")]);
+        assert_eq!(pollers.take_returned(), []);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use machine::Timestamp;
 
 use super::Owner;
 use crate::mail::Key;
+use crate::running::Asleep;
 
 /// How long nothing must have happened to it.
 const IDLE: Duration = Duration::from_secs(10);
@@ -16,7 +17,7 @@ impl Owner {
     /// waits for nothing but time.
     pub(super) fn rest(&mut self, key: Key) {
         let Some(running) = self.running.get(&key.id) else { return };
-        if running.execution.has_open_tasks() || running.is_asleep {
+        if running.execution.has_open_tasks() || running.asleep != Asleep::No {
             self.drowse(key);
         } else {
             self.maybe_passivate(key);
@@ -46,6 +47,7 @@ impl Owner {
     pub(super) fn doze(&mut self) {
         let now = self.shared.now();
         let idle = self.idle_ms();
+        let not_before = self.sleeps_beyond();
         while let Some((_, key)) = self.drowsy.pop_front_if(|(at, _)| *at <= now) {
             let Some(running) = self.running.get_mut(&key.id) else { continue };
             let Some(since) = running.idle_since else { continue };
@@ -55,7 +57,12 @@ impl Owner {
                 continue;
             }
             running.idle_since = None;
-            self.maybe_passivate(key);
+            if running.asleep == Asleep::Yes && running.may_sleep_until(not_before).is_some() {
+                // Nothing has happened to it since it was read: the store says so already.
+                self.running.remove(&key.id);
+            } else {
+                self.maybe_passivate(key);
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use machine::Stimulus;
+use machine::{Stimulus, Timestamp};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ use super::{Awaited, Leaving, Owner, Shard, answer};
 use crate::mail::{
     Gained, Key, LoadId, Loaded, Mail, NotLoaded, Passivated, Reason, StimulusMail, StimulusReply,
 };
-use crate::running::Running;
+use crate::running::{Asleep, Running};
 use crate::takeover;
 use crate::tenures::Tenure;
 
@@ -174,7 +174,7 @@ impl Owner {
             execution.resume(self.shared.now());
             let open = machine::open_commands(&execution);
             let mut running = Running::new(execution, program, key.shard, seed(key.id));
-            running.is_asleep = asleep;
+            running.asleep = if asleep { Asleep::Yes } else { Asleep::No };
             for command in open {
                 let mailbox = self.mailbox.clone();
                 self.shared.calls.carry_out(key, &running.identity, command, true, mailbox);
@@ -203,6 +203,9 @@ impl Owner {
             }
             match why {
                 NotLoaded::Nothing => self.pass_over(mail),
+                // A release that can read it may own it next: nobody is told that it is over. Sleepers
+                // and the inbox bring back what waits for no answer.
+                NotLoaded::Unreadable => answer(mail.reply, StimulusReply::Unavailable),
                 NotLoaded::Unavailable if mail.reply.is_some() => {
                     answer(mail.reply, StimulusReply::Unavailable);
                 }
@@ -255,10 +258,15 @@ impl Owner {
         self.load(StimulusMail { key, stimulus, reply: None, message: None });
     }
 
+    /// What wants to be woken later than this may leave memory.
+    pub(super) fn sleeps_beyond(&self) -> Timestamp {
+        let after = self.shared.options.passivate_after.as_millis();
+        self.shared.now().plus_ms(i64::try_from(after).unwrap_or(i64::MAX))
+    }
+
     /// Puts an execution to sleep if it only waits, and for long.
     pub(super) fn maybe_passivate(&mut self, key: Key) {
-        let after = self.shared.options.passivate_after.as_millis();
-        let not_before = self.shared.now().plus_ms(i64::try_from(after).unwrap_or(i64::MAX));
+        let not_before = self.sleeps_beyond();
         let Some(epoch) = self.shards.get(&key.shard).map(|shard| shard.epoch) else { return };
         let Some(running) = self.running.get_mut(&key.id) else { return };
         let Some(until) = running.may_sleep_until(not_before) else { return };
@@ -275,7 +283,11 @@ impl Owner {
         // If not, the attempt was made in an earlier tenure; it has been read again since.
         let is_answered = std::mem::take(&mut running.is_passivating);
         // In doubt it stays in memory, and its next turn clears `wake_at` to be sure.
-        running.is_asleep |= outcome != Passivated::Awake;
+        running.asleep = match outcome {
+            Passivated::Asleep => Asleep::Yes,
+            Passivated::Awake => running.asleep,
+            Passivated::InDoubt => Asleep::Perhaps,
+        };
         if outcome == Passivated::Asleep && is_answered && running.deferred.is_empty() {
             self.running.remove(&key.id);
             return;

@@ -2,14 +2,15 @@
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use machine::{Event, EventKind, Status, Timestamp, Turn};
+use machine::{Event, EventKind, Status, Stimulus, Timestamp, Turn};
 use store::{Answer, Ending, NewExecution, NewTurn, Offer};
 use uuid::Uuid;
 
 use super::{Owner, answer};
+use crate::calls::account_of;
 use crate::lane::Write;
 use crate::mail::{Key, StartMail, StartReply, StimulusMail, StimulusReply};
-use crate::running::Running;
+use crate::running::{Asleep, Running};
 use crate::token::TokensOf;
 
 /// What goes with a turn to the lane.
@@ -43,7 +44,8 @@ impl Owner {
         let now = self.shared.now();
         let mut random = machine::Random::seeded(seed(key.id));
         let limits = &self.shared.options.limits;
-        let tokens = TokensOf { seal: &self.shared.seal, key };
+        let account = account_of(&identity).to_owned();
+        let tokens = TokensOf { seal: &self.shared.seal, key, account: &account };
         let (execution, turn) =
             machine::start(&program, identity, input, now, &mut random, limits, &tokens);
         let mut running = Running::new(execution, program, key.shard, random.bits());
@@ -63,6 +65,7 @@ impl Owner {
             return;
         };
         let now = self.shared.now();
+        let is_heartbeat = matches!(stimulus, Stimulus::Heartbeat { .. });
         let turn = machine::step(
             &running.program,
             &mut running.execution,
@@ -70,16 +73,18 @@ impl Owner {
             now,
             &mut running.random,
             &self.shared.options.limits,
-            &TokensOf { seal: &self.shared.seal, key },
+            &TokensOf { seal: &self.shared.seal, key, account: account_of(&running.identity) },
         );
         let says = if turn.events.is_empty() && !turn.heard {
             StimulusReply::Stale
         } else {
             StimulusReply::Applied { at: now }
         };
-        if turn.heard && message.is_none() {
-            // Nothing of a heartbeat is written, so its sender need not wait for the store.
-            answer(reply, says);
+        if is_heartbeat && message.is_none() {
+            // Nothing of it is written, so its sender need not wait for the store. But a node that
+            // may have lost the shard must not say that it was received.
+            let holds = self.shared.lease.holds_now();
+            answer(reply, if holds { says } else { StimulusReply::Unavailable });
             self.set_timer(key.id);
             return;
         }
@@ -109,7 +114,8 @@ impl Owner {
         let mut new_turn = None;
         let mut bytes = 1;
         if !is_empty {
-            let wakes = std::mem::take(&mut running.is_asleep);
+            let asleep = std::mem::replace(&mut running.asleep, Asleep::No);
+            let wakes = asleep != Asleep::No;
             running.in_flight += 1;
             shard.in_flight += 1;
             let body = machine::log::encode(&turn.events);

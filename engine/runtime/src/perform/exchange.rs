@@ -67,7 +67,7 @@ impl Request {
             ("idempotency-key", format!("{}-{}", call.execution_id, call.task)),
             ("statewright-execution-arn", escaped(&call.execution_arn)),
             ("statewright-state", escaped(&call.state)),
-            ("statewright-task-token", call.token.clone()),
+            ("statewright-task-token", call.token.0.clone()),
             ("statewright-attempt", call.attempt.to_string()),
             ("traceparent", format!("00-{trace}-{span:016x}-01")),
         ];

@@ -144,7 +144,7 @@ mod tests {
         });
         let result = json!({
             "ExecutionArn": "a", "StartDate": "2026-11-23T04:38:31.133Z", "Input": "{\"k\":1}",
-            "Executions": [{"StopDate": "1970-01-01T00:00:00.000Z", "RedriveCount": 3}],
+            "Executions": [{"StopDate": "1970-01-01T00:00:00Z", "RedriveCount": 3}],
         });
         assert_eq!(shown("", answer), result);
     }
