@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{Error, Store};
 
 /// Most heartbeats in one notification, whose text Postgres lets have 8,000 bytes.
-const AT_ONCE: usize = 90;
+const AT_ONCE: usize = 80;
 
 /// A heartbeat on its way to the node that owns its execution.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -226,7 +226,7 @@ fn an_activity_is_sought_offered_taken_and_ended() {
             500s Timer
               nothing
             500s ActivityStarted
-              4<-3 ActivityStarted w
+              4<-3 ActivityStarted w1
               > withdraw 3
             501s ActivityStarted
               nothing
@@ -320,6 +320,36 @@ fn a_task_whose_worker_is_gone_before_it_got_it_waits_for_another() {
             (91, returned(1)),
             (92, token(3, "7")),
         ],
-        &expect![[""]],
+        &expect![[r#"
+            0s Start
+              1<-0 ExecutionStarted {}
+              2<-0 TaskStateEntered A {}
+              - ActivitySought { arn: "arn:aws:states:us-east-1:123456789012:activity:a", parameters: {}, timeout_seconds: Some(60), heartbeat_seconds: None }
+              > find arn:aws:states:us-east-1:123456789012:activity:a
+            0s ActivityFound
+              3<-2 ActivityScheduled {}
+              > offer 3 of arn:aws:states:us-east-1:123456789012:activity:a {}
+            1s ActivityStarted
+              4<-3 ActivityStarted w1
+              > withdraw 3
+            2s ActivityReturned
+              nothing
+            3s ActivityReturned
+              - ActivityReturned
+              > offer 3 of arn:aws:states:us-east-1:123456789012:activity:a {}
+            3s TokenSucceeded
+              nothing
+            80s Timer
+              nothing
+            90s ActivityStarted
+              5<-4 ActivityStarted w3
+              > withdraw 3
+            91s ActivityReturned
+              nothing
+            92s TokenSucceeded
+              6<-5 ActivitySucceeded 7
+              7<-6 TaskStateExited A 7
+              8<-7 ExecutionSucceeded 7
+        "#]],
     );
 }
