@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 
+/// What the pool sends to see that a connection works: Postgres's `Sync`.
+const PING: &[u8] = b"S\0\0\0\x04";
+
 /// What the proxy does with connections.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Mode {
@@ -55,7 +58,7 @@ impl Proxy {
         &self.url
     }
 
-    /// How often the database has been asked something so far.
+    /// How often the database has been asked something so far, pings not counted.
     pub(super) fn requests(&self) -> u64 {
         self.requests.load(Ordering::SeqCst)
     }
@@ -76,7 +79,9 @@ async fn serve(mut client: TcpStream, socket: &str, mode: &AtomicU8, requests: &
         tokio::select! {
             read = client.read(&mut asked) => {
                 let Ok(count @ 1..) = read else { return };
-                requests.fetch_add(1, Ordering::SeqCst);
+                if asked[..count] != *PING {
+                    requests.fetch_add(1, Ordering::SeqCst);
+                }
                 if mode.load(Ordering::SeqCst) == Mode::Refuse as u8
                     || server.write_all(&asked[..count]).await.is_err()
                 {

@@ -30,8 +30,10 @@ mod tests;
 
 use attempt::Attempts;
 
-/// How often the store is asked when nothing is known to be due.
-const EVERY: Duration = Duration::from_secs(5);
+/// How often the store is asked when nothing is known to be due, in case a hint was lost.
+const EVERY: Duration = Duration::from_secs(15);
+/// After how long it is asked again when it was away.
+const AGAIN: Duration = Duration::from_secs(5);
 /// For how long a node takes hold of a schedule; longer than a start and a stop may take.
 const HOLD: Duration = Duration::from_secs(30);
 /// How often, and how many times, a node tries to let go of a schedule while the store is away.
@@ -75,7 +77,7 @@ impl Fire {
         let shared = self.at_work.shared.clone();
         loop {
             while self.held.try_join_next().is_some() {}
-            let pause = if shared.is_away() { EVERY } else { self.look().await };
+            let pause = if shared.is_away() { AGAIN } else { self.look().await };
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = shared.schedules.notified() => {}
@@ -103,7 +105,7 @@ impl Fire {
                 if !error.is_unavailable() {
                     tracing::error!(%error, "schedules cannot be read; tried again later");
                 }
-                EVERY
+                AGAIN
             }
         }
     }
