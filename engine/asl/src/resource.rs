@@ -98,13 +98,20 @@ const INTEGRATIONS: &[(&str, &[&str])] = &[
 /// How a task may end, beside with the answer of the call.
 const PATTERNS: &[&str] = &["sync", "sync:2", "waitForTaskToken"];
 
+/// The URL that this text names, if it names one, and what ends its task.
+pub fn url(text: &str) -> Option<(&str, Pattern)> {
+    if !text.starts_with("http://") && !text.starts_with("https://") {
+        return None;
+    }
+    Some(match text.strip_suffix(WAIT_FOR_TASK_TOKEN) {
+        Some(url) => (url, Pattern::WaitForTaskToken),
+        None => (text, Pattern::RequestResponse),
+    })
+}
+
 /// What this text names, if AWS would accept it.
 pub(crate) fn parse(text: &str) -> Option<Resource> {
-    if text.starts_with("http://") || text.starts_with("https://") {
-        let (url, pattern) = match text.strip_suffix(WAIT_FOR_TASK_TOKEN) {
-            Some(url) => (url, Pattern::WaitForTaskToken),
-            None => (text, Pattern::RequestResponse),
-        };
+    if let Some((url, pattern)) = url(text) {
         return Some(Resource::Url { url: url.into(), pattern });
     }
     if let Some(function) = LambdaFunctionArn::parse(text) {

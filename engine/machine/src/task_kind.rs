@@ -1,9 +1,8 @@
 //! What kind of work a task is: decides its events and who performs it.
 
+use asl::program::Pattern;
+use asl::resource::WAIT_FOR_TASK_TOKEN;
 use serde::{Deserialize, Serialize};
-
-/// What a resource ends with whose task waits for its token.
-const WAIT_FOR_TASK_TOKEN: &str = asl::resource::WAIT_FOR_TASK_TOKEN;
 
 /// What kind of work a task is. Written in the log as the resource the definition names.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -68,11 +67,9 @@ impl From<TaskKind> for String {
 impl From<String> for TaskKind {
     /// The kind of this resource; the same reading as the one that compiled it.
     fn from(resource: String) -> Self {
-        if resource.starts_with("http://") || resource.starts_with("https://") {
-            return match resource.strip_suffix(WAIT_FOR_TASK_TOKEN) {
-                Some(url) => Self::Url { url: url.to_owned(), waits_for_token: true },
-                None => Self::Url { url: resource, waits_for_token: false },
-            };
+        if let Some((url, pattern)) = asl::resource::url(&resource) {
+            let waits_for_token = pattern == Pattern::WaitForTaskToken;
+            return Self::Url { url: url.to_owned(), waits_for_token };
         }
         if asl::arn::ActivityArn::parse(&resource).is_ok() {
             return Self::Activity { arn: resource };

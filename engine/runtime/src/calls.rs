@@ -85,9 +85,9 @@ impl Calls {
         let task = invocation.task;
         let performer = self.performer.clone();
         let under_way = self.under_way.clone();
+        let token = TaskToken(self.seal.token(key, task, account_of(&identity)));
         // Held over the spawn, so that a call that ends at once finds itself in the table.
         let mut table = lock(&self.under_way);
-        let token = TaskToken(self.seal.token(key, task, account_of(&identity)));
         let call = tokio::spawn(async move {
             let call = call_of(key, &identity, invocation, token, repeated);
             let (reports, mut reported) = mpsc::unbounded_channel();

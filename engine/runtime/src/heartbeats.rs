@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::mail::{Key, Mail, StimulusMail, StimulusReply};
+use crate::owner::owner_of;
 use crate::shared::Shared;
 
 /// How long an answer is waited for.
@@ -81,9 +82,9 @@ pub(crate) fn receive(shared: &Arc<Shared>, owners: &[mpsc::Sender<Mail>], beats
         let key = Key { shard: beat.shard, id: beat.execution_id };
         let stimulus = Stimulus::Heartbeat { task: beat.task };
         let mail = StimulusMail { key, stimulus, reply: Some(reply), message: None };
-        let index = usize::try_from(beat.shard).unwrap_or(0) % owners.len();
+        let owner = &owners[owner_of(beat.shard, owners.len())];
         // One that finds its owner's mailbox full is not answered, and sent again.
-        if owners[index].try_send(Mail::Stimulus(Box::new(mail))).is_ok() {
+        if owner.try_send(Mail::Stimulus(Box::new(mail))).is_ok() {
             replies.push((beat, outcome));
         }
     }

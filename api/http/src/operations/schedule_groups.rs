@@ -8,10 +8,7 @@ use crate::page::{self, Page};
 
 use super::schedules::hint;
 use super::tags::{self, Tag};
-use super::{Caller, failed, moment, storable};
-
-/// AWS's quota of tags per resource.
-const MAX_TAGS: i64 = 50;
+use super::{Caller, failed, moment};
 
 /// Creates a group. The same request with the same token changes nothing.
 pub async fn create(
@@ -103,13 +100,7 @@ pub async fn tag(
     given: Vec<Tag>,
 ) -> Result<(), OperationError> {
     let resource = resource(engine, caller, arn).await?;
-    tags::check(arn, &given)?;
-    let pairs = tags::pairs(given);
-    let tagged = engine.store().tag(&caller.account, &resource, &pairs, MAX_TAGS).await;
-    match tagged.map_err(failed)? {
-        store::Tagged::Tagged => Ok(()),
-        store::Tagged::TooMany => Err(OperationError::too_many_tags(arn)),
-    }
+    tags::add_to(engine, caller, arn, &resource, given).await
 }
 
 /// Removes tags of a group; those that are not there are no mistake.
@@ -120,17 +111,13 @@ pub async fn untag(
     keys: &[String],
 ) -> Result<(), OperationError> {
     let resource = resource(engine, caller, arn).await?;
-    for key in keys {
-        storable("TagKeys", key)?;
-    }
-    engine.store().untag(&caller.account, &resource, keys).await.map_err(failed)
+    tags::remove_from(engine, caller, &resource, "TagKeys", keys).await
 }
 
 /// The tags of a group, by key.
 pub async fn tags(engine: &Engine, caller: &Caller, arn: &str) -> Result<Vec<Tag>, OperationError> {
     let resource = resource(engine, caller, arn).await?;
-    let tags = engine.store().tags(&caller.account, &resource).await.map_err(failed)?;
-    Ok(tags.into_iter().map(|(key, value)| Tag { key, value }).collect())
+    tags::of(engine, caller, &resource).await
 }
 
 /// What the store calls the group of this ARN, which has to be there.

@@ -26,8 +26,19 @@ pub async fn add(
     tags: Vec<Tag>,
 ) -> Result<(), OperationError> {
     let resource = resource(engine, caller, arn).await?;
+    add_to(engine, caller, arn, &resource, tags).await
+}
+
+/// Adds tags to what the store calls `resource` and the caller `arn`.
+pub(super) async fn add_to(
+    engine: &Engine,
+    caller: &Caller,
+    arn: &str,
+    resource: &str,
+    tags: Vec<Tag>,
+) -> Result<(), OperationError> {
     check(arn, &tags)?;
-    let tagged = engine.store().tag(&caller.account, &resource, &pairs(tags), MAX_TAGS).await;
+    let tagged = engine.store().tag(&caller.account, resource, &pairs(tags), MAX_TAGS).await;
     match tagged.map_err(failed)? {
         store::Tagged::Tagged => Ok(()),
         store::Tagged::TooMany => Err(OperationError::too_many_tags(arn)),
@@ -42,16 +53,36 @@ pub async fn remove(
     keys: &[String],
 ) -> Result<(), OperationError> {
     let resource = resource(engine, caller, arn).await?;
+    remove_from(engine, caller, &resource, "tagKeys", keys).await
+}
+
+/// Removes tags of what the store calls `resource`; `member` is what the caller calls the keys.
+pub(super) async fn remove_from(
+    engine: &Engine,
+    caller: &Caller,
+    resource: &str,
+    member: &str,
+    keys: &[String],
+) -> Result<(), OperationError> {
     for key in keys {
-        storable("tagKeys", key)?;
+        storable(member, key)?;
     }
-    engine.store().untag(&caller.account, &resource, keys).await.map_err(failed)
+    engine.store().untag(&caller.account, resource, keys).await.map_err(failed)
 }
 
 /// The tags of a state machine or an activity, by key.
 pub async fn list(engine: &Engine, caller: &Caller, arn: &str) -> Result<Vec<Tag>, OperationError> {
     let resource = resource(engine, caller, arn).await?;
-    let tags = engine.store().tags(&caller.account, &resource).await.map_err(failed)?;
+    of(engine, caller, &resource).await
+}
+
+/// The tags of what the store calls `resource`.
+pub(super) async fn of(
+    engine: &Engine,
+    caller: &Caller,
+    resource: &str,
+) -> Result<Vec<Tag>, OperationError> {
+    let tags = engine.store().tags(&caller.account, resource).await.map_err(failed)?;
     Ok(tags.into_iter().map(|(key, value)| Tag { key, value }).collect())
 }
 

@@ -23,6 +23,8 @@ const MOST_DELIVERIES: usize = 400;
 const HOLD: Duration = Duration::from_secs(10);
 /// How long news of tasks is collected before the other nodes are told.
 const GATHER: Duration = Duration::from_millis(10);
+/// Pause before what could not be done is tried again; it doubles, up to a second.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// How long deliveries under way may take when the node stops.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -82,7 +84,7 @@ impl Broker {
         };
         // Where everybody got a task there may be more, and somebody else may have come since.
         let full = i64::try_from(offered.len()).is_ok_and(|count| count >= AT_ONCE);
-        let satisfied = wanted.iter().any(|wanted| got_all(wanted, &offered));
+        let satisfied = wanted.iter().any(|wanted| got(wanted, &offered) >= wanted.places);
         self.last = if full { last_served(&wanted, &offered) } else { None };
         for task in offered {
             self.deliver(task, stop);
@@ -130,20 +132,16 @@ impl Broker {
 
 /// The last of these activities of which there was a task.
 fn last_served(wanted: &[WantedTasks], offered: &[OfferedTask]) -> Option<ActivityKey> {
-    let is_served = |wanted: &&WantedTasks| {
-        let same =
-            |task: &OfferedTask| task.account == wanted.account && task.activity == wanted.activity;
-        offered.iter().any(same)
-    };
+    let is_served = |wanted: &&WantedTasks| got(wanted, offered) > 0;
     let WantedTasks { account, activity, .. } = wanted.iter().rfind(is_served)?;
     Some(ActivityKey { account: account.clone(), name: activity.clone() })
 }
 
-/// Whether everybody who waits for this activity has got a task.
-fn got_all(wanted: &WantedTasks, offered: &[OfferedTask]) -> bool {
+/// How many of these tasks are of the activity that is wanted.
+fn got(wanted: &WantedTasks, offered: &[OfferedTask]) -> i64 {
     let same =
         |task: &&OfferedTask| task.account == wanted.account && task.activity == wanted.activity;
-    i64::try_from(offered.iter().filter(same).count()).is_ok_and(|got| got >= wanted.places)
+    i64::try_from(offered.iter().filter(same).count()).unwrap_or(i64::MAX)
 }
 
 /// Begins a task for this poller and hands it over.
@@ -185,7 +183,7 @@ async fn begin(
     stop: &CancellationToken,
 ) -> Option<bool> {
     let mut in_doubt = false;
-    let mut pause = Duration::from_millis(20);
+    let mut pause = FIRST_PAUSE;
     loop {
         if !in_doubt && !poller.is_open() {
             return None;
@@ -197,23 +195,30 @@ async fn begin(
                 in_doubt = true;
             }
         }
-        tokio::select! {
-            () = stop.cancelled() => return None,
-            () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(1)),
+        if !may_try_again(&mut pause, stop).await {
+            return None;
         }
     }
 }
 
 /// Takes a task back that its worker did not get, however long the store is away.
 async fn take_back(engine: Engine, handed: Handed, stop: CancellationToken) {
-    let mut pause = Duration::from_millis(20);
+    let mut pause = FIRST_PAUSE;
     while engine.return_activity(handed.key, handed.number, handed.claim).await.is_err() {
-        tokio::select! {
-            () = stop.cancelled() => {
-                tracing::warn!("a task was begun for a worker that is gone; it will time out");
-                return;
-            }
-            () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(1)),
+        if !may_try_again(&mut pause, &stop).await {
+            tracing::warn!("a task was begun for a worker that is gone; it will time out");
+            return;
+        }
+    }
+}
+
+/// Waits before another try, longer each time; `false` if the node stops.
+async fn may_try_again(pause: &mut Duration, stop: &CancellationToken) -> bool {
+    tokio::select! {
+        () = stop.cancelled() => false,
+        () = tokio::time::sleep(*pause) => {
+            *pause = (*pause * 2).min(Duration::from_secs(1));
+            true
         }
     }
 }

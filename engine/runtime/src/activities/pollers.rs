@@ -35,16 +35,11 @@ struct Inner {
 
 #[derive(Default)]
 struct Waiting {
-    queues: BTreeMap<ActivityKey, Queue>,
+    queues: BTreeMap<ActivityKey, VecDeque<Poller>>,
     /// How many pollers there are, closed ones included.
     count: usize,
     /// The node stops: nobody is to wait any more.
     closed: bool,
-}
-
-#[derive(Default)]
-struct Queue {
-    pollers: VecDeque<Poller>,
 }
 
 /// Somebody who waits for a task.
@@ -88,22 +83,21 @@ impl Pollers {
         if waiting.count >= MOST {
             return Err(PollError::Throttled);
         }
-        let queue = waiting.queues.entry(activity.clone()).or_default();
-        if queue.pollers.len() >= MOST_PER_ACTIVITY {
-            let before = queue.pollers.len();
-            queue.pollers.retain(Poller::is_open);
-            let left = queue.pollers.len();
-            waiting.count -= before - left;
-            if left >= MOST_PER_ACTIVITY {
+        let Waiting { queues, count, .. } = &mut *waiting;
+        let queue = queues.entry(activity).or_default();
+        if queue.len() >= MOST_PER_ACTIVITY {
+            let before = queue.len();
+            queue.retain(Poller::is_open);
+            *count -= before - queue.len();
+            if queue.len() >= MOST_PER_ACTIVITY {
                 return Err(PollError::WorkerLimit);
             }
         }
-        let queue = waiting.queues.entry(activity).or_default();
         let (reply, served) = oneshot::channel();
         // Whoever waits already knows that there is nothing, and will hear of news.
-        let first = queue.pollers.iter().all(|poller| !poller.is_open());
-        queue.pollers.push_back(Poller { worker, reply });
-        waiting.count += 1;
+        let first = queue.iter().all(|poller| !poller.is_open());
+        queue.push_back(Poller { worker, reply });
+        *count += 1;
         drop(waiting);
         if first {
             self.inner.bell.notify_one();
@@ -152,11 +146,11 @@ impl Pollers {
         let bound = after.map_or(Bound::Unbounded, Bound::Excluded);
         let behind = waiting.queues.range::<ActivityKey, _>((bound, Bound::Unbounded));
         let before = waiting.queues.iter().take_while(|(key, _)| Some(*key) <= after);
-        let polled = behind.chain(before).filter(|(_, queue)| !queue.pollers.is_empty());
+        let polled = behind.chain(before).filter(|(_, queue)| !queue.is_empty());
         let wanted = polled.map(|(key, queue)| WantedTasks {
             account: key.account.clone(),
             activity: key.name.clone(),
-            places: i64::try_from(queue.pollers.len()).unwrap_or(i64::MAX),
+            places: i64::try_from(queue.len()).unwrap_or(i64::MAX),
         });
         wanted.collect()
     }
@@ -167,7 +161,7 @@ impl Pollers {
         let queue = waiting.queues.get_mut(activity)?;
         let mut gone = 0;
         let poller = loop {
-            match queue.pollers.pop_front() {
+            match queue.pop_front() {
                 Some(poller) if poller.is_open() => break Some(poller),
                 Some(_) => gone += 1,
                 None => break None,
@@ -183,7 +177,7 @@ impl Pollers {
         if waiting.closed {
             return;
         }
-        waiting.queues.entry(activity.clone()).or_default().pollers.push_front(poller);
+        waiting.queues.entry(activity.clone()).or_default().push_front(poller);
         waiting.count += 1;
         self.inner.bell.notify_one();
     }
@@ -219,10 +213,10 @@ impl Pollers {
 impl Waiting {
     fn forget_closed(&mut self) {
         for queue in self.queues.values_mut() {
-            queue.pollers.retain(Poller::is_open);
+            queue.retain(Poller::is_open);
         }
-        self.queues.retain(|_, queue| !queue.pollers.is_empty());
-        self.count = self.queues.values().map(|queue| queue.pollers.len()).sum();
+        self.queues.retain(|_, queue| !queue.is_empty());
+        self.count = self.queues.values().map(VecDeque::len).sum();
     }
 }
 

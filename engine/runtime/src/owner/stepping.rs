@@ -44,8 +44,7 @@ impl Owner {
         let now = self.shared.now();
         let mut random = machine::Random::seeded(seed(key.id));
         let limits = &self.shared.options.limits;
-        let account = account_of(&identity).to_owned();
-        let tokens = TokensOf { seal: &self.shared.seal, key, account: &account };
+        let tokens = TokensOf { seal: &self.shared.seal, key, account: &row.account };
         let (execution, turn) =
             machine::start(&program, identity, input, now, &mut random, limits, &tokens);
         let mut running = Running::new(execution, program, key.shard, random.bits());
