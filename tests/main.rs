@@ -9,6 +9,7 @@ mod crash;
 mod definitions;
 mod engine;
 mod nodes;
+mod readme;
 mod server;
 mod simulation;
 mod store;

@@ -18,8 +18,15 @@ const WORKS: &str = r#"{"StartAt": "T", "States": {
     "T": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:work",
           "End": true}}}"#;
 
+/// Seconds of a lease that no busy machine misses.
+const LONG: u32 = 6;
+
 fn node(url: &str) -> (Server, Client) {
-    let lease = ("STATEWRIGHT_LEASE_SECONDS".to_owned(), "2".to_owned());
+    node_with_lease(url, 2)
+}
+
+fn node_with_lease(url: &str, seconds: u32) -> (Server, Client) {
+    let lease = ("STATEWRIGHT_LEASE_SECONDS".to_owned(), seconds.to_string());
     let options = ServerOptions { args: Vec::new(), env: vec![lease] };
     let server = Server::start(url, &options).expect("a node");
     let client = Client::new(server.url());
@@ -55,8 +62,8 @@ async fn until_both_own_shards(one: &Client, other: &Client) {
 #[tokio::test(flavor = "multi_thread")]
 async fn any_node_starts_and_stops_any_execution() {
     let database = Durable::start().await;
-    let (_first, one) = node(database.url());
-    let (_second, other) = node(database.url());
+    let (_first, one) = node_with_lease(database.url(), LONG);
+    let (_second, other) = node_with_lease(database.url(), LONG);
     until_both_own_shards(&one, &other).await;
     let machine = one.create("waits", WAITS_LONG).await;
     for arn in start(&one, &machine, "n", 12).await {
@@ -94,8 +101,8 @@ async fn a_node_that_stops_hands_its_work_over() {
         (200, json!({}))
     })
     .await;
-    let (first, one) = node(database.url());
-    let (_second, other) = node(database.url());
+    let (first, one) = node_with_lease(database.url(), LONG);
+    let (_second, other) = node_with_lease(database.url(), LONG);
     until_both_own_shards(&one, &other).await;
     one.register("work", &url).await;
     let waiting = one.create("waits", WAITS_SHORT).await;

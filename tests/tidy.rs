@@ -52,7 +52,8 @@ fn dependencies(manifest: &str, wanted: impl Fn(&str) -> bool) -> Vec<(String, S
 
 /// Every file below `folder` with this ending, without build output and hidden folders.
 fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let entries =
+        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut found = Vec::new();
     for path in entries.map(|entry| entry.unwrap().path()) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();

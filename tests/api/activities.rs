@@ -70,6 +70,22 @@ pub(super) async fn history(client: &Client, execution: &str) -> (Vec<String>, V
     (types, details.collect())
 }
 
+/// Starts an execution and waits until its task can be polled for; its ARN.
+///
+/// A start is acknowledged before its task is scheduled, and tasks of executions started one after
+/// the other may be scheduled in any order.
+async fn schedule(client: &Client, machine: &str, name: &str, input: &str) -> String {
+    let execution = start(client, machine, name, input).await;
+    for _ in 0..2_000 {
+        let (types, _) = history(client, &execution).await;
+        if types.iter().any(|it| it == "ActivityScheduled") {
+            return execution;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("no task of {execution} is scheduled");
+}
+
 /// Waits until so many activity workers wait.
 async fn until_workers_wait(served: &Served, count: usize) {
     for _ in 0..2_000 {
@@ -214,7 +230,7 @@ async fn who_waits_longest_is_served_first_and_the_oldest_task_goes_first() {
     }
     // Tasks wait in their order too.
     for number in 10..14 {
-        start(client, "a", &number.to_string(), &number.to_string()).await;
+        schedule(client, "a", &number.to_string(), &number.to_string()).await;
     }
     for number in 10..14 {
         assert_eq!(poll(client, "a", "w").await.1, number.to_string());

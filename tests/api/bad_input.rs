@@ -288,7 +288,7 @@ async fn a_database_that_is_away_is_told_of_at_once() {
     let start = json!({ "stateMachineArn": MACHINE, "name": "one" });
     for (operation, request) in [
         ("CreateStateMachine", create),
-        ("StartExecution", start.clone()),
+        ("StartExecution", start),
         ("ListStateMachines", json!({})),
     ] {
         let (status, answer) = client.aws(operation, request).await;
@@ -301,15 +301,20 @@ async fn a_database_that_is_away_is_told_of_at_once() {
     let ready = client.http.get(format!("{}/readyz", client.url)).send().await.unwrap();
     assert_eq!(ready.status(), 503);
     served.cluster.start_again().await.unwrap();
-    let execution = "arn:aws:states:us-east-1:123456789012:execution:bad:one";
-    loop {
-        // The engine notices by itself; until then it goes on refusing.
-        match client.aws("StartExecution", start.clone()).await {
-            (200, _) => break,
-            (status, _) => assert_eq!(status, 503),
+    // The engine notices by itself; until then it goes on refusing. Each attempt has a name of its
+    // own: one that was refused without knowing may have been made, and have ended since.
+    let mut attempt = 0;
+    let started = loop {
+        attempt += 1;
+        let start = json!({ "stateMachineArn": MACHINE, "name": format!("again-{attempt}") });
+        match client.aws("StartExecution", start).await {
+            (200, started) => break started,
+            (status, answer) => assert_eq!(status, 503, "{answer}"),
         }
-    }
-    assert_eq!(client.wait_for_end(execution).await["status"], "SUCCEEDED");
+    };
+    let execution = started["executionArn"].as_str().unwrap();
+    let ended = client.wait_for_end(execution).await;
+    assert_eq!(ended["status"], "SUCCEEDED", "{ended}");
     served.stop().await;
 }
 

@@ -8,8 +8,10 @@
 mod activities;
 mod aws;
 mod bad_input;
+mod dates;
 mod live;
 mod openapi;
+mod races;
 mod rest;
 mod scheduler;
 mod schedules;
@@ -22,7 +24,7 @@ use http_api::HttpOptions;
 use runtime::perform::{Call, Outcome, Perform, Progress};
 use runtime::{Engine, EngineOptions};
 use serde_json::{Value, json};
-use store::{Cluster, ClusterOptions, Store};
+use store::{Cluster, ClusterOptions};
 
 /// A database, an engine and the API, in this process.
 pub(crate) struct Served {
@@ -42,7 +44,7 @@ impl Served {
         let folder =
             std::env::temp_dir().join(format!("statewright-api-{}-{number}", std::process::id()));
         let cluster = Cluster::start(ClusterOptions::new(folder).for_tests()).await.unwrap();
-        let store = Store::connect(&cluster.url(), 8).await.unwrap();
+        let store = tests::database::connect(&cluster.url(), 8).await;
         store.migrate().await.unwrap();
         let engine = Engine::start(store, options, Arc::new(Nothing)).await.unwrap();
         let router = http_api::router(engine.clone(), HttpOptions::default());

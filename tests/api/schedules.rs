@@ -306,6 +306,7 @@ async fn bad_schedules_are_refused(client: &Client) {
         (json!({ "expression": "x".repeat(100_000) }), "/expression"),
         (json!({ "timezone": "Nowhere" }), "/timezone"),
         (json!({ "state_machine": "a/b" }), "/state_machine"),
+        (json!({ "state_machine": "report:live" }), "/state_machine"),
         (json!({ "state_machine": "arn:aws:sqs:us-east-1:123456789012:q" }), "/state_machine"),
         (json!({ "start": "2030-01-01T00:00:00Z", "end": "2029-01-01T00:00:00Z" }), "/end"),
         (json!({ "window_minutes": 1441 }), "/window_minutes"),

@@ -128,7 +128,7 @@ async fn a_forged_token_is_none(client: &Client, token: &str) {
 async fn a_missed_heartbeat_ends_the_attempt_and_the_next_has_another_token() {
     let served = Served::start().await;
     let client = &served.client;
-    let retry = r#", "HeartbeatSeconds": 3, "Retry": [{
+    let retry = r#", "HeartbeatSeconds": 6, "Retry": [{
         "ErrorEquals": ["States.HeartbeatTimeout"], "IntervalSeconds": 1, "MaxAttempts": 1}]"#;
     create(client, "a", &task("a", retry)).await;
     let execution = start(client, "a", "one", "{}").await;

@@ -1,6 +1,6 @@
 //! Answers that are no results: each becomes an error whose cause helps.
 
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 
 use super::caller::{ANSWER_BYTES, Caller, arn_of, by_arn, of_resource};
 use super::peer::{Answer, Peer, answer, ok, raw};
@@ -135,9 +135,10 @@ async fn an_answer_may_be_just_as_long_as_the_limit() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_connection_names_the_address() {
-    let free = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let url = format!("http://{}", free.local_addr().unwrap());
-    drop(free);
+    // It has an address and does not listen.
+    let deaf = TcpSocket::new_v4().unwrap();
+    deaf.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}", deaf.local_addr().unwrap());
     let caller = Caller::new().await;
     caller.register("f", &format!("{url}/f?key=k"), |_| {}).await;
     let outcome = caller.perform(&by_arn("f", "{}")).await;

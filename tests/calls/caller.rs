@@ -43,6 +43,8 @@ impl Caller {
             concurrency: 100,
             answer_bytes: ANSWER_BYTES,
             connect_timeout: Duration::from_secs(3),
+            // However busy the machine is.
+            at_once: Duration::from_secs(30),
         };
         change(&mut options);
         let performers = Arc::new(Performers::new(database.store.clone(), options));

@@ -61,8 +61,8 @@ async fn a_function_that_comes_late_is_found() {
 async fn the_registered_time_is_the_longest_that_a_call_may_take() {
     let peer = Peer::always(|| Answer::Never).await;
     let caller = Caller::new().await;
-    caller.register("f", &peer.url, |function| function.timeout_seconds = Some(1)).await;
-    let expected = "States.Timeout: the function `f` did not answer within 1 s, the \
+    caller.register("f", &peer.url, |function| function.timeout_seconds = Some(3)).await;
+    let expected = "States.Timeout: the function `f` did not answer within 3 s, the \
                     `timeout_seconds` it is registered with";
     assert_eq!(caller.perform(&by_arn("f", "{}")).await, expected);
     peer.until_left().await;

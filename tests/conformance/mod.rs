@@ -36,7 +36,7 @@ use wire::Wire;
 const AT_ONCE: usize = 16;
 
 /// How long one case may take in all.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(4);
 
 #[test]
 fn recorded_cases_behave_as_on_aws() {

@@ -42,9 +42,9 @@ impl Audit {
                 )
                 .await;
             let stuck = running["executions"][0]["executionArn"].clone();
-            let history =
-                self.0.must("GetExecutionHistory", json!({ "executionArn": stuck })).await;
-            panic!("an execution does not end: {history:#}");
+            let arn = stuck.as_str().expect("an ARN");
+            let trail: Vec<String> = self.0.history(arn).await.iter().map(told_shortly).collect();
+            panic!("{arn} does not end:\n{}", trail.join("\n"));
         }
     }
 
@@ -101,6 +101,20 @@ impl Audit {
         assert_eq!(ends, 1, "{arn} has ended {ends} times");
         assert!(open.is_empty(), "{arn} has open tasks: {open:?}");
     }
+}
+
+/// An event on one line: when, what after what, and what it says of itself beside its payloads.
+fn told_shortly(event: &Value) -> String {
+    let details = event.as_object().expect("an object").iter().filter_map(|(name, details)| {
+        let mut details = details.as_object().filter(|_| name.ends_with("Details"))?.clone();
+        for payload in ["input", "output", "inputDetails", "outputDetails", "parameters"] {
+            details.remove(payload);
+        }
+        Some(Value::Object(details).to_string())
+    });
+    let details: String = details.collect();
+    let (id, previous) = (&event["id"], &event["previousEventId"]);
+    format!("{} {id} after {previous}: {} {details}", event["timestamp"], event["type"])
 }
 
 fn parsed(text: &Value) -> Value {

@@ -10,7 +10,7 @@ use tests::wire::{Client, serve_function};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use super::holders;
+use super::holders::{self, Complaints};
 
 /// Clients at once.
 const CLIENTS: usize = 6;
@@ -51,15 +51,24 @@ pub(super) struct Load {
     more: Arc<Notify>,
     clients: Vec<JoinHandle<()>>,
     /// Go on until the audit is over.
-    hands: Vec<JoinHandle<()>>,
+    hands: Hands,
 }
 
 /// Those who do the work; they stop when this is dropped.
-pub(super) struct Hands(Vec<JoinHandle<()>>);
+pub(super) struct Hands {
+    all: Vec<JoinHandle<()>>,
+    complaints: Complaints,
+}
+
+impl Hands {
+    pub(super) fn check(&self) {
+        self.complaints.assert_none();
+    }
+}
 
 impl Drop for Hands {
     fn drop(&mut self) {
-        for hand in &self.0 {
+        for hand in &self.all {
             hand.abort();
         }
     }
@@ -70,12 +79,15 @@ impl Load {
     pub(super) async fn start(nodes: [String; 2]) -> Self {
         let nodes = nodes.map(Client::new);
         let (work, serving) = serve_work().await;
-        let (later, answering) = holders::serve_later(nodes.clone()).await;
+        let complaints = Complaints::default();
+        let (later, answering) = holders::serve_later(nodes.clone(), complaints.clone()).await;
         nodes[0].register("work", &work).await;
         nodes[0].register("later", &later).await;
         nodes[0].must("CreateActivity", json!({ "name": "crash" })).await;
         let mut hands = vec![serving, answering];
-        hands.extend((0..WORKERS).map(|worker| holders::work(worker, nodes.clone())));
+        hands.extend(
+            (0..WORKERS).map(|worker| holders::work(worker, nodes.clone(), complaints.clone())),
+        );
         let arn = nodes[0].create("crash", MACHINE).await;
         let mut load = Self {
             stop: Arc::default(),
@@ -83,7 +95,7 @@ impl Load {
             count: Arc::default(),
             more: Arc::default(),
             clients: Vec::new(),
-            hands,
+            hands: Hands { all: hands, complaints },
         };
         for client in 0..CLIENTS {
             let client = load.client(client, nodes.clone(), arn.clone());
@@ -145,7 +157,7 @@ impl Load {
         for client in self.clients {
             client.await.expect("no client panics");
         }
-        (self.acknowledged.lock().expect("no client panics").clone(), Hands(self.hands))
+        (self.acknowledged.lock().expect("no client panics").clone(), self.hands)
     }
 }
 

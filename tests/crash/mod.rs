@@ -20,12 +20,17 @@ const KILLS: usize = 24;
 /// Executions that must be acknowledged between two kills.
 const BETWEEN: usize = 15;
 
-/// Who is killed, in turn: each node alone, the database alone, and everything at once.
+/// The nodes' leases, and how long the database stays away when nobody's is to outlast it.
+const LEASE: Duration = Duration::from_secs(2);
+
+/// Who is killed, in turn: each node alone, the database alone, for a moment or so long that every
+/// lease runs out, and everything at once.
 #[derive(Clone, Copy, Debug)]
 enum Victim {
     FirstNode,
     SecondNode,
     Database,
+    DatabaseForLong,
     Everything,
 }
 
@@ -35,7 +40,7 @@ const VICTIMS: [Victim; 6] = [
     Victim::SecondNode,
     Victim::FirstNode,
     Victim::Everything,
-    Victim::Database,
+    Victim::DatabaseForLong,
 ];
 
 /// Two nodes on one database.
@@ -64,14 +69,20 @@ impl Nodes {
         let options = ServerOptions {
             args: Vec::new(),
             env: vec![
-                ("STATEWRIGHT_LEASE_SECONDS".to_owned(), "2".to_owned()),
+                ("STATEWRIGHT_LEASE_SECONDS".to_owned(), LEASE.as_secs().to_string()),
                 ("STATEWRIGHT_LOG_LEVEL".to_owned(), "info".to_owned()),
             ],
         };
-        let mut server = Server::spawn(&self.url, self.addresses[index], &options)
-            .expect("the server starts again on its port");
-        server.wait_until_ready().unwrap_or_else(|error| panic!("{error}\n{}", server.log()));
-        self.servers[index] = Some(server);
+        for _ in 0..100 {
+            let started = Server::start_at(&self.url, self.addresses[index], &options);
+            self.servers[index] = started.expect("the server starts again on its port");
+            if self.servers[index].is_some() {
+                return;
+            }
+            // While it was dead, somebody else was given its port for a connection.
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("its port stays in use");
     }
 
     fn base_urls(&self) -> [String; 2] {
@@ -93,13 +104,17 @@ async fn nothing_acknowledged_is_lost_whatever_is_killed() {
             Victim::FirstNode => nodes.kill(0),
             Victim::SecondNode => nodes.kill(1),
             Victim::Database => database.kill().await,
+            Victim::DatabaseForLong => {
+                database.kill().await;
+                tokio::time::sleep(LEASE).await;
+            }
             Victim::Everything => {
                 nodes.kill(0);
                 nodes.kill(1);
                 database.kill().await;
             }
         }
-        if matches!(victim, Victim::Database | Victim::Everything) {
+        if !matches!(victim, Victim::FirstNode | Victim::SecondNode) {
             database.start_again().await;
         }
         for index in 0..2 {
@@ -114,6 +129,7 @@ async fn nothing_acknowledged_is_lost_whatever_is_killed() {
     audit.wait_until_all_ended(Duration::from_mins(2)).await;
     audit.check(&acknowledged).await;
     wishes.check(&nodes.base_urls()[0]).await;
+    hands.check();
     drop(hands);
     println!("{kills} kills, {} acknowledged executions, all there", acknowledged.len());
 }

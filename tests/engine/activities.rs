@@ -8,6 +8,7 @@ use store::{Activity, Status};
 use tests::database::Database;
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::TASK;
 use super::node::{ACCOUNT, Node, Script};
 use super::proxy::{Mode, Proxy};
 
@@ -105,7 +106,7 @@ async fn a_node_that_takes_over_knows_the_tasks_that_wait_and_those_that_are_don
     let revision = first.create("m", ACTIVITY).await;
     for name in ["taken", "waits"] {
         first.begin(revision, Some(name), r#"{"x": 1}"#).await.unwrap();
-        first.until(|row| row.head.status == Status::Running, name).await;
+        first.until_turns(name, 2).await;
     }
     let taken = first.engine.poll_activity(ACCOUNT, "a", None).await.unwrap().unwrap();
     first.engine.shutdown().await;
@@ -123,6 +124,34 @@ async fn a_node_that_takes_over_knows_the_tasks_that_wait_and_those_that_are_don
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_late_owner_decides_does_not_come_after_the_new_owners_look() {
+    let database = Database::private().await;
+    let late = Node::start_with(&database, Script::Never, |options| {
+        options.lease = Duration::from_mins(10);
+    })
+    .await;
+    create_activity(&late).await;
+    // That the call is made again shows that the execution has been read.
+    let call = TASK.replace("\"T\"", "\"Call\"");
+    let both = format!(
+        r#"{{"StartAt": "P", "States": {{"P": {{"Type": "Parallel", "End": true,
+            "Branches": [{ACTIVITY}, {call}]}}}}}}"#
+    );
+    let revision = late.create("m", &both).await;
+    late.begin(revision, Some("n"), "{}").await.unwrap();
+    late.until_turns("n", 2).await;
+    late.usurp().await;
+    let owner = Node::start(&database, Script::Never).await;
+    owner.until_repeated(1).await;
+    // The new owner has read that the task waits, and the late one begins it.
+    let task = late.engine.poll_activity(ACCOUNT, "a", None).await.unwrap().unwrap();
+    let answer = TaskAnswer::Success(Payload::from_text("1".to_owned()).unwrap());
+    assert_eq!(owner.engine.send_task(Some(ACCOUNT), &task.token, answer).await, Ok(()));
+    owner.engine.shutdown().await;
+    late.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_task_is_lost_while_connections_break() {
     let database = Database::private().await;
     let proxy = Proxy::before(&database.url).await;
@@ -135,7 +164,7 @@ async fn no_task_is_lost_while_connections_break() {
     let workers: Vec<_> = (0..3).map(|_| worker(node.engine.clone())).collect();
     for round in 0..4 {
         for number in 0..10 {
-            node.begin(revision, Some(&format!("n{round}-{number}")), "{}").await.unwrap();
+            node.begin_at_last(revision, &format!("n{round}-{number}"), "{}").await;
         }
         proxy.set(if round % 2 == 0 { Mode::CutAnswers } else { Mode::Refuse });
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -181,5 +210,32 @@ async fn thousands_of_pollers_cost_no_query_each() {
     println!("4500 polls asked the database {asked} times");
     assert_eq!(served, 0);
     assert!(asked < 450, "{asked} requests");
+    node.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tasks_of_a_node_that_is_gone_keep_no_worker_from_the_others() {
+    let database = Database::private().await;
+    let node = Node::start(&database, Script::Never).await;
+    create_activity(&node).await;
+    let revision = node.create("m", ACTIVITY).await;
+    let names: Vec<String> = (0..12).map(|number| format!("n{number}")).collect();
+    for name in &names {
+        node.begin(revision, Some(name), "{}").await.unwrap();
+    }
+    // Half of the shards go to a node that never says a word.
+    let silent = node.until_shared_with_nobody().await;
+    let _workers: Vec<_> = (0..2).map(|_| worker(node.engine.clone())).collect();
+    let (mut served, mut left) = (0, 0);
+    for name in &names {
+        let shard = store::shard_of(ACCOUNT, "m", name);
+        if silent.contains(&shard) {
+            left += 1;
+        } else {
+            assert_eq!(node.ended(name).await.head.status, Status::Succeeded);
+            served += 1;
+        }
+    }
+    assert!(served > 0 && left > 1, "{served} served, {left} left");
     node.engine.shutdown().await;
 }

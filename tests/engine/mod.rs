@@ -88,7 +88,7 @@ async fn what_only_waits_leaves_memory_and_comes_back() {
     })
     .await;
     let revision = node.create("m", WAIT).await;
-    node.begin(revision, Some("soon"), r#"{"s": 3}"#).await.unwrap();
+    node.begin(revision, Some("soon"), r#"{"s": 8}"#).await.unwrap();
     node.begin(revision, Some("later"), r#"{"s": 3600}"#).await.unwrap();
     node.until(|row| row.head.wake_at.is_some(), "soon").await;
     node.until(|row| row.head.wake_at.is_some(), "later").await;
@@ -106,6 +106,7 @@ async fn the_next_node_takes_over_what_the_last_left() {
     let revision = first.create("m", TASK).await;
     for name in ["a", "b", "c"] {
         first.begin(revision, Some(name), r#"{"n": 2}"#).await.unwrap();
+        Node::token_of(&[&first], name).await;
     }
     first.engine.shutdown().await;
     let second = Node::start(&database, Script::Echo).await;
@@ -171,7 +172,10 @@ async fn a_long_loop_is_cut_into_turns_and_ends() {
 #[tokio::test(flavor = "multi_thread")]
 async fn thousands_of_starts_at_once_are_all_kept_or_refused() {
     let database = Database::private().await;
-    let node = Node::start_with(&database, Script::Echo, |options| options.mailbox = 64).await;
+    let node = Node::start_with(&database, Script::Echo, |options| {
+        (options.mailbox, options.lease) = (64, Duration::from_secs(10));
+    })
+    .await;
     let revision = node.create("m", PASS).await;
     let mut starts = tokio::task::JoinSet::new();
     for _ in 0..3_000 {

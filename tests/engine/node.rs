@@ -10,7 +10,7 @@ use chrono::DateTime;
 use machine::Timestamp;
 use runtime::perform::{Call, Outcome, Perform, Progress};
 use runtime::{Engine, EngineOptions, Start, StartError, Started, TaskAnswer};
-use store::{Created, ExecutionRow, Kind, NewStateMachine, Revision, Store};
+use store::{Created, ExecutionRow, Kind, NewStateMachine, Revision};
 use tests::database::Database;
 use uuid::Uuid;
 
@@ -80,13 +80,14 @@ impl Node {
         script: Script,
         change: impl FnOnce(&mut EngineOptions),
     ) -> Self {
-        let mut options = EngineOptions { lease: Duration::from_secs(1), ..Default::default() };
+        // Long enough that a busy machine takes no shards away, short enough to share them soon.
+        let mut options = EngineOptions { lease: Duration::from_secs(3), ..Default::default() };
         change(&mut options);
         let repeated = Arc::new(AtomicUsize::new(0));
         let tokens = Tokens::default();
         let performer =
             Arc::new(Scripted { script, repeated: repeated.clone(), tokens: tokens.clone() });
-        let store = Store::connect(url, 8).await.unwrap();
+        let store = tests::database::connect(url, 8).await;
         let engine = Engine::start(store, options, performer).await.unwrap();
         Self { engine, repeated, tokens }
     }
@@ -94,6 +95,17 @@ impl Node {
     /// How many calls were repetitions.
     pub(super) fn repeated(&self) -> usize {
         self.repeated.load(Ordering::Relaxed)
+    }
+
+    /// Waits until so many calls were repetitions.
+    pub(super) async fn until_repeated(&self, count: usize) {
+        for _ in 0..3_000 {
+            if self.repeated() >= count {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{} calls were repeated", self.repeated());
     }
 
     /// The token that the call of this execution's task carried, on whichever node it was made.
@@ -181,6 +193,21 @@ impl Node {
         self.engine.start_execution(start_of(revision, name, input)).await
     }
 
+    /// Begins an execution as a caller does who is told that the database is away: again and again,
+    /// until it is there.
+    pub(super) async fn begin_at_last(&self, revision: Uuid, name: &str, input: &str) {
+        for _ in 0..3_000 {
+            match self.begin(revision, Some(name), input).await {
+                // One that has ended meanwhile is there, too.
+                Ok(_) | Err(StartError::AlreadyExists { .. }) => return,
+                Err(StartError::Unavailable) => {}
+                Err(other) => panic!("{other}"),
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("`{name}` does not begin");
+    }
+
     async fn row(&self, name: &str) -> Option<ExecutionRow> {
         self.engine.store().describe(ACCOUNT, "m", name).await.ok().flatten()
     }
@@ -216,6 +243,19 @@ impl Node {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("{} and {} shards", self.engine.shards(), other.engine.shards());
+    }
+
+    /// Waits until half of the shards belong to another node, which does nothing; gives those.
+    pub(super) async fn until_shared_with_nobody(&self) -> Vec<i16> {
+        let (nobody, lease) = (Uuid::new_v4(), Duration::from_hours(1));
+        for _ in 0..3_000 {
+            let beat = self.engine.store().beat(nobody, lease, "").await.unwrap();
+            if beat.owned.len() == 128 && self.engine.shards() == 128 {
+                return beat.owned.into_iter().map(|(shard, _)| shard).collect();
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{} shards", self.engine.shards());
     }
 
     /// Takes all shards from this node without telling it.

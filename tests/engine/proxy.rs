@@ -13,7 +13,8 @@ const PING: &[u8] = b"S\0\0\0\x04";
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Mode {
     Pass = 0,
-    /// Hands requests on, and cuts the connection when the answer comes: a commit in doubt.
+    /// Hands requests on, and cuts the connection when the answer comes, unless it is a ping's: a
+    /// commit in doubt.
     CutAnswers = 1,
     /// Cuts every connection, old or new.
     Refuse = 2,
@@ -75,11 +76,13 @@ async fn serve(mut client: TcpStream, socket: &str, mode: &AtomicU8, requests: &
     }
     let Ok(mut server) = UnixStream::connect(socket).await else { return };
     let (mut asked, mut answered) = (vec![0; 65_536], vec![0; 65_536]);
+    let mut is_ping = false;
     loop {
         tokio::select! {
             read = client.read(&mut asked) => {
                 let Ok(count @ 1..) = read else { return };
-                if asked[..count] != *PING {
+                is_ping = asked[..count] == *PING;
+                if !is_ping {
                     requests.fetch_add(1, Ordering::SeqCst);
                 }
                 if mode.load(Ordering::SeqCst) == Mode::Refuse as u8
@@ -90,7 +93,10 @@ async fn serve(mut client: TcpStream, socket: &str, mode: &AtomicU8, requests: &
             }
             read = server.read(&mut answered) => {
                 let Ok(count @ 1..) = read else { return };
-                if mode.load(Ordering::SeqCst) != Mode::Pass as u8
+                let mode = mode.load(Ordering::SeqCst);
+                // What is cut is the answer to what was sent because a ping came back.
+                if mode == Mode::Refuse as u8
+                    || (mode == Mode::CutAnswers as u8 && !is_ping)
                     || client.write_all(&answered[..count]).await.is_err()
                 {
                     return;

@@ -2,6 +2,7 @@
 
 mod faults;
 mod overlap;
+mod walk;
 mod wishes;
 
 use std::time::Duration;
@@ -10,7 +11,7 @@ use chrono::{DateTime, Utc};
 use runtime::Clock;
 use store::{
     CatchUp, DEFAULT_GROUP, ExecutionFilter, Firing, FiringFilter, FiringKind, FiringState,
-    NewSchedule, Overlap, ScheduleCreated, ScheduleSettings, ScheduleState,
+    NewSchedule, Overlap, ScheduleCreated, ScheduleSettings, ScheduleState, Store,
 };
 use tests::database::Database;
 use uuid::Uuid;
@@ -53,6 +54,7 @@ impl World {
     /// Creates a schedule that is due every hour from an hour after now on.
     async fn create(&self, name: &str, change: impl FnOnce(&mut ScheduleSettings)) -> Uuid {
         let mut settings = settings();
+        settings.starts_at = Some(self.now() + Duration::from_hours(1));
         change(&mut settings);
         let new = NewSchedule {
             id: Uuid::new_v4(),
@@ -69,12 +71,8 @@ impl World {
         new.id
     }
 
-    /// The log of a schedule, the earliest due time first.
     async fn log(&self, schedule: Uuid) -> Vec<Firing> {
-        let filter = FiringFilter { limit: 1_000, ..Default::default() };
-        let mut log = self.node.engine.store().firings(schedule, &filter).await.unwrap();
-        log.reverse();
-        log
+        log(self.node.engine.store(), schedule).await
     }
 
     /// Waits until the log of a schedule says so.
@@ -97,22 +95,34 @@ impl World {
         .await
     }
 
-    /// The names of all executions of the machine `m`.
     async fn executions(&self) -> Vec<String> {
-        let filter = ExecutionFilter {
-            account: ACCOUNT,
-            state_machine: "m",
-            status: None,
-            version: None,
-            alias: None,
-            after: None,
-            limit: 10_000,
-        };
-        let found = self.node.engine.store().list(&filter).await.unwrap();
-        let mut names: Vec<String> = found.into_iter().map(|head| head.name).collect();
-        names.sort_unstable();
-        names
+        executions(self.node.engine.store()).await
     }
+}
+
+/// The log of a schedule, the earliest due time first.
+async fn log(store: &Store, schedule: Uuid) -> Vec<Firing> {
+    let filter = FiringFilter { limit: 10_000, ..Default::default() };
+    let mut log = store.firings(schedule, &filter).await.unwrap();
+    log.reverse();
+    log
+}
+
+/// The names of all executions of the machine `m`.
+async fn executions(store: &Store) -> Vec<String> {
+    let filter = ExecutionFilter {
+        account: ACCOUNT,
+        state_machine: "m",
+        status: None,
+        version: None,
+        alias: None,
+        after: None,
+        limit: 10_000,
+    };
+    let found = store.list(&filter).await.unwrap();
+    let mut names: Vec<String> = found.into_iter().map(|head| head.name).collect();
+    names.sort_unstable();
+    names
 }
 
 fn settings() -> ScheduleSettings {
@@ -176,6 +186,20 @@ async fn a_due_schedule_starts_one_execution_with_its_name_and_input() {
     assert_eq!(String::from_utf8_lossy(&row.input), input);
     let there = world.node.engine.store().schedule(ACCOUNT, DEFAULT_GROUP, "nightly").await;
     assert_eq!(there.unwrap().unwrap().next_due_at, Some(due + Duration::from_hours(1)));
+    world.node.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rate_without_start_date_is_due_when_it_is_created() {
+    let database = Database::private().await;
+    let world = World::start(&database, Script::Echo, PASS).await;
+    let id = world.create("nightly", |settings| settings.starts_at = None).await;
+    let log = world.until_decided(id, 1).await;
+    let there = world.node.engine.store().schedule(ACCOUNT, DEFAULT_GROUP, "nightly").await;
+    let there = there.unwrap().unwrap();
+    assert_eq!(log[0].key.due_at, there.created_at);
+    assert_eq!(there.next_due_at, Some(there.created_at + Duration::from_hours(1)));
+    assert_eq!(world.executions().await, [started(&log[0])]);
     world.node.engine.shutdown().await;
 }
 

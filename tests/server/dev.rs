@@ -20,6 +20,19 @@ struct Dev {
 
 impl Dev {
     fn start(folder: &Folder, definitions: &[&str]) -> Self {
+        // Between choosing a free port and listening on it another process may take it.
+        for _ in 0..3 {
+            match Self::start_once(folder, definitions) {
+                Ok(dev) => return dev,
+                Err(said) if said.contains("cannot listen") => {}
+                Err(said) => panic!("it did not start: {said}"),
+            }
+        }
+        panic!("no free port after three attempts")
+    }
+
+    /// Starts it; else what it said.
+    fn start_once(folder: &Folder, definitions: &[&str]) -> Result<Self, String> {
         let listen = free_address().unwrap().to_string();
         let data = folder.path("data");
         let mut child = statewright(&["dev", "--listen", &listen, "--data-dir", &data])
@@ -38,9 +51,10 @@ impl Dev {
         if !guide.contains("Ctrl-C") {
             let mut said = String::new();
             child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-            panic!("it did not start: {said}");
+            child.wait().unwrap();
+            return Err(said);
         }
-        Self { child, url: format!("http://{listen}"), guide }
+        Ok(Self { child, url: format!("http://{listen}"), guide })
     }
 
     async fn get(&self, path: &str) -> Value {

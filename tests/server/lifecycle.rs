@@ -64,7 +64,8 @@ async fn json_logs_are_one_object_a_line_without_the_password() {
     let url = format!("{}{separator}password=hush-hush", cluster.url());
     let server = start(url, options).await;
     let log = server.log();
-    assert!(log.lines().count() > 0);
+    // The last line may be half written.
+    let log = &log[..log.rfind('\n').expect("it logs")];
     for line in log.lines() {
         let line: Value = serde_json::from_str(line).expect(line);
         assert!(line["level"].is_string() && line["timestamp"].is_string(), "{line}");

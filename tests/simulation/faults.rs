@@ -11,6 +11,8 @@ pub(super) struct Faults {
     landed: u64,
     repeat: u64,
     late: u64,
+    lose: u64,
+    forge: u64,
     second_owner: u64,
     refuse: u64,
     jump: u64,
@@ -40,6 +42,8 @@ impl Faults {
             landed: 0,
             repeat: 0,
             late: 0,
+            lose: 0,
+            forge: 0,
             second_owner: 0,
             refuse: 0,
             jump: 0,
@@ -59,6 +63,8 @@ impl Faults {
             second_owner: random.up_to(120),
             refuse: random.up_to(200),
             jump: random.up_to(100),
+            lose: random.up_to(200),
+            forge: random.up_to(300),
             at_turn: None,
             budget: 30,
             random,
@@ -107,6 +113,16 @@ impl Faults {
     /// An answer arrives again long after.
     pub(super) fn is_late(&mut self) -> bool {
         self.happens(self.late)
+    }
+
+    /// A message is lost on its way; its sender hears nothing, and sends it again.
+    pub(super) fn loses(&mut self) -> bool {
+        self.happens(self.lose)
+    }
+
+    /// Somebody says something about a task that is not his.
+    pub(super) fn forges(&mut self) -> bool {
+        self.happens(self.forge)
     }
 
     /// Another node believes that it owns the execution, too.

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use machine::{Event, EventKind};
 
-use super::world::Ended;
+use super::ended::Ended;
 
 /// All of them; the first that is broken is named.
 pub(super) fn all(run: &Ended) -> Result<(), String> {
@@ -15,6 +15,8 @@ pub(super) fn all(run: &Ended) -> Result<(), String> {
     what_is_entered_is_left(&run.log)?;
     an_outcome_is_applied_once(&run.log)?;
     no_outcome_without_its_schedule(&run.log)?;
+    a_task_is_taken_once(&run.log)?;
+    a_forger_is_not_heard(&run.log)?;
     the_log_is_what_memory_was(run)
 }
 
@@ -93,6 +95,40 @@ fn an_outcome_is_applied_once(log: &[Event]) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Each schedule is followed by one worker, at most, and by one answer that says "later".
+fn a_task_is_taken_once(log: &[Event]) -> Result<(), String> {
+    let (mut taken, mut submitted) = (HashSet::new(), HashSet::new());
+    for event in log {
+        match &event.kind {
+            EventKind::TaskScheduled { .. } => {
+                taken.remove(&event.frame.0);
+                submitted.remove(&event.frame.0);
+            }
+            EventKind::TaskSubmitted { .. } if !submitted.insert(event.frame.0) => {
+                return Err(format!("event {} says again that the task goes on", event.id));
+            }
+            EventKind::TaskStarted { .. } if !taken.insert(event.frame.0) => {
+                return Err(format!("event {} starts a task that has started", event.id));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Nothing is a forger's doing. What he says in success shows in the story.
+fn a_forger_is_not_heard(log: &[Event]) -> Result<(), String> {
+    let forged = log.iter().find(|event| match &event.kind {
+        EventKind::TaskFailed { failure, .. } => failure.name() == "Forged",
+        EventKind::ActivityReturned => true,
+        _ => false,
+    });
+    match forged {
+        None => Ok(()),
+        Some(event) => Err(format!("a forger was heard: {:?}", event.kind)),
+    }
 }
 
 fn no_outcome_without_its_schedule(log: &[Event]) -> Result<(), String> {

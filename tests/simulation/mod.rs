@@ -5,14 +5,17 @@
 //! `SIMULATION_SEEDS=200000 cargo test -p tests simulation` runs more seeds;
 //! `SIMULATION_SEED=123` runs one.
 
+mod definitions;
+mod ended;
 mod faults;
 mod invariants;
 mod machines;
 mod world;
 
+use ended::Ended;
 use faults::Faults;
 use machines::Machine;
-use world::{Ended, World};
+use world::World;
 
 /// Seeds in an ordinary run: each is one calm and one stormy run of one machine.
 const SEEDS: u64 = 20_000;

@@ -1,13 +1,15 @@
 //! A world for one execution: a virtual clock, a durable log, an owner that may die, calls on
-//! their way.
+//! their way. Who works on what is out of the engine's hands is `holders`; what is on its way
+//! to it is `post`.
+
+mod holders;
+mod post;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use machine::{
-    At, Command, Event, EventKind, Execution, Frame, FrameId, Identity, Invocation, Limits, Phase,
-    Random, Stimulus, TaskKind, Timestamp, Tokens, Turn,
-};
+use machine::{Event, Execution, Identity, Limits, Random, Stimulus, Timestamp, Tokens, Turn};
 
+use super::ended::Ended;
 use super::faults::{Append, Faults};
 use super::machines::Machine;
 
@@ -23,6 +25,8 @@ pub(super) struct World<'m> {
     now: Timestamp,
     /// Committed events.
     log: Vec<Event>,
+    /// Rises with every new owner.
+    epoch: u64,
     owner: Option<Owner>,
     /// Answers on their way, by the time they arrive.
     answers: BTreeMap<(Timestamp, u64), Stimulus>,
@@ -35,19 +39,11 @@ pub(super) struct World<'m> {
 
 /// What dies in a crash.
 struct Owner {
+    epoch: u64,
     execution: Execution,
     /// Turns that are decided and not committed.
     pending: VecDeque<Turn>,
     random: Random,
-}
-
-/// A run that is over.
-pub(super) struct Ended {
-    pub(super) log: Vec<Event>,
-    /// The execution as it was in memory at the end.
-    pub(super) memory: Execution,
-    pub(super) turns: u64,
-    lines: Vec<String>,
 }
 
 impl<'m> World<'m> {
@@ -61,6 +57,7 @@ impl<'m> World<'m> {
             print,
             now: Timestamp(1_700_000_000_000),
             log: Vec::new(),
+            epoch: 0,
             owner: None,
             answers: BTreeMap::new(),
             sent: 0,
@@ -127,7 +124,8 @@ impl<'m> World<'m> {
             );
             (execution, VecDeque::from([turn]))
         };
-        self.owner = Some(Owner { execution, pending, random });
+        self.epoch += 1;
+        self.owner = Some(Owner { epoch: self.epoch, execution, pending, random });
     }
 
     /// Time passes without an owner; heartbeats that come meanwhile are lost.
@@ -139,47 +137,13 @@ impl<'m> World<'m> {
         });
     }
 
-    /// Workers and holders of tokens who were not answered do again what they did.
-    fn try_again(&mut self, execution: &Execution) {
-        for frame in execution.frames() {
-            self.use_token(frame);
-        }
-        for task in self.offers.clone() {
-            self.take(task);
-        }
-    }
-
-    /// A worker asks for a task.
-    fn take(&mut self, task: u64) {
-        self.send(
-            500,
-            Stimulus::ActivityStarted { task, worker: Some("worker".to_owned()), claim: 1 },
-        );
-    }
-
-    /// Whoever holds the token of the task in this frame goes to work with it.
-    fn use_token(&mut self, frame: &Frame) {
-        let At::Task(open) = &frame.at else { return };
-        if !matches!(open.phase, Phase::Submitted | Phase::Taken) {
-            return;
-        }
-        for (delay, stimulus) in self.machine.token_use(frame, open) {
-            self.send_perhaps_twice(delay, stimulus);
-        }
-        if self.faults.repeats() {
-            // A token of a task that never was.
-            let output = asl::Payload::null();
-            self.send(1, Stimulus::TokenSucceeded { task: 1_000_000, output });
-        }
-    }
-
     /// Appends the next pending turn; whether there was one.
     fn commit_one(&mut self) -> bool {
         let Some(owner) = self.owner.as_mut() else { return false };
-        let Some(turn) = owner.pending.pop_front() else { return false };
-        // What makes a second writer harmless: the key of `turns`.
-        if turn.first_event != self.log.len() as u64 {
-            self.say(|| "fenced".to_owned());
+        let (epoch, turn) = (owner.epoch, owner.pending.pop_front());
+        let Some(turn) = turn else { return false };
+        if self.shuts_out(epoch, &turn) {
+            self.say(|| "shut out".to_owned());
             self.owner = None;
             return true;
         }
@@ -205,6 +169,11 @@ impl<'m> World<'m> {
         true
     }
 
+    /// What makes a second writer harmless: the epoch of the shard, and the key of `turns`.
+    fn shuts_out(&self, epoch: u64, turn: &Turn) -> bool {
+        epoch != self.epoch || turn.first_event != self.log.len() as u64
+    }
+
     fn append(&mut self, turn: &Turn) {
         // Through the row's format, as in the store.
         let row = machine::log::encode(&turn.events);
@@ -217,79 +186,12 @@ impl<'m> World<'m> {
         self.turns += 1;
         for offer in &turn.offers {
             self.offers.insert(offer.task);
-            self.take(offer.task);
+            self.offered(offer.task);
         }
         for task in &turn.withdrawn {
             self.offers.remove(task);
         }
         self.notice_holders(turn);
-    }
-
-    /// Tasks that are in somebody's hands from this turn on.
-    fn notice_holders(&mut self, turn: &Turn) {
-        let handed: Vec<FrameId> = turn
-            .events
-            .iter()
-            .filter(|event| match &event.kind {
-                EventKind::TaskSubmitted { .. } => true,
-                EventKind::TaskStarted { kind, .. } => matches!(kind, TaskKind::Activity { .. }),
-                _ => false,
-            })
-            .map(|event| event.frame)
-            .collect();
-        if handed.is_empty() {
-            return;
-        }
-        let committed = machine::fold(&self.log).expect("the log begins with a start");
-        for frame in committed.frames().filter(|frame| handed.contains(&frame.id)) {
-            self.use_token(frame);
-        }
-    }
-
-    fn carry_out(&mut self, command: Command) {
-        match command {
-            Command::Invoke(call) => {
-                let Some((delay, stimulus)) = self.machine.outcome(&call) else { return };
-                if matches!(stimulus, Stimulus::TaskSubmitted { .. }) && self.faults.repeats() {
-                    // Whoever was called uses the token before it answers the call.
-                    self.use_early(&call);
-                }
-                self.send_perhaps_twice(delay, stimulus);
-            }
-            Command::FindActivity { frame, sought, .. } => {
-                self.send_perhaps_twice(5, Stimulus::ActivityFound { frame, sought });
-            }
-            Command::Abandon { .. } => {}
-        }
-    }
-
-    fn use_early(&mut self, call: &Invocation) {
-        let Some(execution) = machine::fold(&self.log) else { return };
-        let held = execution.frames().find_map(|frame| match &frame.at {
-            At::Task(open) if open.id == call.task => Some((frame, open)),
-            _ => None,
-        });
-        let Some((frame, open)) = held else { return };
-        if let Some((_, ending)) = self.machine.token_use(frame, open).pop()
-            && !matches!(ending, Stimulus::Heartbeat { .. })
-        {
-            self.send(1, ending);
-        }
-    }
-
-    fn send_perhaps_twice(&mut self, delay: i64, stimulus: Stimulus) {
-        self.send(delay, stimulus.clone());
-        if self.faults.repeats() {
-            self.send(delay + 1, stimulus.clone());
-        }
-        if self.faults.is_late() {
-            self.send(delay + 3_600_000, stimulus);
-        }
-    }
-
-    fn send(&mut self, delay: i64, stimulus: Stimulus) {
-        self.sent += 1;
-        self.answers.insert((self.now.plus_ms(delay), self.sent), stimulus);
     }
 
     /// The next thing happens: whatever is due first.
@@ -324,26 +226,10 @@ impl<'m> World<'m> {
         self.say(|| format!("{now} {stimulus:?}"));
         let owner = owner_of(&mut self.owner);
         let (program, limits) = (&self.machine.program, &self.limits);
-        let Owner { execution, random, pending } = owner;
+        let Owner { execution, random, pending, .. } = owner;
         let turn = machine::step(program, execution, stimulus, self.now, random, limits, &Numbered);
         if !turn.events.is_empty() {
             pending.push_back(turn);
-        }
-    }
-
-    /// Heartbeats move nothing on, whatever the execution is in the middle of.
-    fn beat_between_turns(&mut self) {
-        let Owner { execution, random, .. } = owner_of(&mut self.owner);
-        let (program, limits) = (&self.machine.program, &self.limits);
-        let open = |frame: &Frame| match &frame.at {
-            At::Task(open) => Some(open.id),
-            _ => None,
-        };
-        let tasks: Vec<u64> = execution.frames().filter_map(open).collect();
-        for task in tasks {
-            let beat = Stimulus::Heartbeat { task };
-            let turn = machine::step(program, execution, beat, self.now, random, limits, &Numbered);
-            assert!(turn.events.is_empty() && turn.commands.is_empty() && turn.offers.is_empty());
         }
     }
 
@@ -357,27 +243,22 @@ impl<'m> World<'m> {
         Stimulus::Timer
     }
 
-    /// Another node takes over while this one still believes that it is the owner. One of
-    /// them appends first; the other's key is taken.
+    /// Another node takes over while this one still believes that it is the owner, and takes
+    /// the next answer. If what it makes of that landed, whoever sent it would never do so again.
     fn second_owner(&mut self) {
         if self.log.is_empty() || self.answers.is_empty() {
             return;
         }
         self.say(|| "a second owner".to_owned());
-        let Some(mut execution) = machine::fold(&self.log) else { return };
+        let Some(mut late) = self.owner.take() else { return };
+        self.take_over();
         let stimulus = self.answers.values().next().cloned().expect("checked above");
-        let mut random = Random::seeded(9);
         let (program, limits) = (&self.machine.program, &self.limits);
-        let turn = machine::step(
-            program,
-            &mut execution,
-            stimulus,
-            self.now,
-            &mut random,
-            limits,
-            &Numbered,
-        );
-        if !turn.events.is_empty() && turn.first_event == self.log.len() as u64 {
+        let Owner { execution, random, .. } = &mut late;
+        let (answer, now) = (stimulus.clone(), self.now);
+        let turn = machine::step(program, execution, answer, now, random, limits, &Numbered);
+        if !turn.events.is_empty() && !self.shuts_out(late.epoch, &turn) {
+            self.answers.retain(|_, answer| *answer != stimulus);
             self.append(&turn);
             for command in turn.commands {
                 self.carry_out(command);
@@ -391,17 +272,6 @@ impl<'m> World<'m> {
             self.lines.push(line());
         }
     }
-}
-
-/// The text with every token the same.
-fn without_numbers(text: &str) -> String {
-    let mut parts = text.split("token-");
-    let mut whole = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        whole.push_str("token");
-        whole.push_str(part.trim_start_matches(|c: char| c.is_ascii_digit()));
-    }
-    whole
 }
 
 /// Tokens that say which task they are of.
@@ -428,33 +298,5 @@ fn identity() -> Identity {
         region: "us-east-1".to_owned(),
         version_arn: None,
         alias_arn: None,
-    }
-}
-
-impl Ended {
-    /// How it ended: its last event.
-    pub(super) fn ending(&self) -> Option<&EventKind> {
-        self.log.last().map(|event| &event.kind)
-    }
-
-    /// What the user sees, without times, and in an order that does not depend on which
-    /// branch was faster.
-    pub(super) fn story(&self) -> Vec<String> {
-        let view = machine::history::View { region: "us-east-1", with_data: true };
-        let mut story: Vec<String> = self
-            .log
-            .iter()
-            .filter_map(|event| view.show(event))
-            // A token that was used before the call was answered leaves no trace of the answer, and
-            // shifts the numbers that tokens are made of.
-            .filter(|shown| shown.name != "TaskSubmitted")
-            .map(|shown| without_numbers(&format!("{} {:?}", shown.name, shown.details)))
-            .collect();
-        story.sort();
-        story
-    }
-
-    pub(super) fn transcript(&self) -> String {
-        self.lines.join("\n")
     }
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use store::{
-    Activity, CreatedActivity, Hint, Lane, NewTurn, Offer, OfferedTask, Status, Store, WantedTasks,
+    Activity, CreatedActivity, Hint, Lane, MostTasks, NewTurn, Offer, OfferedTask, Resource,
+    Status, Store, WantedTasks,
 };
 use tests::database::Database;
 use uuid::Uuid;
@@ -12,6 +13,7 @@ use uuid::Uuid;
 use super::{ACCOUNT, at, batch, ending, start, turn};
 
 const HOLD: Duration = Duration::from_secs(10);
+const MOST: MostTasks = MostTasks { count: 100, bytes: 1_000_000 };
 
 fn activity(name: &str) -> Activity {
     Activity {
@@ -43,9 +45,19 @@ async fn claim(store: &Store, seconds: i64, wants: &[WantedTasks]) -> Vec<i64> {
     claim_at_most(store, seconds, wants, 100).await
 }
 
-async fn claim_at_most(store: &Store, seconds: i64, wants: &[WantedTasks], limit: i64) -> Vec<i64> {
+async fn claim_at_most(store: &Store, seconds: i64, wants: &[WantedTasks], count: i64) -> Vec<i64> {
+    claim_some(store, seconds, wants, &[], MostTasks { count, ..MOST }).await
+}
+
+async fn claim_some(
+    store: &Store,
+    seconds: i64,
+    wants: &[WantedTasks],
+    without: &[i16],
+    most: MostTasks,
+) -> Vec<i64> {
     let store = store.at(at(seconds));
-    let claimed = store.claim_activity_tasks(wants, HOLD, limit).await.unwrap();
+    let claimed = store.claim_activity_tasks(wants, without, HOLD, most).await.unwrap();
     for task in &claimed {
         assert_eq!(task.input, format!(r#"{{"task": {}}}"#, task.task));
     }
@@ -62,7 +74,7 @@ async fn an_activity_is_created_once_and_takes_its_tags_along() {
     let again = Activity { created_at: at(9), ..activity("b") };
     let existing = store.create_activity(&again, &[]).await.unwrap();
     assert_eq!(existing, CreatedActivity::Existing(activity("b")));
-    assert_eq!(store.tags(ACCOUNT, "activity:b").await.unwrap(), tags);
+    assert_eq!(store.tags(ACCOUNT, &Resource::Activity("b".to_owned())).await.unwrap(), tags);
     store.create_activity(&activity("a"), &[]).await.unwrap();
     store.create_activity(&activity("c"), &[]).await.unwrap();
     assert_eq!(store.activities(ACCOUNT, None, 2).await.unwrap(), [activity("a"), activity("b")]);
@@ -71,7 +83,7 @@ async fn an_activity_is_created_once_and_takes_its_tags_along() {
     assert!(store.delete_activity(ACCOUNT, "b").await.unwrap());
     assert!(!store.delete_activity(ACCOUNT, "b").await.unwrap());
     assert_eq!(store.activity(ACCOUNT, "b").await.unwrap(), None);
-    assert_eq!(store.tags(ACCOUNT, "activity:b").await.unwrap(), []);
+    assert_eq!(store.tags(ACCOUNT, &Resource::Activity("b".to_owned())).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -133,6 +145,37 @@ async fn a_task_waits_exactly_until_it_begins_or_is_over() {
 }
 
 #[tokio::test]
+async fn a_claim_ends_with_the_task_that_fills_the_memory_it_may_take() {
+    let database = Database::private().await;
+    let store = &database.store;
+    let mut lane = Lane::new(store, Uuid::new_v4());
+    let tasks: Vec<(i64, i64)> = (1..=9).map(|task| (task, task)).collect();
+    lane.append(&batch([offering(start(Uuid::new_v4(), "x"), "a", &tasks)])).await.unwrap();
+    // Each input is eleven bytes long.
+    for (bytes, expected) in [(0, vec![]), (1, vec![1]), (11, vec![2]), (12, vec![3, 4])] {
+        let most = MostTasks { bytes, ..MOST };
+        assert_eq!(claim_some(store, 10, &[wanted("a", 9)], &[], most).await, expected);
+    }
+    assert_eq!(claim(store, 10, &[wanted("a", 9)]).await, [5, 6, 7, 8, 9]);
+}
+
+#[tokio::test]
+async fn tasks_of_shards_that_are_left_out_stay_for_others() {
+    let database = Database::private().await;
+    let store = &database.store;
+    let mut lane = Lane::new(store, Uuid::new_v4());
+    let (x, y) = (start(Uuid::new_v4(), "x"), start(Uuid::new_v4(), "y"));
+    let (left_out, other) = (x.shard, y.shard);
+    assert_ne!(left_out, other);
+    let both = [offering(x, "a", &[(3, 1), (4, 2)]), offering(y, "a", &[(5, 3)])];
+    lane.append(&batch(both)).await.unwrap();
+    let wants = [wanted("a", 1)];
+    assert_eq!(claim_some(store, 10, &wants, &[left_out], MOST).await, [5]);
+    assert_eq!(claim_some(store, 10, &wants, &[left_out], MOST).await, [0; 0]);
+    assert_eq!(claim_some(store, 10, &wants, &[other], MOST).await, [3]);
+}
+
+#[tokio::test]
 async fn nodes_that_claim_at_the_same_time_share_the_tasks() {
     let database = Database::private().await;
     let store = &database.store;
@@ -145,7 +188,9 @@ async fn nodes_that_claim_at_the_same_time_share_the_tasks() {
         claims.spawn(async move {
             let mut all = Vec::new();
             loop {
-                let claimed = store.claim_activity_tasks(&[wanted("a", 7)], HOLD, 5).await.unwrap();
+                let most = MostTasks { count: 5, ..MOST };
+                let claimed =
+                    store.claim_activity_tasks(&[wanted("a", 7)], &[], HOLD, most).await.unwrap();
                 if claimed.is_empty() {
                     return all;
                 }

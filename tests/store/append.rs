@@ -1,8 +1,10 @@
 //! One batch, one commit: what is written, what is refused, what is shut out.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
-use store::{AppendError, Appended, Batch, Lane, NewTurn, Offer, Status};
+use bytes::Bytes;
+use store::{Answer, AppendError, Appended, Batch, Lane, Message, NewTurn, Offer, Status};
 use tests::database::Database;
 use uuid::Uuid;
 
@@ -10,6 +12,16 @@ use super::{ACCOUNT, MACHINE, at, batch, ending, start, turn};
 
 fn ids<const N: usize>() -> [Uuid; N] {
     std::array::from_fn(|_| Uuid::new_v4())
+}
+
+fn offer() -> Offer {
+    Offer {
+        task: 1,
+        account: ACCOUNT.to_owned(),
+        activity: "paint".to_owned(),
+        input: "{}".into(),
+        scheduled_at: at(0),
+    }
 }
 
 async fn log(database: &Database, id: Uuid, name: &str) -> Option<Vec<String>> {
@@ -99,16 +111,85 @@ async fn a_second_writer_is_shut_out_with_its_whole_batch() {
 }
 
 #[tokio::test]
-async fn the_same_turn_of_another_epoch_is_another_writers() {
+async fn another_turn_in_the_same_place_is_another_writers() {
     let database = Database::private().await;
     let [node, a] = ids();
     let mut lane = Lane::new(&database.store, node);
     append(&mut lane, &batch([start(a, "a"), turn(a, "a", 2, "same")])).await;
-    let mut later = turn(a, "a", 2, "same");
-    later.epoch = 2;
-    assert!(matches!(lane.append(&batch([later])).await, Err(AppendError::Fenced)));
     let other = batch([turn(a, "a", 2, "another decision")]);
     assert!(matches!(lane.append(&other).await, Err(AppendError::Fenced)));
+}
+
+/// Posts a message for the execution of this turn.
+async fn message_for(database: &Database, turn: &NewTurn) -> Uuid {
+    let (id, stimulus) = (Uuid::new_v4(), Bytes::from_static(b"stop"));
+    let NewTurn { shard, execution_id, .. } = *turn;
+    database.store.post(&Message { id, shard, execution_id, stimulus }).await.unwrap();
+    id
+}
+
+/// Has another node own every shard from now on.
+async fn lose_all(database: &Database) {
+    let lease = Duration::from_secs(10);
+    let beat = database.store.at(at(0)).beat(Uuid::new_v4(), lease, "").await.unwrap();
+    assert_eq!(beat.owned.len(), 256);
+}
+
+#[tokio::test]
+async fn an_owner_of_the_past_cannot_write_anything() {
+    let database = Database::private().await;
+    let [node, a, b, c] = ids();
+    let mut lane = Lane::new(&database.store, node);
+    append(&mut lane, &batch([start(a, "a"), start(b, "b")])).await;
+    lose_all(&database).await;
+    let shard = turn(a, "a", 1, "").shard;
+    let message = message_for(&database, &turn(a, "a", 1, "")).await;
+    let present = |turn| NewTurn { epoch: 1, ..turn };
+    let decided = [
+        turn(a, "a", 2, "plain"),
+        NewTurn { wakes: true, ..turn(a, "a", 2, "wakes") },
+        ending(turn(a, "a", 2, "ends"), Status::Succeeded, 1),
+        NewTurn { offers: vec![offer()], ..turn(a, "a", 2, "offers") },
+        NewTurn { withdrawn: vec![1], ..turn(a, "a", 2, "withdraws") },
+    ];
+    for last in decided {
+        let done = Bytes::from_static(b"done");
+        let answers = vec![Answer { message_id: message, shard, epoch: 0, answer: done }];
+        let turns = vec![present(turn(b, "b", 2, "in time")), last, present(start(c, "c"))];
+        for answers in [Vec::new(), answers] {
+            let batch = Batch { turns: turns.clone(), answers };
+            match lane.append(&batch).await {
+                Err(AppendError::Lost(shards)) => assert_eq!(shards, [shard]),
+                other => panic!("{other:?}"),
+            }
+        }
+        let plain = batch(turns[..2].iter().cloned());
+        assert!(matches!(lane.append(&plain).await, Err(AppendError::Lost(_))));
+    }
+    assert_eq!(log(&database, a, "a").await.unwrap(), ["started"]);
+    assert_eq!(log(&database, b, "b").await.unwrap(), ["started"], "nothing of the batch");
+    assert_eq!(log(&database, c, "c").await, None);
+    assert_eq!(database.store.answer(message).await.unwrap(), None);
+    let row = database.store.describe(ACCOUNT, MACHINE, "a").await.unwrap().unwrap();
+    assert_eq!(row.head.status, Status::Running);
+    append(&mut lane, &batch([present(turn(b, "b", 2, "in time")), present(start(c, "c"))])).await;
+}
+
+#[tokio::test]
+async fn what_was_written_before_the_shard_was_lost_is_there() {
+    let database = Database::private().await;
+    let [node, a] = ids();
+    let mut lane = Lane::new(&database.store, node);
+    append(&mut lane, &batch([start(a, "a")])).await;
+    for turns in [
+        batch([turn(a, "a", 2, "plain")]),
+        batch([ending(turn(a, "a", 3, "ended"), Status::Succeeded, 1)]),
+    ] {
+        append(&mut lane, &turns).await;
+    }
+    lose_all(&database).await;
+    append(&mut lane, &batch([turn(a, "a", 2, "plain")])).await;
+    append(&mut lane, &batch([ending(turn(a, "a", 3, "ended"), Status::Succeeded, 1)])).await;
 }
 
 #[tokio::test]
@@ -118,7 +199,10 @@ async fn an_owner_of_the_past_cannot_start_anything() {
     let mut lane = Lane::new(&database.store, node);
     let mut outdated = start(a, "a");
     outdated.epoch = -1;
-    let one = batch([outdated, start(c, "c")]);
+    let message = message_for(&database, &outdated).await;
+    let done = Bytes::from_static(b"{}");
+    let answer = Answer { message_id: message, shard: outdated.shard, epoch: -1, answer: done };
+    let one = Batch { turns: vec![outdated, start(c, "c")], answers: vec![answer] };
     let expected = Appended { unowned: vec![a], ..Appended::default() };
     assert_eq!(append(&mut lane, &one).await, expected, "the rest is written");
     assert_eq!(append(&mut lane, &one).await, expected, "and again after a doubt");
@@ -126,6 +210,7 @@ async fn an_owner_of_the_past_cannot_start_anything() {
     assert_eq!(log(&database, c, "c").await.unwrap(), ["started"]);
     assert_eq!(database.store.describe(ACCOUNT, MACHINE, "a").await.unwrap(), None);
     assert_eq!(log(&database, a, "a").await, None);
+    assert_eq!(database.store.answer(message).await.unwrap(), None, "the present owner answers");
     append(&mut lane, &batch([start(b, "a")])).await;
 }
 
@@ -181,16 +266,7 @@ async fn a_start_that_is_refused_offers_nothing_to_workers() {
     let database = Database::private().await;
     let [node, a, b] = ids();
     let mut lane = Lane::new(&database.store, node);
-    let offering = |id| {
-        let offer = Offer {
-            task: 1,
-            account: ACCOUNT.to_owned(),
-            activity: "paint".to_owned(),
-            input: "{}".into(),
-            scheduled_at: at(0),
-        };
-        NewTurn { offers: vec![offer], ..start(id, "a") }
-    };
+    let offering = |id| NewTurn { offers: vec![offer()], ..start(id, "a") };
     let first = batch([offering(a)]);
     append(&mut lane, &first).await;
     assert_eq!(append(&mut lane, &first).await, Appended::default(), "and again after a doubt");

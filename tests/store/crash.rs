@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use store::{AppendError, Batch, Lane, Store};
-use tests::database::private_cluster;
+use store::{AppendError, Batch, Lane};
+use tests::database::{connect, private_cluster};
 use uuid::Uuid;
 
 use super::{batch, start, turn};
@@ -11,7 +11,7 @@ use super::{batch, start, turn};
 #[tokio::test]
 async fn a_database_that_is_away_says_so() {
     let mut cluster = private_cluster().await;
-    let store = Store::connect(&cluster.database("s").await.unwrap(), 2).await.unwrap();
+    let store = connect(&cluster.database("s").await.unwrap(), 2).await;
     store.migrate().await.unwrap();
     cluster.kill_nine().await;
     let mut lane = Lane::new(&store, Uuid::new_v4());
@@ -33,7 +33,7 @@ async fn a_database_that_is_away_says_so() {
 #[tokio::test]
 async fn after_a_kill_every_turn_is_there_once() {
     let mut cluster = private_cluster().await;
-    let store = Store::connect(&cluster.database("s").await.unwrap(), 2).await.unwrap();
+    let store = connect(&cluster.database("s").await.unwrap(), 2).await;
     store.migrate().await.unwrap();
     let mut lane = Lane::new(&store, Uuid::new_v4());
     let (id, name) = (Uuid::new_v4(), "a");

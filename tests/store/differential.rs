@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
 use store::{
     Answer, AppendError, Appended, Batch, ExecutionFilter, Lane, ListedAfter, Message, NewTurn,
-    Status, Store, shard_of,
+    Sleeper, Status, Store, shard_of,
 };
 use tests::database::Database;
 use tests::model::ModelStore;
@@ -29,7 +29,8 @@ struct Pair {
     clock: i64,
     /// Executions that were started or tried, with the number of their next event.
     known: Vec<(Uuid, String, i64)>,
-    posted: Vec<Uuid>,
+    /// Messages, and their executions' shards.
+    posted: Vec<(Uuid, i16)>,
     last: Option<(usize, Batch)>,
     /// How often each kind of answer was given.
     seen: BTreeMap<&'static str, u32>,
@@ -61,9 +62,18 @@ async fn postgres_answers_as_the_model_does() {
             *seen.entry(answer).or_insert(0) += count;
         }
     }
-    for answer in
-        ["appended", "refused", "unowned", "fenced", "repeated", "asleep", "not asleep", "surplus"]
-    {
+    let answers = [
+        "appended",
+        "refused",
+        "unowned",
+        "lost",
+        "fenced",
+        "repeated",
+        "asleep",
+        "not asleep",
+        "surplus",
+    ];
+    for answer in answers {
         assert!(seen.get(answer).is_some_and(|count| *count > 5), "too few `{answer}` in {seen:?}");
     }
 }
@@ -125,8 +135,10 @@ impl Pair {
         }
         if !self.posted.is_empty() && self.draw(3) == 0 {
             let index = self.index(self.posted.len());
-            let message_id = self.posted[index];
-            batch.answers.push(Answer { message_id, answer: Bytes::from_static(b"done") });
+            let (message_id, shard) = self.posted[index];
+            let epoch = self.model.epoch(shard) - i64::from(self.draw(4) == 0);
+            let answer = Bytes::from_static(b"done");
+            batch.answers.push(Answer { message_id, shard, epoch, answer });
         }
         self.append_on(node, batch).await
     }
@@ -142,12 +154,13 @@ impl Pair {
         let postgres = verdict(self.lanes[node].append(&batch).await);
         let model = verdict(self.model.append(id, &batch));
         self.count(match &model {
-            None => "fenced",
-            Some(appended) if !appended.refused.is_empty() => "refused",
-            Some(appended) if !appended.unowned.is_empty() => "unowned",
-            Some(_) => "appended",
+            Err(lost) if lost.is_empty() => "fenced",
+            Err(_) => "lost",
+            Ok(appended) if !appended.refused.is_empty() => "refused",
+            Ok(appended) if !appended.unowned.is_empty() => "unowned",
+            Ok(_) => "appended",
         });
-        if let Some(appended) = &model {
+        if let Ok(appended) = &model {
             let skipped = [appended.refused.as_slice(), &appended.unowned].concat();
             self.known.retain(|(id, ..)| !skipped.contains(id));
             for turn in batch.turns.iter().filter(|t| !skipped.contains(&t.execution_id)) {
@@ -189,6 +202,7 @@ impl Pair {
         let next = last.map_or(next, |turn| turn.first_event + i64::from(turn.event_count));
         let late = i64::from(self.draw(12) == 0);
         let mut turn = turn(id, &name, (next - late).max(1), "turn");
+        turn.epoch = self.model.epoch(turn.shard) - i64::from(self.draw(16) == 0);
         turn.event_count = 1 + i32::try_from(self.draw(3)).unwrap();
         turn.wakes = self.draw(3) == 0;
         Some(self.perhaps_end(turn))
@@ -206,12 +220,10 @@ impl Pair {
     async fn passivate(&mut self) -> Answers {
         let Some((shard, id)) = self.some_execution() else { return both((), ()) };
         let epoch = self.model.epoch(shard) - i64::from(self.draw(4) == 0);
-        let wake_at = (self.draw(4) > 0).then(|| self.now());
-        let postgres = match wake_at {
-            Some(wake_at) => self.store.passivate(shard, id, wake_at, epoch).await.unwrap(),
-            None => self.store.wake(shard, id, epoch).await.unwrap(),
-        };
-        let model = self.model.passivate(shard, id, wake_at, epoch);
+        let next_event = i64::try_from(self.draw(8)).unwrap();
+        let sleeper = Sleeper { shard, execution_id: id, wake_at: self.now(), epoch, next_event };
+        let postgres = !self.store.passivate(&[sleeper]).await.unwrap().is_empty();
+        let model = self.model.passivate(&sleeper);
         self.count(if model { "asleep" } else { "not asleep" });
         both(postgres, model)
     }
@@ -314,7 +326,7 @@ impl Pair {
         self.clock += 1;
         self.store.at(now).post(&message).await.unwrap();
         self.model.post(&message);
-        self.posted.push(message.id);
+        self.posted.push((message.id, shard));
         both((), ())
     }
 
@@ -326,7 +338,7 @@ impl Pair {
             return both(postgres, model);
         }
         let index = self.index(self.posted.len());
-        let id = self.posted[index];
+        let (id, _) = self.posted[index];
         let answers =
             both((postgres, self.store.answer(id).await.unwrap()), (model, self.model.answer(id)));
         if self.draw(3) == 0 {
@@ -346,11 +358,12 @@ impl Pair {
     }
 }
 
-/// What a lane's owner would do: go on, or drop its memory.
-fn verdict(result: Result<Appended, AppendError>) -> Option<Appended> {
+/// What a lane's owner would do: go on, or drop its memory of these shards, or of all.
+fn verdict(result: Result<Appended, AppendError>) -> Result<Appended, Vec<i16>> {
     match result {
-        Ok(appended) => Some(appended),
-        Err(AppendError::Fenced) => None,
+        Ok(appended) => Ok(appended),
+        Err(AppendError::Fenced) => Err(Vec::new()),
+        Err(AppendError::Lost(shards)) => Err(shards),
         Err(error) => panic!("{error}"),
     }
 }

@@ -33,7 +33,8 @@ async fn an_answer_is_written_with_the_turn_that_applies_the_message() {
     assert_eq!(store.inbox(&[first.shard], 10).await.unwrap(), [first.clone(), second.clone()]);
     assert_eq!(store.answer(first.id).await.unwrap(), None);
 
-    let answer = Answer { message_id: first.id, answer: Bytes::from_static(b"stopped") };
+    let stopped = Bytes::from_static(b"stopped");
+    let answer = Answer { message_id: first.id, shard: first.shard, epoch: 0, answer: stopped };
     let applied = Batch { turns: vec![turn(a, "a", 2, "stopped")], answers: vec![answer] };
     lane.append(&applied).await.unwrap();
     assert_eq!(store.answer(first.id).await.unwrap().as_deref(), Some(&b"stopped"[..]));
@@ -52,7 +53,8 @@ async fn an_answer_to_a_forgotten_message_is_no_mistake() {
     let posted = message(Uuid::new_v4(), "a");
     database.store.post(&posted).await.unwrap();
     database.store.forget(posted.id).await.unwrap();
-    let answer = Answer { message_id: posted.id, answer: Bytes::new() };
+    let (message_id, shard) = (posted.id, posted.shard);
+    let answer = Answer { message_id, shard, epoch: 0, answer: Bytes::new() };
     let only_answer = Batch { turns: Vec::new(), answers: vec![answer] };
     lane.append(&only_answer).await.unwrap();
     lane.append(&only_answer).await.unwrap();

@@ -6,6 +6,7 @@ mod cluster;
 mod crash;
 mod differential;
 mod executions;
+mod firings;
 mod inbox;
 mod schedules;
 mod shards;

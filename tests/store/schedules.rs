@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use store::{
     CatchUp, Claimed, DEFAULT_GROUP, Decision, Firing, FiringFilter, FiringKind, FiringState,
-    NewBackfill, NewFiring, NewSchedule, NewScheduleGroup, Overlap, Plan, RunAsked, Schedule,
-    ScheduleCreated, ScheduleFilter, ScheduleSettings, ScheduleState, Store,
+    NewBackfill, NewFiring, NewSchedule, NewScheduleGroup, Overlap, Plan, Resource, RunAsked,
+    Schedule, ScheduleCreated, ScheduleFilter, ScheduleSettings, ScheduleState, Store, Wording,
 };
 use tests::database::Database;
 use uuid::Uuid;
 
 use super::{ACCOUNT, at};
 
-const HOLD: Duration = Duration::from_secs(20);
-const NIGHTLY: (&str, &str, &str) = (ACCOUNT, DEFAULT_GROUP, "nightly");
+pub(super) const HOLD: Duration = Duration::from_secs(20);
+pub(super) const NIGHTLY: (&str, &str, &str) = (ACCOUNT, DEFAULT_GROUP, "nightly");
 
-fn settings() -> ScheduleSettings {
+pub(super) fn settings() -> ScheduleSettings {
     ScheduleSettings {
         description: Some("counts the day".to_owned()),
         expression: "cron(0 2 * * ? *)".to_owned(),
@@ -39,7 +39,7 @@ fn settings() -> ScheduleSettings {
     }
 }
 
-fn new(group: &str, name: &str) -> NewSchedule {
+pub(super) fn new(group: &str, name: &str) -> NewSchedule {
     NewSchedule {
         id: Uuid::new_v4(),
         account: ACCOUNT.to_owned(),
@@ -51,7 +51,7 @@ fn new(group: &str, name: &str) -> NewSchedule {
     }
 }
 
-async fn create(store: &Store, new: &NewSchedule) -> Schedule {
+pub(super) async fn create(store: &Store, new: &NewSchedule) -> Schedule {
     match store.create_schedule(new).await.unwrap() {
         ScheduleCreated::Created(schedule) => *schedule,
         other => panic!("{other:?}"),
@@ -73,13 +73,13 @@ async fn claim(store: &Store, seconds: i64) -> Vec<Claimed> {
     store.claim_schedules(Uuid::new_v4(), at(seconds), HOLD, 10).await.unwrap()
 }
 
-async fn claim_one(store: &Store, seconds: i64) -> Claimed {
+pub(super) async fn claim_one(store: &Store, seconds: i64) -> Claimed {
     let mut claimed = claim(store, seconds).await;
     assert_eq!(claimed.len(), 1, "{claimed:?}");
     claimed.remove(0)
 }
 
-fn due(seconds: i64) -> NewFiring {
+pub(super) fn due(seconds: i64) -> NewFiring {
     NewFiring {
         due_at: at(seconds),
         kind: FiringKind::Scheduled,
@@ -90,19 +90,30 @@ fn due(seconds: i64) -> NewFiring {
     }
 }
 
-fn skipped(seconds: i64, reason: &str, due_count: i64) -> NewFiring {
+/// Of the first hundred seconds, asked for at 200.
+pub(super) fn new_backfill() -> NewBackfill {
+    NewBackfill {
+        id: Uuid::new_v4(),
+        from: at(0),
+        until: at(100),
+        per_minute: 10,
+        created_at: at(200),
+    }
+}
+
+pub(super) fn skipped(seconds: i64, reason: &str, due_count: i64) -> NewFiring {
     NewFiring { skipped: Some(reason.to_owned()), due_count, ..due(seconds) }
 }
 
-fn plan(until: i64, next: Option<i64>, firings: Vec<NewFiring>) -> Plan {
+pub(super) fn plan(until: i64, next: Option<i64>, firings: Vec<NewFiring>) -> Plan {
     Plan { decided_until: at(until), next_due_at: next.map(at), firings }
 }
 
-async fn log(store: &Store, schedule: Uuid) -> Vec<Firing> {
+pub(super) async fn log(store: &Store, schedule: Uuid) -> Vec<Firing> {
     store.firings(schedule, &FiringFilter { limit: 100, ..Default::default() }).await.unwrap()
 }
 
-fn started(name: &str) -> Decision {
+pub(super) fn started(name: &str) -> Decision {
     Decision::Started {
         state_machine: super::MACHINE.to_owned(),
         execution: name.to_owned(),
@@ -117,7 +128,8 @@ async fn a_schedule_is_created_once_and_read_as_it_was_written() {
     let new = new(DEFAULT_GROUP, "nightly");
     let made = create(store, &new).await;
     assert_eq!(made.settings, new.settings);
-    assert_eq!((made.anchor, made.decided_until), (at(0), at(0)));
+    let just_before = at(0) - Duration::from_millis(1);
+    assert_eq!((made.anchor, made.decided_until), (at(0), just_before));
     let there = store.schedule(ACCOUNT, DEFAULT_GROUP, "nightly").await.unwrap().unwrap();
     assert_eq!(there, made);
     let again = NewSchedule { id: Uuid::new_v4(), ..new.clone() };
@@ -161,13 +173,25 @@ async fn a_group_goes_with_its_schedules_and_tags() {
     let store = &database.store;
     group(store, "reports").await;
     create(store, &new("reports", "a")).await;
-    assert_eq!(store.tags(ACCOUNT, "schedule-group/reports").await.unwrap().len(), 1);
+    assert_eq!(
+        store.tags(ACCOUNT, &Resource::ScheduleGroup("reports".to_owned())).await.unwrap().len(),
+        1
+    );
     let groups = store.schedule_groups(ACCOUNT, Some("re"), None, 10).await.unwrap();
     assert_eq!(groups.len(), 1);
-    assert!(store.delete_schedule_group(ACCOUNT, "reports").await.unwrap());
-    assert!(!store.delete_schedule_group(ACCOUNT, "reports").await.unwrap());
+    assert!(store.delete_schedule_group(ACCOUNT, "reports", at(1)).await.unwrap());
+    assert!(!store.delete_schedule_group(ACCOUNT, "reports", at(2)).await.unwrap());
+    let late = store.create_schedule(&new("reports", "late")).await.unwrap();
+    assert_eq!(late, ScheduleCreated::NoGroup);
+    assert!(store.next_schedule(at(2)).await.unwrap().groups_go);
+    while store.remove_deleted_groups().await.unwrap() {}
+    assert!(!store.next_schedule(at(2)).await.unwrap().groups_go);
+    assert_eq!(store.schedule_group(ACCOUNT, "reports").await.unwrap(), None);
     assert_eq!(store.schedule(ACCOUNT, "reports", "a").await.unwrap(), None);
-    assert_eq!(store.tags(ACCOUNT, "schedule-group/reports").await.unwrap(), []);
+    assert_eq!(
+        store.tags(ACCOUNT, &Resource::ScheduleGroup("reports".to_owned())).await.unwrap(),
+        []
+    );
 }
 
 #[tokio::test]
@@ -178,19 +202,20 @@ async fn an_update_of_the_times_begins_anew_and_another_does_not() {
     let mut change = settings();
     change.input = None;
     let update = async |settings: &ScheduleSettings, seconds| {
-        let updated =
-            store.update_schedule(ACCOUNT, DEFAULT_GROUP, "nightly", settings, at(seconds)).await;
+        let updated = store.update_schedule(NIGHTLY, settings, Wording::Own, at(seconds)).await;
         updated.unwrap().unwrap()
     };
     let same_times = update(&change, 5).await;
-    assert_eq!((same_times.decided_until, same_times.anchor), (at(0), at(0)));
+    let just_before = at(0) - Duration::from_millis(1);
+    assert_eq!((same_times.decided_until, same_times.anchor), (just_before, at(0)));
     assert_eq!((same_times.settings, same_times.changes), (change.clone(), 1));
     change.expression = "rate(1 hour)".to_owned();
     let other_times = update(&change, 6).await;
     assert_eq!((other_times.decided_until, other_times.anchor), (at(6), at(6)));
     change.starts_at = Some(at(100));
     assert_eq!(update(&change, 7).await.anchor, at(100));
-    let missing = store.update_schedule(ACCOUNT, DEFAULT_GROUP, "x", &change, at(8)).await;
+    let missing =
+        store.update_schedule((ACCOUNT, DEFAULT_GROUP, "x"), &change, Wording::Own, at(8)).await;
     assert_eq!(missing.unwrap(), None);
 }
 
@@ -210,7 +235,7 @@ async fn a_schedule_is_held_by_one_node_until_it_lets_go_or_dies() {
     later.release_schedule(&first).await.unwrap();
     assert_eq!(claim(&later, 21).await.len(), 0);
     later.release_schedule(&second).await.unwrap();
-    assert_eq!(later.next_schedule(at(21)).await.unwrap(), Some(at(100)));
+    assert_eq!(later.next_schedule(at(21)).await.unwrap().at, Some(at(100)));
     assert_eq!(claim(&later, 99).await.len(), 0);
     assert_eq!(claim(&later, 100).await.len(), 1);
 }
@@ -222,9 +247,12 @@ async fn a_schedule_that_could_not_be_served_is_looked_at_again() {
     create(store, &new(DEFAULT_GROUP, "nightly")).await;
     // Nothing was written about when it is due.
     let claimed = claim_one(store, 0).await;
-    store.give_back_schedule(&claimed, at(30)).await.unwrap();
+    store.give_back_schedule(&claimed, Some(at(30))).await.unwrap();
     assert_eq!(claim(store, 29).await.len(), 0);
-    assert_eq!(claim(store, 30).await.len(), 1);
+    let claimed = claim_one(store, 30).await;
+    // At once is at once, also if the clock goes back.
+    store.give_back_schedule(&claimed, None).await.unwrap();
+    assert_eq!(claim(store, 20).await.len(), 1);
 }
 
 #[tokio::test]
@@ -274,13 +302,13 @@ async fn a_firing_is_tried_under_the_hold_and_decided_once() {
     let claimed = claim_one(store, 0).await;
     store.advance_schedule(&claimed, &plan(10, None, vec![due(10)]), at(10)).await.unwrap();
     let key = store.open_firings(id, at(10), 10).await.unwrap()[0].key;
-    assert_eq!(store.try_firing(&claimed, key, HOLD).await.unwrap().unwrap().number, 1);
-    assert_eq!(store.try_firing(&claimed, key, HOLD).await.unwrap().unwrap().number, 2);
+    assert_eq!(store.try_firing(&claimed, key, HOLD, at(10)).await.unwrap().unwrap().number, 1);
+    assert_eq!(store.try_firing(&claimed, key, HOLD, at(10)).await.unwrap().unwrap().number, 2);
     let stranger = Claimed { holder: Uuid::new_v4(), ..claimed.clone() };
-    assert_eq!(store.try_firing(&stranger, key, HOLD).await.unwrap(), None);
-    assert!(store.decide_firing(id, key, &started("n"), None, at(11)).await.unwrap());
-    assert!(!store.decide_firing(id, key, &Decision::Failed, None, at(12)).await.unwrap());
-    assert_eq!(store.try_firing(&claimed, key, HOLD).await.unwrap(), None);
+    assert_eq!(store.try_firing(&stranger, key, HOLD, at(10)).await.unwrap(), None);
+    assert!(store.decide_firing(&claimed, key, &started("n"), None, at(11)).await.unwrap());
+    assert!(!store.decide_firing(&claimed, key, &Decision::Failed, None, at(12)).await.unwrap());
+    assert_eq!(store.try_firing(&claimed, key, HOLD, at(10)).await.unwrap(), None);
     let firing = log(store, id).await.remove(0);
     assert_eq!((firing.state, firing.attempts), (FiringState::Started, 2));
     assert_eq!(firing.started.unwrap().name, "n");
@@ -330,22 +358,20 @@ async fn a_backfill_goes_on_where_it_was_until_it_is_done_or_cancelled() {
     let database = Database::private().await;
     let store = &database.store;
     let id = create(store, &new(DEFAULT_GROUP, "nightly")).await.id;
-    let new = NewBackfill {
-        id: Uuid::new_v4(),
-        from: at(0),
-        until: at(100),
-        per_minute: 10,
-        created_at: at(200),
-    };
+    let new = new_backfill();
     for _ in 0..2 {
         let asked = store.backfill_schedule(NIGHTLY, &new).await.unwrap();
         assert!(matches!(asked, store::BackfillAsked::Asked(_)), "{asked:?}");
     }
+    let claimed = claim_one(store, 200).await;
     let seen = store.running_backfills(id).await.unwrap().remove(0);
     let backfilled = NewFiring { kind: FiringKind::Backfill, ..due(0) };
     let advance = async |next: Option<i64>| {
         let firings = std::slice::from_ref(&backfilled);
-        store.advance_backfill(&seen, at(0), next.map(at), firings, at(200)).await.unwrap()
+        store
+            .advance_backfill(&claimed, &seen, at(0), next.map(at), firings, at(200))
+            .await
+            .unwrap()
     };
     assert!(advance(Some(206)).await);
     assert!(!advance(None).await, "it is further than that");
@@ -370,7 +396,7 @@ async fn a_schedule_goes_after_its_last_firing_if_it_is_to() {
     store.advance_schedule(&claimed, &plan(10, None, vec![due(10)]), at(10)).await.unwrap();
     assert!(!store.finish_schedule(&claimed).await.unwrap(), "a firing waits");
     let key = store.open_firings(id, at(10), 10).await.unwrap()[0].key;
-    store.decide_firing(id, key, &Decision::Failed, Some("no"), at(11)).await.unwrap();
+    store.decide_firing(&claimed, key, &Decision::Failed, Some("no"), at(11)).await.unwrap();
     assert!(store.finish_schedule(&claimed).await.unwrap());
     assert_eq!(store.schedule(ACCOUNT, DEFAULT_GROUP, "nightly").await.unwrap(), None);
 }
@@ -388,7 +414,8 @@ async fn the_log_keeps_the_newest_and_what_runs() {
     lane.append(&super::batch([super::start(execution, "n1")])).await.unwrap();
     for (seconds, firing) in store.open_firings(id, at(10), 10).await.unwrap().iter().enumerate() {
         let name = format!("n{}", seconds + 1);
-        store.decide_firing(id, firing.key, &started(&name), None, firing.fire_at).await.unwrap();
+        let (key, decision) = (firing.key, started(&name));
+        store.decide_firing(&claimed, key, &decision, None, firing.fire_at).await.unwrap();
     }
     let running = store.running_firings(id).await.unwrap();
     assert_eq!(running.len(), 1);

@@ -1,9 +1,10 @@
 //! Leases among nodes, and sleep under an epoch.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use store::{Beat, Lane, Store};
+use store::{Beat, Lane, Sleeper, Store};
 use tests::database::Database;
 use uuid::Uuid;
 
@@ -88,17 +89,18 @@ async fn only_the_shards_present_owner_puts_an_execution_to_sleep() {
     lane.append(&batch([first])).await.unwrap();
     let shard = turn(a, "a", 1, "").shard;
 
-    assert!(!store.passivate(shard, a, at(100), 0).await.unwrap(), "an epoch of the past");
-    assert!(store.passivate(shard, a, at(100), 1).await.unwrap());
+    let sleeper =
+        |epoch| Sleeper { shard, execution_id: a, wake_at: at(100), epoch, next_event: 2 };
+    assert!(store.passivate(&[sleeper(0)]).await.unwrap().is_empty(), "an epoch of the past");
+    assert_eq!(store.passivate(&[sleeper(1)]).await.unwrap(), HashSet::from([a]));
     assert_eq!(store.due_wakes(&[shard], FIRST, at(99), 10).await.unwrap(), []);
     assert_eq!(store.due_wakes(&[shard], FIRST, at(100), 10).await.unwrap(), [(shard, a, at(100))]);
 
+    let outdated = Sleeper { next_event: 1, ..sleeper(1) };
+    assert!(store.passivate(&[outdated]).await.unwrap().is_empty(), "its log has gone on");
     let mut waking = turn(a, "a", 2, "woken");
-    waking.wakes = true;
+    (waking.epoch, waking.wakes) = (1, true);
     lane.append(&batch([waking])).await.unwrap();
     assert_eq!(store.due_wakes(&[shard], FIRST, at(100), 10).await.unwrap(), []);
-
-    assert!(store.passivate(shard, a, at(200), 1).await.unwrap());
-    assert!(store.wake(shard, a, 1).await.unwrap());
     assert_eq!(store.load(shard, a).await.unwrap().unwrap().head.wake_at, None);
 }

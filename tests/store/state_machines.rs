@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use store::{
     Created, Delivery, Function, Kind, Lane, MachineStatus, NewStateMachine, Protocol, Publication,
-    Published, Revision, Status, Store, Tagged, Update, Updated,
+    Published, Resource, Revision, Status, Store, Tagged, Update, Updated,
 };
 use tests::database::Database;
 use uuid::Uuid;
@@ -149,7 +149,10 @@ async fn a_deleted_machine_goes_when_nothing_of_it_runs() {
     lane.append(&batch([ending(turn(id, "a", 2, "end"), Status::Aborted, 1)])).await.unwrap();
     assert_eq!(store.remove_deleted().await.unwrap(), 1);
     assert!(!store.delete(ACCOUNT, MACHINE).await.unwrap());
-    assert_eq!(store.tags(ACCOUNT, "stateMachine:orders").await.unwrap(), []);
+    assert_eq!(
+        store.tags(ACCOUNT, &Resource::StateMachine("orders".to_owned())).await.unwrap(),
+        []
+    );
     assert!(create(store, &new("2")).await, "its name is free");
 }
 
@@ -171,8 +174,10 @@ async fn too_many_tags_change_nothing() {
     let database = Database::private().await;
     let store = &database.store;
     let tag = |key: &str, value: &str| (key.to_owned(), value.to_owned());
-    let resource = "stateMachine:orders";
+    let resource = &Resource::StateMachine(MACHINE.to_owned());
     let two = [tag("a", "1"), tag("b", "2")];
+    assert_eq!(store.tag(ACCOUNT, resource, &two, 2).await.unwrap(), Tagged::NotFound);
+    create(store, &NewStateMachine { tags: Vec::new(), ..new("1") }).await;
     assert_eq!(store.tag(ACCOUNT, resource, &two, 2).await.unwrap(), Tagged::Tagged);
     let more = [tag("a", "9"), tag("c", "3")];
     assert_eq!(store.tag(ACCOUNT, resource, &more, 2).await.unwrap(), Tagged::TooMany);

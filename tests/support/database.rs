@@ -25,14 +25,25 @@ impl Database {
         let cluster = SHARED.get_or_init(start_shared).await;
         let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let url = cluster.copy_database(TEMPLATE, &name).await.unwrap();
-        let store = Store::connect(&url, 4).await.unwrap();
+        let store = connect(&url, 4).await;
         Self { url, store }
     }
 }
 
+/// A store, however long a busy machine takes for the first connection.
+pub async fn connect(url: &str, connections: u32) -> Store {
+    for _ in 0..30 {
+        match Store::connect(url, connections).await {
+            Err(error) if error.is_unavailable() => {}
+            connected => return connected.unwrap(),
+        }
+    }
+    panic!("`{url}` does not answer");
+}
+
 async fn start_shared() -> Cluster {
     let cluster = private_cluster().await;
-    let store = Store::connect(&cluster.database(TEMPLATE).await.unwrap(), 1).await.unwrap();
+    let store = connect(&cluster.database(TEMPLATE).await.unwrap(), 1).await;
     store.migrate().await.unwrap();
     store.close().await;
     cluster
@@ -67,7 +78,7 @@ impl Durable {
         options.temporary = true;
         let cluster = Cluster::start(options).await.unwrap();
         let url = cluster.database("statewright").await.unwrap();
-        let store = Store::connect(&url, 1).await.unwrap();
+        let store = connect(&url, 1).await;
         store.migrate().await.unwrap();
         store.close().await;
         Self { cluster, url }

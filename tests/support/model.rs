@@ -9,7 +9,8 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use store::{
     Answer, AppendError, Appended, Batch, Beat, Ending, ExecutionFilter, ExecutionHead,
-    ExecutionRow, ListedAfter, Loaded, Message, NewExecution, NewTurn, SHARDS, Status, TurnRow,
+    ExecutionRow, ListedAfter, Loaded, Message, NewExecution, NewTurn, SHARDS, Sleeper, Status,
+    TurnRow,
 };
 use uuid::Uuid;
 
@@ -52,6 +53,10 @@ impl Default for ModelStore {
 impl ModelStore {
     /// As `Lane::append`; it is never unavailable.
     pub fn append(&mut self, node: Uuid, batch: &Batch) -> Result<Appended, AppendError> {
+        let lost = self.lost(batch);
+        if !lost.is_empty() {
+            return self.verdict(node, batch).ok_or(AppendError::Lost(lost));
+        }
         let mut next = self.clone();
         let missing = next.insert_starts(batch);
         if next.insert_turns(node, batch, &missing).is_err() {
@@ -68,8 +73,11 @@ impl ModelStore {
                 }
             }
         }
-        for Answer { message_id, answer } in &batch.answers {
+        for Answer { message_id, answer, shard, epoch } in &batch.answers {
             for (message, given) in &mut next.inbox {
+                if next.shards[usize::try_from(*shard).unwrap()].epoch != *epoch {
+                    continue;
+                }
                 if message.id == *message_id && given.is_none() {
                     *given = Some(answer.clone());
                 }
@@ -80,6 +88,14 @@ impl ModelStore {
             return Ok(Appended::default());
         }
         self.verdict(node, batch).ok_or(AppendError::Fenced)
+    }
+
+    /// The shards of turns that come too late.
+    fn lost(&self, batch: &Batch) -> Vec<i16> {
+        let started: BTreeSet<Uuid> = starts(batch).map(|(turn, _)| turn.execution_id).collect();
+        let written = batch.turns.iter().filter(|turn| !started.contains(&turn.execution_id));
+        let late = written.filter(|turn| self.epoch(turn.shard) != turn.epoch);
+        late.map(|turn| turn.shard).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// As `Lane::absent`.
@@ -144,7 +160,8 @@ impl ModelStore {
         let skipped = |id| refused.contains(id) || unowned.contains(id);
         let all_there =
             batch.turns.iter().filter(|turn| !skipped(&turn.execution_id)).all(recorded);
-        let all_answered = batch.answers.iter().all(|answer| {
+        let present = |answer: &&Answer| self.epoch(answer.shard) == answer.epoch;
+        let all_answered = batch.answers.iter().filter(present).all(|answer| {
             !self
                 .inbox
                 .iter()
@@ -198,20 +215,19 @@ impl ModelStore {
         due
     }
 
-    /// As `Store::passivate`; with `None` as `Store::wake`.
-    pub fn passivate(
-        &mut self,
-        shard: i16,
-        id: Uuid,
-        wake_at: Option<DateTime<Utc>>,
-        epoch: i64,
-    ) -> bool {
-        if self.lease(shard).epoch != epoch {
+    /// As `Store::passivate` of one execution; whether it sleeps now.
+    pub fn passivate(&mut self, sleeper: &Sleeper) -> bool {
+        if self.epoch(sleeper.shard) != sleeper.epoch {
+            return false;
+        }
+        let (shard, id) = (sleeper.shard, sleeper.execution_id);
+        let later = (shard, id, sleeper.next_event)..=(shard, id, i64::MAX);
+        if self.turns.range(later).next().is_some() {
             return false;
         }
         match self.executions.get_mut(&(shard, id)) {
             Some(row) if row.head.status == Status::Running => {
-                row.head.wake_at = wake_at;
+                row.head.wake_at = Some(sleeper.wake_at);
                 true
             }
             Some(_) | None => false,

@@ -1,7 +1,8 @@
 //! `psql`, for what no API tells.
 
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -13,6 +14,53 @@ pub fn psql(url: &str, sql: &str) -> Result<String> {
         .context("start psql")?;
     ensure!(output.status.success(), "psql: {}", String::from_utf8_lossy(&output.stderr));
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
+/// A session that stays, so that a transaction can be left open. Ends when it is dropped.
+pub struct Session {
+    psql: Child,
+    statements: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Session {
+    /// Connects.
+    pub fn start(url: &str) -> Self {
+        let mut psql = Command::new(psql_path())
+            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("psql can be started");
+        let statements = psql.stdin.take().expect("it is piped");
+        let output = BufReader::new(psql.stdout.take().expect("it is piped"));
+        Self { psql, statements, output }
+    }
+
+    /// Sends statements, and does not wait until they are done.
+    pub fn send(&mut self, statements: &str) {
+        writeln!(self.statements, "{statements}").expect("psql listens");
+        self.statements.flush().expect("psql listens");
+    }
+
+    /// Runs statements, and returns when they are done.
+    pub fn run(&mut self, statements: &str) {
+        self.send(&format!("{statements}\n\\echo it is done"));
+        let mut line = String::new();
+        while line.trim_end() != "it is done" {
+            line.clear();
+            let length = self.output.read_line(&mut line).expect("psql answers");
+            assert!(length > 0, "psql gave up on: {statements}");
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.psql.kill();
+        let _ = self.psql.wait();
+    }
 }
 
 /// Beside the server's binaries, else on the PATH.

@@ -36,14 +36,25 @@ impl Server {
     pub fn start(database_url: &str, options: &ServerOptions) -> Result<Self> {
         // Between choosing a free port and listening on it another process may take it.
         for _ in 0..3 {
-            let mut server = Self::spawn(database_url, free_address()?, options)?;
-            match server.wait_until_ready() {
-                Ok(()) => return Ok(server),
-                Err(_) if server.log().contains("in use") => {}
-                Err(error) => return Err(error.context(server.log())),
+            if let Some(server) = Self::start_at(database_url, free_address()?, options)? {
+                return Ok(server);
             }
         }
         bail!("no free port after three attempts")
+    }
+
+    /// Starts it on this port and waits until it is ready; `None` if the port is in use.
+    pub fn start_at(
+        database_url: &str,
+        address: SocketAddr,
+        options: &ServerOptions,
+    ) -> Result<Option<Self>> {
+        let mut server = Self::spawn(database_url, address, options)?;
+        match server.wait_until_ready() {
+            Ok(()) => Ok(Some(server)),
+            Err(_) if server.log().contains("in use") => Ok(None),
+            Err(error) => Err(error.context(server.log())),
+        }
     }
 
     /// Starts the process and does not wait for it.

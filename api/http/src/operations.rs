@@ -18,7 +18,7 @@ pub mod tasks;
 pub mod validate;
 pub mod versions;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use machine::Timestamp;
 
 use crate::error::OperationError;
@@ -89,6 +89,15 @@ pub(crate) fn failed(error: store::Error) -> OperationError {
 /// A moment as the store has it.
 pub(crate) fn moment(at: Timestamp) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(at.0).unwrap_or_default()
+}
+
+/// Refuses a date that not everybody can tell: the text of an ISO date has four digits for a year.
+pub(crate) fn tellable(member: &str, date: Option<DateTime<Utc>>) -> Result<(), OperationError> {
+    if date.is_none_or(|date| (1..=9999).contains(&date.year())) {
+        return Ok(());
+    }
+    let message = format!("`{member}` is to be within the years 1 to 9999");
+    Err(OperationError::validation(message))
 }
 
 /// Refuses the one character that the database cannot keep in a text.

@@ -24,6 +24,8 @@ const CONNECTIONS: u32 = 16;
 const DATABASE_POLL: Duration = Duration::from_millis(500);
 /// How long a connection to a function may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Within what time a connection to a function that was closed while idle shows that it is.
+const AT_ONCE: Duration = Duration::from_millis(500);
 /// How long shards may take to be handed over at the end.
 const HAND_OVER: Duration = Duration::from_secs(20);
 /// How long open requests may take after that; streams of events never end by themselves.
@@ -124,6 +126,7 @@ pub async fn start_engine(store: Store, options: EngineOptions) -> anyhow::Resul
             concurrency: options.concurrency,
             answer_bytes: options.limits.payload_bytes,
             connect_timeout: CONNECT_TIMEOUT,
+            at_once: AT_ONCE,
         },
     );
     let performers = Arc::new(performers);

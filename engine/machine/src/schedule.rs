@@ -88,7 +88,7 @@ impl Schedule {
 
     /// The first firing strictly after `instant`, or `None` if there is none until the end of
     /// 2199. A rate counts from `anchor`, its start date or creation, and its first firing is the
-    /// anchor itself, so that a schedule asked about at its creation fires one period later.
+    /// anchor itself: it comes after whatever lies just before.
     pub fn next_after(&self, instant: Timestamp, anchor: Timestamp) -> Option<Firing> {
         self.look(instant, anchor).0
     }
@@ -96,6 +96,19 @@ impl Schedule {
     /// The firings strictly after `instant`, in order.
     pub fn firings(&self, instant: Timestamp, anchor: Timestamp) -> Firings<'_> {
         Firings { schedule: self, instant, anchor, skipped_at_end: Vec::new() }
+    }
+
+    /// Where a rate may count from as well without being due at other times, but not later than
+    /// `instant`: whole periods before `anchor`. For anything else, `anchor`.
+    pub fn anchor_before(&self, instant: Timestamp, anchor: Timestamp) -> Timestamp {
+        match &self.rule {
+            Rule::Rate { period_ms } if instant < anchor => {
+                let later_ms = anchor.0.saturating_sub(instant.0);
+                let periods = later_ms / period_ms + i64::from(later_ms % period_ms > 0);
+                Timestamp(anchor.0.saturating_sub(periods.saturating_mul(*period_ms)))
+            }
+            Rule::Rate { .. } | Rule::At(_) | Rule::Cron(_) => anchor,
+        }
     }
 
     /// Whether this is `at(…)`: due once, whatever start and end date are given beside it.

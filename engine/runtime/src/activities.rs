@@ -14,7 +14,9 @@
 //! that nobody polled, and every two seconds while anybody polls.
 
 mod broker;
+mod delivery;
 mod pollers;
+mod silence;
 
 use std::time::Duration;
 

@@ -21,9 +21,12 @@ use crate::shared::Shared;
 
 mod attempt;
 mod backfill;
+mod bounds;
 mod input;
 mod name;
+mod overlap;
 mod plan;
+mod reason;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -45,6 +48,12 @@ const AT_ONCE: usize = 16;
 const FIRINGS: i64 = 200;
 /// Decided firings of a schedule that are kept.
 const KEPT: i64 = 1_000;
+/// Starts, or stops, of executions of one schedule at once.
+const STARTS: usize = 8;
+/// After this, a firing that was never tried was missed.
+const GRACE_MS: i64 = 60_000;
+/// Clocks differ by less than this.
+const CLOCKS_DIFFER_MS: i64 = 300_000;
 /// A schedule that nobody looked at for longer than this may have come due thousands of times.
 const LONG_MS: i64 = 6 * 3_600_000;
 /// How long one that cannot be served is left alone.
@@ -57,23 +66,23 @@ pub(crate) struct Fire {
     held: JoinSet<()>,
     /// Holds of which nobody knows whether they were taken, because the answer was lost.
     in_doubt: Vec<Uuid>,
-    stop: CancellationToken,
 }
 
 /// What it takes to serve a schedule.
 struct AtWork {
     engine: Engine,
     shared: Arc<Shared>,
+    stop: CancellationToken,
 }
 
 impl Fire {
     pub(crate) fn new(engine: Engine, shared: Arc<Shared>, stop: CancellationToken) -> Self {
-        let at_work = Arc::new(AtWork { engine, shared });
-        Self { at_work, held: JoinSet::new(), in_doubt: Vec::new(), stop }
+        let at_work = Arc::new(AtWork { engine, shared, stop });
+        Self { at_work, held: JoinSet::new(), in_doubt: Vec::new() }
     }
 
     pub(crate) async fn run(mut self) {
-        let stop = self.stop.clone();
+        let stop = self.at_work.stop.clone();
         let shared = self.at_work.shared.clone();
         loop {
             while self.held.try_join_next().is_some() {}
@@ -124,26 +133,30 @@ impl Fire {
             let limit = i64::try_from(free).unwrap_or(i64::MAX);
             let claimed = store.claim_schedules(holder, now, HOLD, limit).await;
             for claimed in claimed.inspect_err(|_| self.in_doubt.push(holder))? {
-                let (at_work, stop) = (self.at_work.clone(), self.stop.clone());
-                self.held.spawn(async move { at_work.serve(claimed, stop).await });
+                let at_work = self.at_work.clone();
+                self.held.spawn(async move { at_work.serve(claimed).await });
             }
         }
-        store.next_schedule(now).await
+        let next = store.next_schedule(now).await?;
+        if next.groups_go && self.at_work.remove_deleted_groups().await {
+            return Ok(Some(now));
+        }
+        Ok(next.at)
     }
 }
 
 impl AtWork {
     /// Does what a schedule has to do now, and lets go of it.
-    async fn serve(&self, claimed: Claimed, stop: CancellationToken) {
+    async fn serve(&self, claimed: Claimed) {
         let shared = &self.shared;
         let Err(error) = self.work(&claimed).await else { return };
+        // One slow statement does not mean that the store is away.
         let again_at = if error.is_unavailable() {
-            shared.set_away(true, &error.to_string());
-            moment(shared.now())
+            None
         } else {
             let name = &claimed.schedule.name;
             tracing::error!(schedule = name, %error, "schedule `{name}` cannot be served: {error}");
-            moment(shared.now().plus_ms(LEFT_ALONE_MS))
+            Some(moment(shared.now().plus_ms(LEFT_ALONE_MS)))
         };
         // Let go as soon as the store answers again. After that the hold has run out anyway.
         for _ in 0..RELEASES {
@@ -151,7 +164,7 @@ impl AtWork {
                 return;
             }
             tokio::select! {
-                () = stop.cancelled() => return,
+                () = self.stop.cancelled() => return,
                 () = tokio::time::sleep(RELEASE_AGAIN) => {}
             }
         }
@@ -170,16 +183,20 @@ impl AtWork {
         };
         let mut next_due_at = schedule.next_due_at;
         if let Some(rule) = &rule {
-            let now = self.shared.now();
+            let now = self.now();
+            warn_of_clocks(schedule, now);
             let plan = planned(schedule, rule, now).await;
             next_due_at = plan.next_due_at;
-            let is_news = !plan.firings.is_empty() || plan.next_due_at != schedule.next_due_at;
+            // A pause, or its end, has been looked at only when that is written down.
+            let is_news = !plan.firings.is_empty()
+                || plan.next_due_at != schedule.next_due_at
+                || schedule.state_since > schedule.decided_until;
             if is_news && !store.advance_schedule(claimed, &plan, moment(now)).await? {
                 return store.release_schedule(claimed).await;
             }
             let skipped = plan.firings.iter().filter(|firing| firing.skipped.is_some());
             count("skipped", skipped.map(|firing| firing.due_count).sum());
-            self.go_on_with_backfills(schedule, rule).await?;
+            self.go_on_with_backfills(claimed, rule).await?;
         }
         let decided = Attempts::new(self, claimed).work_through().await?;
         if decided > 0 {
@@ -193,13 +210,37 @@ impl AtWork {
         }
         if rule.is_none() {
             let later = moment(self.now().plus_ms(LEFT_ALONE_MS));
-            return store.give_back_schedule(claimed, later).await;
+            return store.give_back_schedule(claimed, Some(later)).await;
         }
         store.release_schedule(claimed).await
     }
 
+    /// Removes some of what belongs to groups that go; whether there may be more.
+    async fn remove_deleted_groups(&self) -> bool {
+        let removed = self.shared.store.remove_deleted_groups().await;
+        removed.unwrap_or_else(|error| {
+            tracing::warn!(%error, "deleted groups of schedules are not removed yet: {error}");
+            false
+        })
+    }
+
     fn now(&self) -> Timestamp {
         self.shared.now()
+    }
+}
+
+/// What a clock that is far ahead has decided stays decided: somebody has to know.
+fn warn_of_clocks(schedule: &store::Schedule, now: Timestamp) {
+    let ahead_ms = schedule.decided_until.timestamp_millis().saturating_sub(now.0);
+    if ahead_ms > CLOCKS_DIFFER_MS {
+        let (name, until) = (&schedule.name, name::shown(schedule.decided_until));
+        tracing::error!(
+            schedule = name,
+            "schedule `{name}` was looked at under a clock that is {} s ahead of this one; what \
+             is due up to {until} is decided already. Delete it and create it anew to have it fire \
+             earlier",
+            ahead_ms / 1_000
+        );
     }
 }
 

@@ -45,7 +45,8 @@ pub(crate) enum Notice {
     /// The execution was not started: its name is taken, its shard is another node's, or its
     /// caller was told that the store is away.
     Refused(Key, Tenure),
-    /// Somebody else has written to these shards: nothing of these tenures is written any more.
+    /// These shards are another node's, or what is known of them is not true: nothing of these
+    /// tenures is written any more.
     Fenced(Vec<(i16, Tenure)>),
 }
 
@@ -83,12 +84,13 @@ impl LaneLoop {
         }
     }
 
-    /// The next writes, up to a batch's size; those of fenced tenures are dropped.
+    /// The next writes, up to a batch's size; those of fenced tenures are dropped, and answers of
+    /// tenures that are over.
     fn take_batch(&mut self, queue: &mut VecDeque<Box<Write>>) -> Vec<Write> {
         let mut writes: Vec<Write> = Vec::new();
         let mut bytes = 0;
         while let Some(write) = queue.pop_front() {
-            if self.is_fenced(&write) {
+            if self.is_fenced(&write) || self.is_outdated(&write) {
                 continue;
             }
             // Its caller has been told that the database is away, and must not be belied.
@@ -111,6 +113,12 @@ impl LaneLoop {
         self.fenced.get(&write.key.shard).is_some_and(|fenced| write.tenure <= *fenced)
     }
 
+    /// Whether an answer that nothing is written for may have become untrue: a new owner, of which
+    /// the node knows by now, may have gone on. Of what is written the store judges.
+    fn is_outdated(&self, write: &Write) -> bool {
+        write.turn.is_none() && self.shared.tenures.of(write.key.shard) != Some(write.tenure)
+    }
+
     /// Writes a batch, however long the store is away meanwhile.
     async fn write(&mut self, writes: Vec<Write>) {
         let mut parts = VecDeque::from([writes]);
@@ -127,6 +135,12 @@ impl LaneLoop {
                 Err(AppendError::Refused(error)) => {
                     tracing::error!(%error, "the database refuses a turn");
                     self.refuse(writes);
+                }
+                Err(AppendError::Lost(shards)) => {
+                    let is_lost = |write: &mut Write| shards.contains(&write.key.shard);
+                    let late: Vec<Write> = writes.extract_if(.., is_lost).collect();
+                    self.fence(&late);
+                    parts.push_front(writes);
                 }
                 Err(AppendError::Fenced | AppendError::Unavailable(_)) => self.fence(&writes),
             }
@@ -146,7 +160,7 @@ impl LaneLoop {
                 }
                 Err(AppendError::Unavailable(error)) => {
                     self.shared.set_away(true, &error.to_string());
-                    refuse_callers(writes);
+                    refuse_starts(writes);
                 }
                 Err(error) => return Err(error),
             }
@@ -173,6 +187,11 @@ impl LaneLoop {
     fn landed(&self, writes: Vec<Write>, appended: &Appended) {
         metrics::counter!("statewright_turns_appended_total").increment(writes.len() as u64);
         for write in writes {
+            // The lease may have run out meanwhile.
+            if write.turn.is_none() && (!self.shared.lease.holds_now() || self.is_outdated(&write))
+            {
+                continue;
+            }
             let key = write.key;
             let not_started = if appended.refused.contains(&key.id) {
                 Some(StartReply::Taken)
@@ -215,14 +234,17 @@ impl LaneLoop {
             *last = (*last).max(write.tenure);
         }
         let shards: Vec<&i16> = fenced.keys().collect();
-        tracing::warn!(?shards, "another node has written to shards of this one; reloading them");
+        tracing::warn!(
+            ?shards,
+            "what was decided of these shards is not written; reading them anew"
+        );
         self.fenced.extend(&fenced);
         let _ = self.notices.send(Notice::Fenced(fenced.into_iter().collect()));
     }
 
     /// These writes are given up: a start never was, and other executions are read again.
     fn refuse(&mut self, mut writes: Vec<Write>) {
-        refuse_callers(&mut writes);
+        refuse_starts(&mut writes);
         let (starts, turns): (Vec<_>, Vec<_>) = writes
             .into_iter()
             .partition(|write| write.turn.as_ref().is_some_and(|turn| turn.start.is_some()));
@@ -242,14 +264,12 @@ fn batch_of(writes: &[Write]) -> Batch {
     }
 }
 
-/// Whoever waits for an answer gets it now, not when the store is back.
-fn refuse_callers(writes: &mut [Write]) {
-    for write in writes {
-        if let Some(start) = write.start.take() {
-            let _ = start.send(StartReply::Unavailable);
-        }
-        if let Some((reply, _)) = write.reply.take() {
-            let _ = reply.send(StimulusReply::Unavailable);
-        }
+/// Whoever starts something hears now that the store is away, and what is not there by the time it is
+/// back will never be. Anything else will be written, so that whoever waits for it goes on waiting,
+/// as long as he is patient: told that the store is away, he would say again what is recorded, and
+/// hear that it is too late.
+fn refuse_starts(writes: &mut [Write]) {
+    for start in writes.iter_mut().filter_map(|write| write.start.take()) {
+        let _ = start.send(StartReply::Unavailable);
     }
 }

@@ -33,8 +33,8 @@ pub(crate) enum Mail {
     NotLoaded(Key, LoadId, NotLoaded),
     /// A sleeping execution's time is near.
     Wake(Key),
-    /// The attempt to put an execution to sleep is over.
-    Passivated(Key, Passivated),
+    /// The attempt to put an execution to sleep, made in this tenure, is over.
+    Passivated(Key, Tenure, Passivated),
 }
 
 /// A shard that begins to be ours.

@@ -28,10 +28,19 @@ pub(crate) struct Membership {
     /// Signs of life must not wait behind what others ask of the database.
     store: Store,
     owners: Vec<mpsc::Sender<Mail>>,
-    /// Tenures that ended because somebody else has written.
+    /// Tenures that are over because what is in memory may be wrong.
     fenced: mpsc::UnboundedReceiver<Vec<(i16, Tenure)>>,
-    /// What owners know to be theirs: by shard, its epoch and tenure.
-    ours: HashMap<i16, (i64, Tenure)>,
+    /// What owners were told to be theirs, by shard.
+    ours: HashMap<i16, Told>,
+}
+
+/// What an owner was told of a shard.
+#[derive(Clone, Copy)]
+struct Told {
+    epoch: i64,
+    tenure: Tenure,
+    /// It has said that it knows.
+    is_taken_in: bool,
 }
 
 impl Membership {
@@ -74,7 +83,7 @@ impl Membership {
     /// A fenced tenure is over. The shard may still be ours: a beat that begins from now on tells.
     fn forget(&mut self, fenced: Vec<(i16, Tenure)>) {
         for (shard, tenure) in fenced {
-            if self.ours.get(&shard).is_some_and(|(_, ours)| *ours == tenure) {
+            if self.ours.get(&shard).is_some_and(|told| told.tenure == tenure) {
                 self.ours.remove(&shard);
             }
         }
@@ -89,21 +98,24 @@ impl Membership {
         // The database's lease begins later than this, and so ends later.
         let until = Instant::now() + lease;
         let beat = self.store.beat(node, lease, "").await?;
-        self.shared.lease.renew(until);
-        self.shared.set_nodes(beat.live_nodes);
         let surplus: HashSet<i16> = beat.surplus.iter().copied().collect();
         let owned: HashMap<i16, i64> = beat.owned.iter().copied().collect();
+        // Before the lease holds again, so that nobody is told what others may have made untrue.
+        for (shard, told) in &self.ours {
+            if owned.get(shard) != Some(&told.epoch) {
+                self.shared.tenures.revoke(*shard);
+            }
+        }
+        self.shared.lease.renew(until);
+        self.shared.set_nodes(beat.live_nodes);
         #[expect(clippy::cast_precision_loss, reason = "at most 256")]
         metrics::gauge!("statewright_shards_owned").set((owned.len() - surplus.len()) as f64);
 
         let lost: Vec<i16> =
             self.ours.keys().filter(|shard| !owned.contains_key(shard)).copied().collect();
-        let gained: Vec<Gained> = owned
-            .into_iter()
-            .filter(|(shard, _)| !surplus.contains(shard))
-            .filter(|(shard, epoch)| self.ours.get(shard).is_none_or(|(ours, _)| ours != epoch))
-            .map(|(shard, epoch)| Gained { shard, epoch, tenure: self.shared.tenures.next() })
-            .collect();
+        let kept = owned.into_iter().filter(|(shard, _)| !surplus.contains(shard));
+        let gained: Vec<Gained> =
+            kept.filter_map(|(shard, epoch)| self.news_of(shard, epoch)).collect();
         if !lost.is_empty() {
             tracing::info!(count = lost.len(), "shards have gone to another node");
         }
@@ -112,19 +124,47 @@ impl Membership {
         }
         let leaving = [lost, beat.surplus].concat();
         let (gained, left) = tokio::join!(self.gain(gained), self.give_up(&leaving));
-        for Gained { shard, epoch, tenure } in gained {
-            self.ours.insert(shard, (epoch, tenure));
+        for Gained { shard, .. } in gained {
+            if let Some(told) = self.ours.get_mut(&shard) {
+                told.is_taken_in = true;
+            }
         }
         // What an owner has not let go of yet is given up again by the next beat, or, if it is
         // to stay after all, gained anew.
-        for shard in surplus.iter().chain(&left) {
+        for shard in &left {
             self.ours.remove(shard);
+        }
+        for shard in &surplus {
+            if let Some(told) = self.ours.get_mut(shard) {
+                told.is_taken_in = false;
+            }
         }
         let released: Vec<i16> = left.into_iter().filter(|shard| surplus.contains(shard)).collect();
         if released.is_empty() {
             return Ok(());
         }
         self.store.release(node, &released).await
+    }
+
+    /// What an owner is to hear of a shard that is its own. Told already and not taken in, it hears the
+    /// same again: a slow owner must not lose what it is about to begin.
+    fn news_of(&mut self, shard: i16, epoch: i64) -> Option<Gained> {
+        let tenures = &self.shared.tenures;
+        let told = self.ours.get_mut(&shard).filter(|told| told.epoch == epoch);
+        if let Some(told) = told {
+            let has_begun = tenures.of(shard) == Some(told.tenure);
+            if told.is_taken_in || has_begun {
+                told.is_taken_in = true;
+                return None;
+            }
+            if tenures.awaits(shard, told.tenure) {
+                return Some(Gained { shard, epoch, tenure: told.tenure });
+            }
+        }
+        let tenure = tenures.grant(shard);
+        // Known from now on, whether the owner says so in time or not.
+        self.ours.insert(shard, Told { epoch, tenure, is_taken_in: false });
+        Some(Gained { shard, epoch, tenure })
     }
 
     /// Tells owners what is theirs; gives what they have taken in.
@@ -135,7 +175,7 @@ impl Membership {
     /// Has owners let go of these shards; gives those of which nothing is in flight any more.
     async fn give_up(&self, shards: &[i16]) -> Vec<i16> {
         for shard in shards {
-            self.shared.tenures.end(*shard);
+            self.shared.tenures.revoke(*shard);
         }
         self.tell(shards.to_vec(), |shard| *shard, Mail::GiveUp).await
     }

@@ -6,6 +6,7 @@
 
 mod drowse;
 mod load;
+mod shards;
 mod stepping;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::lane::{Notice, Write};
-use crate::mail::{Key, LoadId, Mail, StimulusMail, StimulusReply};
+use crate::mail::{Gained, Key, LoadId, Mail, StimulusMail, StimulusReply};
 use crate::running::Running;
 use crate::shared::Shared;
 use crate::tenures::Tenure;
@@ -29,6 +30,9 @@ pub(crate) use self::stepping::moment;
 
 /// Most stimuli that wait for one execution.
 const MOST_DEFERRED: usize = 10_000;
+
+/// Most executions that are being loaded because somebody waits for what happens to them.
+const MOST_AWAITED: usize = 10_000;
 
 /// How late a timer is when its loop must have stood still.
 const STOOD_STILL_MS: i64 = 1_000;
@@ -59,8 +63,12 @@ pub(crate) struct Owner {
     /// Executions that wait for a token or a worker, and when to look whether they still do.
     drowsy: VecDeque<(Timestamp, Key)>,
     pub(crate) leaving: Vec<Leaving>,
+    /// Tenures that begin once nothing of an earlier one of their shards is in flight.
+    pub(crate) returning: Vec<Gained>,
+    /// How many executions of which shards are being put to sleep, whatever their tenures.
+    pub(crate) tired: HashMap<i16, u32>,
     /// To be put to sleep; at most one entry for each execution in memory.
-    pub(crate) sleepers: mpsc::UnboundedSender<store::Sleeper>,
+    pub(crate) sleepers: mpsc::UnboundedSender<(store::Sleeper, Tenure)>,
 }
 
 /// A shard this loop owns.
@@ -95,7 +103,7 @@ impl Owner {
         mailbox: mpsc::WeakSender<Mail>,
         lane: mpsc::Sender<Box<Write>>,
         notices: mpsc::UnboundedReceiver<Notice>,
-        sleepers: mpsc::UnboundedSender<store::Sleeper>,
+        sleepers: mpsc::UnboundedSender<(store::Sleeper, Tenure)>,
     ) -> Self {
         Self {
             shared,
@@ -112,6 +120,8 @@ impl Owner {
             unfinished: VecDeque::new(),
             timers: Timers::default(),
             leaving: Vec::new(),
+            returning: Vec::new(),
+            tired: HashMap::new(),
             drowsy: VecDeque::new(),
         }
     }
@@ -152,7 +162,7 @@ impl Owner {
             Mail::TakenOver(shards) => self.taken_over(shards),
             Mail::NotLoaded(key, load, why) => self.not_loaded(key, load, why).await,
             Mail::Wake(key) => self.wake(key),
-            Mail::Passivated(key, outcome) => self.passivated(key, outcome).await,
+            Mail::Passivated(key, tenure, outcome) => self.passivated(key, tenure, outcome).await,
         }
     }
 
@@ -217,8 +227,13 @@ impl Owner {
         }
     }
 
-    /// The executions whose time has come.
+    /// The executions whose time has come. What had arrived before this loop looked at the time
+    /// comes first: an answer that was in time must not find its task timed out.
     async fn fire(&mut self) {
+        for _ in 0..self.mail.len() {
+            let Ok(mail) = self.mail.try_recv() else { break };
+            self.take(mail).await;
+        }
         self.doze();
         let now = self.shared.now();
         while let Some((due, id)) = self.timers.pop_due(now) {

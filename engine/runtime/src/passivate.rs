@@ -10,6 +10,7 @@ use crate::mail::{Key, Mail, Passivated};
 use crate::owner::moment;
 use crate::shared::Shared;
 use crate::sleepers::ahead;
+use crate::tenures::Tenure;
 
 /// Most executions put to sleep by one commit.
 const AT_ONCE: usize = 1_000;
@@ -20,23 +21,27 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// happens to such an execution meanwhile.
 pub(crate) async fn run(
     shared: Arc<Shared>,
-    mut sleepers: mpsc::UnboundedReceiver<Sleeper>,
+    mut sleepers: mpsc::UnboundedReceiver<(Sleeper, Tenure)>,
     mailbox: mpsc::WeakSender<Mail>,
 ) {
     let mut batch = Vec::new();
     let ahead = i64::try_from(ahead(&shared.options).as_millis()).unwrap_or(i64::MAX);
     while sleepers.recv_many(&mut batch, AT_ONCE).await > 0 {
-        // Those whose time has come near while they waited here stay awake.
+        // Those whose time has come near while they waited here stay awake, and those of tenures
+        // that are over.
         let soonest = moment(shared.now().plus_ms(ahead));
+        let is_tired = |(sleeper, tenure): &&(Sleeper, Tenure)| {
+            sleeper.wake_at > soonest && shared.tenures.of(sleeper.shard) == Some(*tenure)
+        };
         let tired: Vec<Sleeper> =
-            batch.iter().copied().filter(|sleeper| sleeper.wake_at > soonest).collect();
-        let asleep = shared.store.passivate_all(&tired).await;
+            batch.iter().filter(is_tired).map(|(sleeper, _)| *sleeper).collect();
+        let asleep = shared.store.passivate(&tired).await;
         if let Err(error) = &asleep {
             shared.set_away(error.is_unavailable(), &error.to_string());
             tracing::debug!(%error, "executions could not be put to sleep");
             tokio::time::sleep(PAUSE).await;
         }
-        for sleeper in batch.drain(..) {
+        for (sleeper, tenure) in batch.drain(..) {
             let key = Key { shard: sleeper.shard, id: sleeper.execution_id };
             let outcome = match &asleep {
                 Ok(ids) if ids.contains(&sleeper.execution_id) => Passivated::Asleep,
@@ -44,7 +49,7 @@ pub(crate) async fn run(
                 Err(_) => Passivated::InDoubt,
             };
             let Some(mailbox) = mailbox.upgrade() else { return };
-            if mailbox.send(Mail::Passivated(key, outcome)).await.is_err() {
+            if mailbox.send(Mail::Passivated(key, tenure, outcome)).await.is_err() {
                 return;
             }
         }

@@ -91,6 +91,9 @@ pub struct PerformOptions {
     pub answer_bytes: usize,
     /// How long a connection may take to come about.
     pub connect_timeout: Duration,
+    /// Within what time a connection that was closed while idle shows that it is: a call that breaks
+    /// sooner was not carried out, and is made once more.
+    pub at_once: Duration,
 }
 
 /// Performs every kind of task there is.

@@ -46,7 +46,7 @@ pub(crate) struct Shared {
     pub(crate) lease: Lease,
     /// The shards this node works on.
     pub(crate) tenures: Tenures,
-    /// To the membership: tenures that ended because somebody else has written.
+    /// To the membership: tenures that ended because what is in memory may be wrong.
     pub(crate) fenced: mpsc::UnboundedSender<Vec<(i16, Tenure)>>,
     /// Other nodes lived when this one asked last.
     accompanied: AtomicBool,

@@ -77,26 +77,34 @@ pub(crate) fn load_one(
     tokio::spawn(async move {
         // A few at a time: thousands may wake at once, and the pool is for all.
         let turn = shared.loads.acquire().await;
-        let loaded = match shared.store.load(key.shard, key.id).await {
-            Ok(Some(row)) if row.head.status == store::Status::Running => {
-                fold(&shared, row, Reason::Load(load)).await
-            }
-            Ok(_) => Ok(Folded::Nothing),
-            Err(error) => Err(error),
-        };
+        let mail = read(&shared, key, load).await;
         // The others need not wait until there is room in this mailbox.
         drop(turn);
-        let mail = match loaded {
-            Ok(Folded::Running(loaded)) => Mail::Loaded(loaded),
-            Ok(Folded::Nothing) => Mail::NotLoaded(key, load, NotLoaded::Nothing),
-            Ok(Folded::Unreadable) => Mail::NotLoaded(key, load, NotLoaded::Unreadable),
-            Err(error) => {
-                tracing::warn!(%error, execution.id = %key.id, "an execution cannot be loaded");
-                Mail::NotLoaded(key, load, NotLoaded::Unavailable)
-            }
-        };
         send(&mailbox, mail).await;
     });
+}
+
+async fn read(shared: &Shared, key: Key, load: LoadId) -> Mail {
+    if shared.is_away() {
+        // It would keep all that wait behind it waiting until its time is over.
+        return Mail::NotLoaded(key, load, NotLoaded::Unavailable);
+    }
+    let loaded = match shared.store.load(key.shard, key.id).await {
+        Ok(Some(row)) if row.head.status == store::Status::Running => {
+            fold(shared, row, Reason::Load(load)).await
+        }
+        Ok(_) => Ok(Folded::Nothing),
+        Err(error) => Err(error),
+    };
+    match loaded {
+        Ok(Folded::Running(loaded)) => Mail::Loaded(loaded),
+        Ok(Folded::Nothing) => Mail::NotLoaded(key, load, NotLoaded::Nothing),
+        Ok(Folded::Unreadable) => Mail::NotLoaded(key, load, NotLoaded::Unreadable),
+        Err(error) => {
+            tracing::warn!(%error, execution.id = %key.id, "an execution cannot be loaded");
+            Mail::NotLoaded(key, load, NotLoaded::Unavailable)
+        }
+    }
 }
 
 /// What the rows of an execution come to.

@@ -11,41 +11,62 @@ const SHARDS: usize = 256;
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd)]
 pub(crate) struct Tenure(u64);
 
-/// The present tenures of a node.
+/// The present tenures of a node. The membership grants one, the shard's owner begins it, and either
+/// ends it: one that was revoked before it began never does.
 pub(crate) struct Tenures {
     last: AtomicU64,
-    /// By shard; 0 while the node does not work on it.
-    present: Vec<AtomicU64>,
+    /// By shard: twice the number of the tenure that is granted, and one more once it has begun; 0
+    /// for none.
+    granted: Vec<AtomicU64>,
 }
 
 impl Default for Tenures {
     fn default() -> Self {
-        Self { last: AtomicU64::new(0), present: (0..SHARDS).map(|_| AtomicU64::new(0)).collect() }
+        Self { last: AtomicU64::new(0), granted: (0..SHARDS).map(|_| AtomicU64::new(0)).collect() }
     }
 }
 
 impl Tenures {
-    /// A tenure that is later than all before.
-    pub(crate) fn next(&self) -> Tenure {
-        Tenure(self.last.fetch_add(1, Ordering::AcqRel) + 1)
+    /// Lets a tenure of this shard begin, later than all before; whichever was there is over.
+    pub(crate) fn grant(&self, shard: i16) -> Tenure {
+        let tenure = Tenure(self.last.fetch_add(1, Ordering::AcqRel) + 1);
+        if let Some(granted) = self.at(shard) {
+            granted.store(tenure.0 << 1, Ordering::Release);
+        }
+        tenure
     }
 
-    pub(crate) fn begin(&self, shard: i16, tenure: Tenure) {
-        if let Some(present) = self.at(shard) {
-            present.store(tenure.0, Ordering::Release);
+    /// Whether this tenure may still begin.
+    pub(crate) fn awaits(&self, shard: i16, tenure: Tenure) -> bool {
+        self.at(shard).is_some_and(|word| word.load(Ordering::Acquire) == tenure.0 << 1)
+    }
+
+    /// Begins a tenure; `false` if it has been revoked.
+    pub(crate) fn begin(&self, shard: i16, tenure: Tenure) -> bool {
+        let (granted, begun) = (tenure.0 << 1, tenure.0 << 1 | 1);
+        self.at(shard).is_some_and(|word| {
+            word.compare_exchange(granted, begun, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        })
+    }
+
+    /// Ends this tenure of a shard, if it is the present one.
+    pub(crate) fn end(&self, shard: i16, tenure: Tenure) {
+        if let Some(word) = self.at(shard) {
+            let begun = tenure.0 << 1 | 1;
+            let _ = word.compare_exchange(begun, 0, Ordering::AcqRel, Ordering::Acquire);
         }
     }
 
-    /// Ends a shard's tenure, whichever it is.
-    pub(crate) fn end(&self, shard: i16) {
-        if let Some(present) = self.at(shard) {
-            present.store(0, Ordering::Release);
+    /// Ends a shard's tenure, whichever it is, begun or not.
+    pub(crate) fn revoke(&self, shard: i16) {
+        if let Some(granted) = self.at(shard) {
+            granted.store(0, Ordering::Release);
         }
     }
 
     pub(crate) fn of(&self, shard: i16) -> Option<Tenure> {
-        let tenure = self.at(shard)?.load(Ordering::Acquire);
-        (tenure != 0).then_some(Tenure(tenure))
+        let word = self.at(shard)?.load(Ordering::Acquire);
+        (word & 1 == 1).then_some(Tenure(word >> 1))
     }
 
     /// The shards this node works on.
@@ -54,6 +75,30 @@ impl Tenures {
     }
 
     fn at(&self, shard: i16) -> Option<&AtomicU64> {
-        self.present.get(usize::try_from(shard).ok()?)
+        self.granted.get(usize::try_from(shard).ok()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenure_that_was_revoked_never_begins() {
+        let tenures = Tenures::default();
+        let first = tenures.grant(7);
+        assert_eq!(tenures.of(7), None);
+        tenures.revoke(7);
+        assert!(!tenures.begin(7, first));
+        let (second, third) = (tenures.grant(7), tenures.grant(7));
+        assert!(!tenures.begin(7, second), "another was granted since");
+        assert!(!tenures.awaits(7, second) && tenures.awaits(7, third));
+        tenures.end(7, second);
+        assert!(tenures.begin(7, third));
+        assert_eq!((tenures.of(7), tenures.shards()), (Some(third), vec![7]));
+        tenures.end(7, second);
+        assert_eq!(tenures.of(7), Some(third), "what ended was another");
+        tenures.end(7, third);
+        assert_eq!(tenures.of(7), None);
     }
 }

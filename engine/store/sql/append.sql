@@ -1,12 +1,24 @@
 -- One batch: starts, turns, ends, wakes and answers in one commit. Returns the executions that
--- were started; the starts whose name is taken, or whose shard is another's, leave nothing.
+-- were started; the starts whose name is taken, or whose shard is another's, leave nothing, and no
+-- message of a shard that is another's is answered. If the shard of any other turn is no longer in the
+-- writer's epoch, nothing is written, and such shards are returned.
 WITH owned AS (
-    -- A start has no turn before it whose key could shut out a late owner: its shard's epoch must
-    -- be the writer's, and stays so until the commit.
+    -- The row locks make a new owner wait until the turns are there, or us see its epoch: what it
+    -- reads is final.
     SELECT shard, epoch FROM shards
-    WHERE (shard, epoch) IN (SELECT * FROM UNNEST($9::smallint[], $38::bigint[]))
+    WHERE (shard, epoch) IN (
+        SELECT * FROM UNNEST($9::smallint[], $38::bigint[])
+        UNION
+        SELECT * FROM UNNEST($39::smallint[], $40::bigint[])
+        UNION
+        SELECT * FROM UNNEST($41::smallint[], $42::bigint[])
+    )
     ORDER BY shard
     FOR SHARE
+),
+lost AS (
+    SELECT shard FROM UNNEST($39::smallint[], $40::bigint[]) AS written (shard, epoch)
+    WHERE NOT EXISTS (SELECT FROM owned WHERE (owned.shard, owned.epoch) = (written.shard, written.epoch))
 ),
 started AS (
     INSERT INTO executions (
@@ -25,6 +37,7 @@ started AS (
         trace_header, status, ended_at, output, error, cause, failed_state, epoch
     )
     JOIN owned USING (shard, epoch)
+    WHERE NOT EXISTS (SELECT FROM lost)
     ON CONFLICT DO NOTHING
     RETURNING id
 ),
@@ -36,7 +49,8 @@ appended AS (
         $2::smallint[], $3::uuid[], $4::bigint[], $5::integer[], $6::bigint[], $7::bytea[],
         $8::boolean[]
     ) AS batch (shard, execution_id, first_event, event_count, epoch, body, starts_here)
-    WHERE NOT starts_here OR execution_id IN (SELECT id FROM started)
+    WHERE (NOT starts_here OR execution_id IN (SELECT id FROM started))
+        AND NOT EXISTS (SELECT FROM lost)
 ),
 ended AS (
     UPDATE executions
@@ -48,18 +62,25 @@ ended AS (
         $32::text[], $33::text[]
     ) AS ending (shard, id, status, ended_at, output, error, cause, failed_state)
     WHERE executions.shard = ending.shard AND executions.id = ending.id
+        AND NOT EXISTS (SELECT FROM lost)
 ),
 woken AS (
     UPDATE executions
     SET wake_at = NULL
     FROM UNNEST($34::smallint[], $35::uuid[]) AS waking (shard, id)
+    -- Whatever `wake_at` is in our snapshot: we may have waited for the commit that sets it.
     WHERE executions.shard = waking.shard AND executions.id = waking.id
-        AND executions.wake_at IS NOT NULL
+        AND NOT EXISTS (SELECT FROM lost)
 ),
 answered AS (
     UPDATE inbox
     SET answer = answers.answer
-    FROM UNNEST($36::uuid[], $37::bytea[]) AS answers (id, answer)
+    FROM UNNEST($36::uuid[], $37::bytea[], $41::smallint[], $42::bigint[])
+        AS answers (id, answer, shard, epoch)
+    JOIN owned USING (shard, epoch)
     WHERE inbox.id = answers.id AND inbox.answer IS NULL
+        AND NOT EXISTS (SELECT FROM lost)
 )
-SELECT id FROM started
+SELECT id, NULL::smallint AS lost FROM started
+UNION ALL
+SELECT NULL, shard FROM lost

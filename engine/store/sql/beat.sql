@@ -1,6 +1,7 @@
 -- A node says that it lives: counts those that do, forgets those that long do not, and moves its
--- own leases on. Shards are locked in their order, as everywhere. One that ran out is still its own while nobody has claimed it. A row for each
--- shard it owns, and one without a shard, so that the count is there even if it owns none.
+-- own leases on. One that ran out is still its own while nobody has claimed it. A row for each shard
+-- it owns, and one without a shard, so that the count is there even if it owns none. Shards are locked
+-- in their order, as everywhere.
 WITH forgotten AS (
     DELETE FROM nodes
     WHERE expires_at < coalesce($1, now()) - interval '1 hour' AND id <> $2

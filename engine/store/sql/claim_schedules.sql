@@ -2,6 +2,11 @@
 WITH waiting AS (
     SELECT id FROM schedules
     WHERE wake_at <= $3 AND (held_until IS NULL OR held_until <= coalesce($1, now()))
+        AND NOT EXISTS (
+            SELECT FROM schedule_groups
+            WHERE schedule_groups.account = schedules.account
+                AND schedule_groups.name = schedules.group_name AND is_deleting
+        )
     ORDER BY wake_at
     LIMIT $5
     FOR UPDATE SKIP LOCKED
@@ -11,9 +16,3 @@ UPDATE schedules SET
     held_until = coalesce($1, now()) + make_interval(secs => $4)
 FROM waiting
 WHERE schedules.id = waiting.id
-RETURNING
-    schedules.id, account, group_name, name, description, expression, timezone, starts_at,
-    ends_at, state, paused_reason, state_since, target_arn, role_arn, input, window_minutes,
-    overlap, catch_up, catch_up_seconds, max_event_age_seconds, max_retries, dead_letter_arn,
-    kms_key_arn, delete_after_completion, client_token, created_at, modified_at, anchor,
-    decided_until, next_due_at, changes

@@ -1,4 +1,4 @@
--- Deleted state machines of which nothing runs go, with their tags; versions go by cascade.
+-- Deleted state machines of which nothing runs go; versions go by cascade.
 WITH idle AS (
     SELECT account, name FROM state_machines AS machines
     WHERE status = 'DELETING' AND NOT EXISTS (
@@ -9,14 +9,7 @@ WITH idle AS (
     ORDER BY account, name
     LIMIT 100
     FOR UPDATE SKIP LOCKED
-),
-untagged AS (
-    DELETE FROM tags USING idle
-    WHERE tags.account = idle.account AND tags.resource = 'stateMachine:' || idle.name
-),
-removed AS (
-    DELETE FROM state_machines AS machines USING idle
-    WHERE machines.account = idle.account AND machines.name = idle.name
-    RETURNING 1
 )
-SELECT count(*) FROM removed
+DELETE FROM state_machines AS machines USING idle
+WHERE machines.account = idle.account AND machines.name = idle.name
+RETURNING machines.account, machines.name

@@ -4,6 +4,9 @@ WITH told AS (
     WHERE account = $1 AND group_name = $2 AND name = $3 AND $6 > (
         SELECT count(*) FROM schedule_firings
         WHERE schedule_id = schedules.id AND decided_at IS NULL
+    ) AND NOT EXISTS (
+        SELECT FROM schedule_firings
+        WHERE schedule_id = schedules.id AND request = $5 AND kind = 'run_now'
     )
     RETURNING id
 )
@@ -12,6 +15,3 @@ INSERT INTO schedule_firings (
 )
 SELECT id, $4, $5, 'run_now', 'pending', $4, $4 FROM told
 ON CONFLICT DO NOTHING
-RETURNING
-    schedule_id, due_at, request, kind, state, fire_at, next_try_at, attempts, target_arn,
-    decided_at, reason, since, due_count, state_machine, execution

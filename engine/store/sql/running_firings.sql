@@ -1,23 +1,31 @@
--- The executions of a schedule that run; notes of the others that they have ended.
-WITH started AS (
-    SELECT firings.due_at, firings.request, firings.kind, firings.state_machine,
-        firings.execution, coalesce(executions.status = 'RUNNING', false) AS runs
-    FROM schedule_firings AS firings
-    JOIN schedules ON schedules.id = firings.schedule_id
+-- Looks at some executions of a schedule that are not known to have ended, the oldest or any, and
+-- notes which have. The schedule's row is locked first, as by everyone who writes about its firings.
+WITH held AS MATERIALIZED (
+    SELECT id, account FROM schedules WHERE id = $1 FOR NO KEY UPDATE
+),
+chosen AS MATERIALIZED (
+    SELECT held.account, due_at, request, state_machine, execution, shard
+    FROM held
+    JOIN schedule_firings ON schedule_id = held.id
+    WHERE schedule_id = $1 AND state = 'started' AND NOT is_over
+    ORDER BY CASE WHEN $3 THEN random() END, due_at, request
+    LIMIT $2
+),
+looked_at AS (
+    SELECT chosen.due_at, chosen.request, chosen.state_machine, chosen.execution,
+        coalesce(executions.status = 'RUNNING', false) AS runs
+    FROM chosen
     LEFT JOIN executions
-        ON executions.shard = firings.shard
-        AND executions.account = schedules.account
-        AND executions.state_machine = firings.state_machine
-        AND executions.name = firings.execution
-    WHERE firings.schedule_id = $1 AND firings.state = 'started' AND NOT firings.is_over
+        ON executions.shard = chosen.shard
+        AND executions.account = chosen.account
+        AND executions.state_machine = chosen.state_machine
+        AND executions.name = chosen.execution
 ),
 noted AS (
     UPDATE schedule_firings AS firings SET is_over = true
-    FROM started
-    WHERE firings.schedule_id = $1 AND firings.due_at = started.due_at
-        AND firings.request = started.request AND NOT started.runs
+    FROM looked_at
+    WHERE firings.schedule_id = $1 AND firings.due_at = looked_at.due_at
+        AND firings.request = looked_at.request AND NOT looked_at.runs
 )
-SELECT due_at, request, kind, state_machine, execution FROM started
-WHERE runs
+SELECT due_at, request, state_machine, execution, runs FROM looked_at
 ORDER BY due_at, request
-LIMIT $2

@@ -8,7 +8,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use crate::{Error, Store, in_time};
+use crate::{Error, Resource, Store, in_time};
 
 /// An activity: a name under which activity workers fetch tasks.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -41,6 +41,15 @@ pub struct WantedTasks {
     pub activity: String,
     /// How many.
     pub places: i64,
+}
+
+/// What one claim takes at most.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct MostTasks {
+    /// So many tasks.
+    pub count: i64,
+    /// So many bytes of inputs, and what the last task brings above that.
+    pub bytes: i64,
 }
 
 /// A task that waits for an activity worker, claimed by the caller.
@@ -85,7 +94,7 @@ impl Store {
                 transaction.rollback().await?;
                 return Ok(false);
             }
-            let resource = format!("activity:{}", new.name);
+            let resource = Resource::Activity(new.name.clone());
             crate::tags::write(&mut transaction, &new.account, &resource, tags).await?;
             transaction.commit().await?;
             Ok(true)
@@ -143,30 +152,23 @@ impl Store {
     /// Removes an activity and its tags; whether there was one. Tasks that wait for it go on
     /// waiting, until they time out or an activity of this name is there again.
     pub async fn delete_activity(&self, account: &str, name: &str) -> Result<bool, Error> {
-        let done = in_time(
-            sqlx::query(
-                "WITH untagged AS (
-                     DELETE FROM tags WHERE account = $1 AND resource = 'activity:' || $2
-                 )
-                 DELETE FROM activities WHERE account = $1 AND name = $2",
-            )
-            .bind(account)
-            .bind(name)
-            .execute(&self.pool),
-        )
-        .await?;
-        Ok(done.rows_affected() == 1)
+        let statement = sqlx::query(
+            "DELETE FROM activities WHERE account = $1 AND name = $2 RETURNING account, name",
+        );
+        let statement = statement.bind(account).bind(name);
+        Ok(self.remove_with_tags(statement, Resource::Activity).await? == 1)
     }
 
     /// Claims waiting tasks, those that wait longest first, for each entry as many as it wants, and
-    /// `limit` in all, for the entries in their order: nobody else is offered them for as long as
-    /// `hold` says. Each activity is to be named once. Served by
+    /// `most` in all, for the entries in their order, but none of the shards in `without`: nobody
+    /// else is offered them for as long as `hold` says. Each activity is to be named once. Served by
     /// `activity_tasks_waiting`; passes over rows that are locked, so it waits for nobody.
     pub async fn claim_activity_tasks(
         &self,
         wanted: &[WantedTasks],
+        without: &[i16],
         hold: Duration,
-        limit: i64,
+        most: MostTasks,
     ) -> Result<Vec<OfferedTask>, Error> {
         let rows = in_time(
             sqlx::query(include_str!("../sql/claim_activity_tasks.sql"))
@@ -175,7 +177,9 @@ impl Store {
                 .bind(wanted.iter().map(|wanted| wanted.places).collect::<Vec<_>>())
                 .bind(hold.as_secs_f64())
                 .bind(self.now)
-                .bind(limit)
+                .bind(most.count)
+                .bind(most.bytes)
+                .bind(without)
                 .fetch_all(&self.pool),
         )
         .await?;

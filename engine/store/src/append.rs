@@ -1,170 +1,81 @@
-//! One batch of turns, one commit.
+//! A batch of turns becomes one commit.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use bytes::Bytes;
-use chrono::{DateTime, Utc};
 use sqlx::postgres::PgArguments;
 use sqlx::{Connection, PgConnection, Postgres, Row, query::Query};
 use uuid::Uuid;
 
-use crate::offers::{self, Offer};
-use crate::{Error, Status};
+use crate::batch::{Answer, Batch, Ending, NewExecution, NewTurn};
+use crate::{Status, offers};
 
-/// What is written in one commit: all of it, or nothing but the refusal of starts.
-#[derive(Clone, Debug, Default)]
-pub struct Batch {
-    /// In the order they were decided; turns of one execution follow each other.
-    pub turns: Vec<NewTurn>,
-    /// Answers to inbox messages that these turns have applied.
-    pub answers: Vec<Answer>,
+/// What a batch could not write.
+#[derive(Default)]
+pub(crate) struct Unwritten {
+    /// Executions that were not started; the rest was written.
+    pub(crate) starts: Vec<Uuid>,
+    /// Shards that are no longer in the writer's epoch; then nothing was written.
+    pub(crate) lost: Vec<i16>,
 }
 
-/// One turn to append to the log of its execution.
-#[derive(Clone, Debug)]
-pub struct NewTurn {
-    /// The execution's shard.
-    pub shard: i16,
-    /// The execution.
-    pub execution_id: Uuid,
-    /// The number of its first event.
-    pub first_event: i64,
-    /// How many events it holds; at least one.
-    pub event_count: i32,
-    /// The epoch under which the writer owns the shard.
-    pub epoch: i64,
-    /// The events, encoded.
-    pub body: Bytes,
-    /// Present on the first turn of an execution.
-    pub start: Option<Box<NewExecution>>,
-    /// Present on the turn that ends it.
-    pub end: Option<Box<Ending>>,
-    /// Whether the execution was asleep and is in memory from now on.
-    pub wakes: bool,
-    /// Tasks that workers may take from now on.
-    pub offers: Vec<Offer>,
-    /// Tasks that were offered and are not any more.
-    pub withdrawn: Vec<i64>,
-}
-
-/// The row of an execution that starts.
-#[derive(Clone, Debug)]
-pub struct NewExecution {
-    /// Twelve digits.
-    pub account: String,
-    /// The state machine's name.
-    pub state_machine: String,
-    /// The execution's name.
-    pub name: String,
-    /// The revision it is pinned to.
-    pub revision_id: Uuid,
-    /// The version it is started by, if any.
-    pub version: Option<i64>,
-    /// The alias it is started by, if any.
-    pub alias: Option<String>,
-    /// JSON text as it came.
-    pub input: Bytes,
-    /// When.
-    pub started_at: DateTime<Utc>,
-    /// What the caller passed to join a trace.
-    pub trace_header: Option<String>,
-}
-
-/// How an execution ended.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Ending {
-    /// Any but RUNNING.
-    pub status: Status,
-    /// When.
-    pub ended_at: DateTime<Utc>,
-    /// JSON text; only with SUCCEEDED.
-    pub output: Option<Bytes>,
-    /// The error's name. U+0000, which Postgres cannot hold in a text, becomes U+FFFD in the row.
-    pub error: Option<String>,
-    /// The cause; U+0000 as in `error`.
-    pub cause: Option<String>,
-    /// The path of the state that failed.
-    pub failed_state: Option<String>,
-}
-
-/// The answer to an inbox message.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// The message.
-    pub message_id: Uuid,
-    /// What its poster gets.
-    pub answer: Bytes,
-}
-
-/// What became of a batch: all of it was written, except that of the executions named here
-/// neither their row nor any of their turns was.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Appended {
-    /// Not started because another execution has their name, or because they were started
-    /// before, in another batch, and have ended.
-    pub refused: Vec<Uuid>,
-    /// Not started because their shard was no longer in the writer's epoch.
-    pub unowned: Vec<Uuid>,
-}
-
-/// Why a batch was not acknowledged.
-#[derive(Debug, thiserror::Error)]
-pub enum AppendError {
-    /// Somebody else has appended to one of these executions: what memory holds of it is wrong.
-    /// Nothing of the batch was written, unless it is a start that was written before.
-    #[error("another writer has appended to an execution of this batch")]
-    Fenced,
-    /// Something in the batch cannot be written, now or later; nothing of it was.
-    #[error("the batch was refused: {0}")]
-    Refused(Error),
-    /// The database is away; the batch may have been written all the same.
-    #[error("the batch was not acknowledged: {0}")]
-    Unavailable(Error),
-}
-
-/// Writes the batch, in one statement unless it offers tasks to workers. `Ok` is the executions
-/// that were not started by it, which a batch without starts cannot have.
+/// Writes the batch, in one statement unless it offers tasks to workers.
 pub(crate) async fn write(
     connection: &mut PgConnection,
     node: Uuid,
     batch: &Batch,
-) -> Result<Vec<Uuid>, sqlx::Error> {
+) -> Result<Unwritten, sqlx::Error> {
     if !offers::any(batch) {
         return write_turns(connection, node, batch).await;
     }
     let mut transaction = connection.begin().await?;
-    let missing = write_turns(&mut transaction, node, batch).await?;
-    offers::write(&mut transaction, batch, &missing).await?;
+    let unwritten = write_turns(&mut transaction, node, batch).await?;
+    if !unwritten.lost.is_empty() {
+        transaction.rollback().await?;
+        return Ok(unwritten);
+    }
+    offers::write(&mut transaction, batch, &unwritten.starts).await?;
     transaction.commit().await?;
-    Ok(missing)
+    Ok(unwritten)
 }
 
 async fn write_turns(
     connection: &mut PgConnection,
     node: Uuid,
     batch: &Batch,
-) -> Result<Vec<Uuid>, sqlx::Error> {
+) -> Result<Unwritten, sqlx::Error> {
+    let starts: HashSet<Uuid> = started_here(batch).map(|(turn, _)| turn.execution_id).collect();
+    let written = batch.turns.iter().filter(|turn| !starts.contains(&turn.execution_id));
+    let written: BTreeSet<(i16, i64)> = written.map(|turn| (turn.shard, turn.epoch)).collect();
+    let (shards, epochs): (Vec<i16>, Vec<i64>) = written.into_iter().unzip();
     let plain = batch.answers.is_empty()
         && batch.turns.iter().all(|t| t.start.is_none() && t.end.is_none() && !t.wakes);
     if plain {
         let statement = sqlx::query(include_str!("../sql/append_turns.sql"));
-        bind_turns(statement, node, batch.turns.iter()).execute(connection).await?;
-        return Ok(Vec::new());
+        let statement = bind_turns(statement, node, batch.turns.iter()).bind(shards).bind(epochs);
+        let rows = statement.fetch_all(connection).await?;
+        let lost = rows.iter().map(|row| row.try_get("shard")).collect::<Result<_, _>>()?;
+        return Ok(Unwritten { lost, ..Unwritten::default() });
     }
-    let starts: HashSet<Uuid> = started_here(batch).map(|(turn, _)| turn.execution_id).collect();
     let statement = sqlx::query(include_str!("../sql/append.sql"));
     let statement = bind_turns(statement, node, batch.turns.iter())
         .bind(batch.turns.iter().map(|t| starts.contains(&t.execution_id)).collect::<Vec<_>>());
     let statement = bind_starts(statement, batch);
     let statement = bind_ends(statement, batch, &starts);
     let statement = bind_wakes_and_answers(statement, batch, &starts)
-        .bind(started_here(batch).map(|(turn, _)| turn.epoch).collect::<Vec<_>>());
+        .bind(started_here(batch).map(|(turn, _)| turn.epoch).collect::<Vec<_>>())
+        .bind(shards)
+        .bind(epochs)
+        .bind(batch.answers.iter().map(|answer| answer.shard).collect::<Vec<_>>())
+        .bind(batch.answers.iter().map(|answer| answer.epoch).collect::<Vec<_>>());
     let rows = statement.fetch_all(connection).await?;
-    let mut missing = starts;
+    let (mut missing, mut lost) = (starts, Vec::new());
     for row in rows {
-        missing.remove(&row.try_get("id")?);
+        match row.try_get::<Option<Uuid>, _>("id")? {
+            Some(started) => _ = missing.remove(&started),
+            None => lost.push(row.try_get("lost")?),
+        }
     }
-    Ok(missing.into_iter().collect())
+    Ok(Unwritten { starts: missing.into_iter().collect(), lost })
 }
 
 /// Which of a batch's starts do not hold their names.
@@ -222,7 +133,7 @@ pub(crate) async fn recorded(
     rows.iter().map(|row| Ok((row.try_get("execution_id")?, row.try_get("first_event")?))).collect()
 }
 
-/// Whether one of these answers is still to be written.
+/// Whether one of these answers is still to be written, those of lost shards not counted.
 pub(crate) async fn unanswered(
     connection: &mut PgConnection,
     answers: &[Answer],
@@ -230,12 +141,19 @@ pub(crate) async fn unanswered(
     if answers.is_empty() {
         return Ok(false);
     }
-    let ids: Vec<Uuid> = answers.iter().map(|answer| answer.message_id).collect();
-    let row =
-        sqlx::query("SELECT EXISTS (SELECT 1 FROM inbox WHERE id = ANY($1) AND answer IS NULL)")
-            .bind(ids)
-            .fetch_one(connection)
-            .await?;
+    let row = sqlx::query(
+        "SELECT EXISTS (
+             SELECT FROM UNNEST($1::uuid[], $2::smallint[], $3::bigint[]) AS answers (id, shard, epoch)
+             JOIN shards ON shards.shard = answers.shard AND shards.epoch = answers.epoch
+             JOIN inbox ON inbox.id = answers.id
+             WHERE inbox.answer IS NULL
+         )",
+    )
+    .bind(answers.iter().map(|answer| answer.message_id).collect::<Vec<_>>())
+    .bind(answers.iter().map(|answer| answer.shard).collect::<Vec<_>>())
+    .bind(answers.iter().map(|answer| answer.epoch).collect::<Vec<_>>())
+    .fetch_one(connection)
+    .await?;
     row.try_get(0)
 }
 

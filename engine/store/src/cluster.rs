@@ -5,7 +5,7 @@
 //! breaks, so that it never outlives this process, however that ends. It listens on a Unix socket
 //! only, and its files belong to an unprivileged user even when we are root.
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Stdio};
@@ -15,10 +15,12 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Row};
 
 mod binaries;
+mod lock;
 mod process;
 mod user;
 
 use binaries::Binaries;
+use lock::Locks;
 use user::User;
 
 /// Part of the socket's name; nobody listens on it.
@@ -101,6 +103,17 @@ pub enum ClusterError {
         /// The directory.
         dir: PathBuf,
     },
+    /// The directory is there, and somebody else's.
+    #[error(
+        "`{dir}` does not belong to user `{user}`, whom Postgres runs as; name a directory that is \
+         not there yet, or give it that owner"
+    )]
+    NotOwned {
+        /// The user.
+        user: String,
+        /// The directory.
+        dir: PathBuf,
+    },
     /// A program ended with an error.
     #[error("`{program}` failed: {output}")]
     Failed {
@@ -141,8 +154,7 @@ pub struct Cluster {
     log: PathBuf,
     sockets: PathBuf,
     watcher: Option<Watcher>,
-    /// Held while we use the directory.
-    _lock: File,
+    locks: Locks,
 }
 
 /// The shell that ends the server when our end of the pipe closes.
@@ -163,12 +175,12 @@ impl Cluster {
         let base = options.data_dir.clone();
         user.make_private_dir(&base).await?;
         let base = fs::canonicalize(&base).map_err(at(&base))?;
-        let lock = lock(&base)?;
+        let locks = Locks::take(&base, START_TIMEOUT).await?;
         let data = base.join("data");
         let sockets = process::socket_dir(&base, &user).await?;
         let log = base.join("postgres.log");
         let mut cluster =
-            Self { options, binaries, user, base, data, log, sockets, watcher: None, _lock: lock };
+            Self { options, binaries, user, base, data, log, sockets, watcher: None, locks };
         if !cluster.data.join("PG_VERSION").exists() {
             cluster.initdb().await?;
         }
@@ -235,12 +247,18 @@ impl Cluster {
         }
     }
 
-    /// Kills the server as a power cut would: `kill -9`, nothing is written. For crash tests;
-    /// [`Cluster::start_again`] brings it back.
+    /// Kills the server as a power cut would: `kill -9`, nothing is written, and no session goes
+    /// on. For crash tests; [`Cluster::start_again`] brings it back.
     pub async fn kill_nine(&mut self) {
         if let Some(pid) = self.running_pid().await {
             process::signal(pid, "KILL").await;
             process::gone(pid, STOP_TIMEOUT).await;
+            // Its sessions outlive it until they notice: a busy one, or one on a busy machine,
+            // would go on answering and committing.
+            for pid in process::working_in(&self.data) {
+                process::signal(pid, "KILL").await;
+                process::gone(pid, STOP_TIMEOUT).await;
+            }
         }
         self.end_watcher().await;
     }
@@ -318,9 +336,8 @@ impl Cluster {
         if !self.options.durable {
             command.args(["-c", "fsync=off", "-c", "full_page_writes=off"]);
         }
-        let errors = log.try_clone().map_err(at(&self.log))?;
-        command.stdout(log).stderr(errors);
-        self.watcher = Some(watch(command, false)?);
+        command.stderr(log);
+        self.watcher = Some(self.watch(command, false)?);
         Ok(())
     }
 
@@ -328,9 +345,23 @@ impl Cluster {
     async fn watch_adopted(&mut self) -> Result<(), ClusterError> {
         let Some(pid) = self.running_pid().await else { return Ok(()) };
         let mut command = process::watching_shell(&self.user, process::WATCH);
-        command.arg(pid.to_string()).stdout(Stdio::null()).stderr(Stdio::null());
-        self.watcher = Some(watch(command, true)?);
+        command.arg(pid.to_string()).stderr(Stdio::null());
+        self.watcher = Some(self.watch(command, true)?);
         Ok(())
+    }
+
+    /// Starts a shell, whose standard output is the lock of shells: it holds that as long as a part
+    /// of it lives, whatever becomes of us.
+    fn watch(
+        &self,
+        mut command: std::process::Command,
+        adopted: bool,
+    ) -> Result<Watcher, ClusterError> {
+        let held = self.locks.of_shell().map_err(at(&self.base))?;
+        command.stdin(Stdio::piped()).stdout(held);
+        let mut shell = command.spawn().map_err(at(Path::new("sh")))?;
+        let pipe = shell.stdin.take().expect("stdin is a pipe");
+        Ok(Watcher { shell, pipe, adopted })
     }
 
     /// Lets the shell go after its server has.
@@ -390,23 +421,6 @@ impl Drop for Cluster {
         if let Some(watcher) = self.watcher.take() {
             drop(watcher.pipe);
         }
-    }
-}
-
-fn watch(mut command: std::process::Command, adopted: bool) -> Result<Watcher, ClusterError> {
-    let mut shell = command.stdin(Stdio::piped()).spawn().map_err(at(Path::new("sh")))?;
-    let pipe = shell.stdin.take().expect("stdin is a pipe");
-    Ok(Watcher { shell, pipe, adopted })
-}
-
-fn lock(base: &Path) -> Result<File, ClusterError> {
-    let path = base.join("lock");
-    let file =
-        File::options().create(true).truncate(false).write(true).open(&path).map_err(at(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(ClusterError::InUse(base.to_owned())),
-        Err(TryLockError::Error(source)) => Err(ClusterError::Io { path, source }),
     }
 }
 

@@ -112,8 +112,9 @@ fn is_away(error: &sqlx::Error) -> bool {
 fn is_passing(error: &dyn DatabaseError) -> bool {
     error.code().is_some_and(|code| {
         ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class))
-            // Serialisation failure, deadlock, completion unknown; and a standby that has been
-            // connected to by mistake during a failover.
-            || ["40001", "40P01", "40003", "25006"].contains(&code.as_ref())
+            // Serialisation failure, deadlock, completion unknown; a transaction in which nothing
+            // happened for too long; and a standby that has been connected to by mistake during a
+            // failover.
+            || ["40001", "40P01", "40003", "25P03", "25006"].contains(&code.as_ref())
     })
 }

@@ -7,7 +7,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use crate::{Answer, Error, Store, in_time};
+use crate::{Error, Store, in_time};
 
 /// A stimulus on its way to the owner of an execution.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -80,12 +80,13 @@ impl Store {
         Ok(answer.flatten().map(Bytes::from))
     }
 
-    /// Answers a message that changes nothing, so that no turn goes with it. Served by `inbox_id`.
-    pub async fn answer_alone(&self, answer: &Answer) -> Result<(), Error> {
+    /// Answers a message for an execution that has ended, or never was: whoever owns its shard says
+    /// so. Served by `inbox_id`.
+    pub async fn answer_alone(&self, message: Uuid, answer: &[u8]) -> Result<(), Error> {
         in_time(
             sqlx::query("UPDATE inbox SET answer = $2 WHERE id = $1 AND answer IS NULL")
-                .bind(answer.message_id)
-                .bind(answer.answer.as_ref())
+                .bind(message)
+                .bind(answer)
                 .execute(&self.pool),
         )
         .await?;

@@ -1,14 +1,21 @@
 //! One connection that appends batches, and what it does about a commit in doubt.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::{ConnectOptions, PgConnection, Row};
-use tokio::time::timeout;
+use sqlx::{ConnectOptions, Connection as _, PgConnection, Row};
+use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
-use crate::append::{self, AppendError, Appended, Batch, NewTurn};
-use crate::{CONNECT_TIMEOUT, Error, STATEMENT_TIMEOUT, Store, in_time};
+use crate::batch::{AppendError, Appended, Batch, NewTurn};
+use crate::{CONNECT_TIMEOUT, Error, STATEMENT_TIMEOUT, Store, append, in_time};
+
+/// A connection unused for this long may be dead without our knowing: it is tried before a statement
+/// is sent over it.
+const IDLE: Duration = Duration::from_secs(1);
+/// How long that may take before another connection is opened.
+const TRIAL: Duration = Duration::from_millis(500);
 
 /// How the database plans a lane's few statements: once, and by index. It cannot know how many
 /// rows a batch has, and of a table that grows under it, it would otherwise come to read all.
@@ -20,7 +27,7 @@ const PLANNING: [(&str, &str); 4] = [
 ];
 
 /// Appends batches one after the other over a connection of its own, which is opened when first
-/// needed and again after an error.
+/// needed, and again after an error or when it has died.
 #[derive(Debug)]
 pub struct Lane {
     store: Store,
@@ -34,6 +41,7 @@ pub struct Lane {
 struct Open {
     connection: PgConnection,
     session: Session,
+    used_at: Instant,
 }
 
 /// One server process, told apart from a later one with the same number.
@@ -49,17 +57,18 @@ impl Lane {
         Self { store: store.clone(), node, open: None, doubtful: None }
     }
 
-    /// Writes the batch in one commit and one round trip: all of it, except that a start that
-    /// cannot be leaves nothing, neither row nor turns ([`Appended`]); or none of it.
+    /// Writes the batch in one commit and one round trip, or two after an idle second: all of it,
+    /// except that a start that cannot be leaves nothing, neither row nor turns ([`Appended`]); or
+    /// none of it.
     ///
     /// After [`AppendError::Unavailable`], append the same batch again, unchanged: what is there
     /// already counts as success; or ask first which of its starts are [absent](Self::absent),
     /// and leave those out. After [`AppendError::Fenced`], drop what memory holds of these shards
-    /// and load it again.
+    /// and load it again; after [`AppendError::Lost`], of the lost ones, and append the rest.
     ///
-    /// Waits at most two seconds for a connection and five for the commit. Locks: the rows of
-    /// executions that end or wake, then inbox rows; nothing of another lane's if every
-    /// execution keeps to one lane.
+    /// Waits at most two seconds for a connection and five for the commit. Locks: the shards' rows
+    /// (shared) in their order, the rows of executions that end or wake, then inbox rows; nothing of
+    /// another lane's if every execution keeps to one lane.
     pub async fn append(&mut self, batch: &Batch) -> Result<Appended, AppendError> {
         if batch.turns.is_empty() && batch.answers.is_empty() {
             return Ok(Appended::default());
@@ -67,30 +76,35 @@ impl Lane {
         let mut open = self.take().await.map_err(AppendError::Unavailable)?;
         // Until we know better, and also if this future is dropped half-way.
         self.doubtful = Some(open.session);
-        match in_time(append::write(&mut open.connection, self.node, batch)).await {
-            Ok(missing) if missing.is_empty() => {
+        let lost = match in_time(append::write(&mut open.connection, self.node, batch)).await {
+            Ok(unwritten) if unwritten.starts.is_empty() && unwritten.lost.is_empty() => {
                 self.doubtful = None;
-                self.open = Some(open);
+                self.keep(open);
                 return Ok(Appended::default());
             }
-            // Some starts were not, now or in an earlier attempt.
-            Ok(_) => {}
+            // Some starts were not, now or in an earlier attempt; or there is a new owner, and an
+            // earlier attempt was before it.
+            Ok(unwritten) => unwritten.lost,
             // Another writer's turn is there, or this very batch.
-            Err(error) if error.violates_turns_key() => {}
+            Err(error) if error.violates_turns_key() => Vec::new(),
             Err(error) => {
                 if !error.leaves_doubt() {
                     self.doubtful = None;
-                    self.open = (!error.is_unavailable()).then_some(open);
+                    if !error.is_unavailable() {
+                        self.keep(open);
+                    }
                 }
                 let refused = error.is_final();
                 return Err(if refused { AppendError::Refused } else { AppendError::Unavailable }(
                     error,
                 ));
             }
-        }
+        };
         self.doubtful = None;
         let verdict = self.verdict(open, batch).await.map_err(AppendError::Unavailable)?;
-        verdict.ok_or(AppendError::Fenced)
+        let not_there =
+            || if lost.is_empty() { AppendError::Fenced } else { AppendError::Lost(lost) };
+        verdict.ok_or_else(not_there)
     }
 
     /// The executions that this batch starts and that are not there, whatever else of it is. The
@@ -99,7 +113,7 @@ impl Lane {
     pub async fn absent(&mut self, batch: &Batch) -> Result<HashSet<Uuid>, Error> {
         let mut open = self.take().await?;
         let holders = in_time(append::holders(&mut open.connection, batch)).await?;
-        self.open = Some(open);
+        self.keep(open);
         Ok(holders.absent)
     }
 
@@ -132,17 +146,24 @@ impl Lane {
         })
         .await;
         if found.is_ok() {
-            self.open = Some(open);
+            self.keep(open);
         }
         found
     }
 
-    /// The open connection, or a new one; whatever was in doubt is over when it returns.
+    /// The open connection if it still works, or a new one; whatever was in doubt is over when it
+    /// returns.
     async fn take(&mut self) -> Result<Open, Error> {
-        let mut open = match self.open.take() {
-            Some(open) => open,
-            None => self.connect().await?,
+        let kept = self.open.take();
+        let working = async {
+            if let Some(open) = kept
+                && let Some(open) = open.if_it_works().await
+            {
+                return Ok(open);
+            }
+            self.connect().await
         };
+        let mut open = timeout(CONNECT_TIMEOUT, working).await.map_err(|_| Error::too_slow())??;
         if let Some(session) = self.doubtful {
             timeout(STATEMENT_TIMEOUT, end_session(&mut open.connection, session))
                 .await
@@ -152,22 +173,28 @@ impl Lane {
         Ok(open)
     }
 
-    async fn connect(&self) -> Result<Open, Error> {
-        let connecting = async {
-            let mut connection = self.store.options.clone().options(PLANNING).connect().await?;
-            let row = sqlx::query(
-                "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()",
-            )
-            .fetch_one(&mut connection)
-            .await?;
-            let session =
-                Session { pid: row.try_get("pid")?, began: row.try_get("backend_start")? };
-            Ok::<_, sqlx::Error>(Open { connection, session })
-        };
-        match timeout(CONNECT_TIMEOUT, connecting).await {
-            Ok(opened) => Ok(opened?),
-            Err(_) => Err(Error::too_slow()),
-        }
+    fn keep(&mut self, open: Open) {
+        self.open = Some(Open { used_at: Instant::now(), ..open });
+    }
+
+    async fn connect(&self) -> Result<Open, sqlx::Error> {
+        let mut connection = self.store.options.clone().options(PLANNING).connect().await?;
+        let row = sqlx::query(
+            "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()",
+        )
+        .fetch_one(&mut connection)
+        .await?;
+        let session = Session { pid: row.try_get("pid")?, began: row.try_get("backend_start")? };
+        Ok(Open { connection, session, used_at: Instant::now() })
+    }
+}
+
+impl Open {
+    /// Itself, if somebody is still there at the other end or was a moment ago.
+    async fn if_it_works(mut self) -> Option<Self> {
+        let works = self.used_at.elapsed() < IDLE
+            || timeout(TRIAL, self.connection.ping()).await.is_ok_and(|pong| pong.is_ok());
+        works.then_some(self)
     }
 }
 
@@ -185,7 +212,7 @@ async fn end_session(connection: &mut PgConnection, session: Session) -> Result<
         if rows.is_empty() {
             return Ok(());
         }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 

@@ -26,6 +26,7 @@ use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 
 mod activities;
 mod append;
+mod batch;
 
 mod cluster;
 
@@ -46,8 +47,8 @@ mod status;
 mod tags;
 mod versions;
 
-pub use activities::{Activity, CreatedActivity, OfferedTask, WantedTasks};
-pub use append::{Answer, AppendError, Appended, Batch, Ending, NewExecution, NewTurn};
+pub use activities::{Activity, CreatedActivity, MostTasks, OfferedTask, WantedTasks};
+pub use batch::{Answer, AppendError, Appended, Batch, Ending, NewExecution, NewTurn};
 pub use cluster::{Cluster, ClusterError, ClusterOptions};
 pub use error::{Error, ErrorKind};
 pub use executions::{ExecutionFilter, ExecutionHead, ExecutionRow, ListedAfter};
@@ -61,8 +62,9 @@ pub use offers::Offer;
 pub use schedules::{
     Attempt, Backfill, BackfillAsked, BackfillState, CatchUp, Claimed, DEFAULT_GROUP, Decision,
     Firing, FiringFilter, FiringKey, FiringKind, FiringState, NewBackfill, NewFiring, NewSchedule,
-    NewScheduleGroup, Overlap, Plan, RunAsked, RunningFiring, Schedule, ScheduleCreated,
-    ScheduleFilter, ScheduleGroup, ScheduleSettings, ScheduleState, StartedExecution, Waiting,
+    NewScheduleGroup, NextSchedule, Overlap, Plan, Postponed, RunAsked, RunningFiring, Schedule,
+    ScheduleCreated, ScheduleFilter, ScheduleGroup, ScheduleSettings, ScheduleState,
+    StartedExecution, Waiting, Wording,
 };
 pub use shards::{Beat, SHARDS, shard_of};
 pub use state_machines::{
@@ -70,7 +72,7 @@ pub use state_machines::{
     Updated,
 };
 pub use status::Status;
-pub use tags::Tagged;
+pub use tags::{Resource, Tagged};
 pub use versions::{Published, Version};
 
 /// How long a read or a small write may wait for a connection. Short, so that callers hear at
@@ -79,6 +81,10 @@ pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long any statement may take before its connection is given up.
 pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// When the database ends a transaction by itself in which nothing happens: a node that stands still
+/// in the middle of one must not keep others from its shards and schedules.
+const ABANDONED: [(&str, &str); 1] = [("idle_in_transaction_session_timeout", "5s")];
 
 static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
 
@@ -98,6 +104,7 @@ impl Store {
         let options: PgConnectOptions = url.parse().map_err(Error::from)?;
         let options = options
             .application_name("statewright")
+            .options(ABANDONED)
             .log_slow_statements(tracing::log::LevelFilter::Warn, Duration::from_secs(2))
             .log_statements(tracing::log::LevelFilter::Trace);
         // Once without the pool, which would say no more than that it waited in vain.

@@ -48,6 +48,8 @@ pub struct Sleeper {
     pub wake_at: DateTime<Utc>,
     /// The epoch under which the caller owns the shard.
     pub epoch: i64,
+    /// The number of the event that its log would go on with. What has gone on stays awake.
+    pub next_event: i64,
 }
 
 impl Store {
@@ -207,41 +209,32 @@ impl Store {
         Ok(rows.iter().map(due).collect::<Result<_, sqlx::Error>>()?)
     }
 
-    /// Puts a running execution to sleep until `wake_at`, if the shard is still in this epoch;
-    /// whether it did. Locks the shard's row, then the execution's, in one transaction, so that
-    /// a late owner cannot put to sleep what the new one runs.
-    pub async fn passivate(
-        &self,
-        shard: i16,
-        execution_id: Uuid,
-        wake_at: DateTime<Utc>,
-        epoch: i64,
-    ) -> Result<bool, Error> {
-        let done = in_time(
-            sqlx::query(include_str!("../sql/passivate.sql"))
-                .bind(shard)
-                .bind(execution_id)
-                .bind(wake_at)
-                .bind(epoch)
-                .execute(&self.pool),
-        )
-        .await?;
-        Ok(done.rows_affected() == 1)
-    }
-
-    /// Puts many running executions to sleep in one commit, as [`Store::passivate`] does one;
-    /// gives the ids of those that sleep now. Locks the shards' rows in their order, then the
-    /// executions'.
-    pub async fn passivate_all(&self, sleepers: &[Sleeper]) -> Result<HashSet<Uuid>, Error> {
+    /// Puts running executions to sleep in one commit, where the shard is still in the caller's
+    /// epoch and the log has not gone on; gives the ids of those that sleep now. Locks the shards'
+    /// rows in their order, then the executions', so that a late owner cannot put to sleep what the
+    /// new one runs, and no turn comes in between.
+    pub async fn passivate(&self, sleepers: &[Sleeper]) -> Result<HashSet<Uuid>, Error> {
+        if sleepers.is_empty() {
+            return Ok(HashSet::new());
+        }
         // Committed by a word of its own: what waits for a lock longer than we wait for it must not
         // come to be when nobody expects it any more.
         let rows = in_time(async {
             let mut transaction = self.pool.begin().await?;
-            let rows = sqlx::query(include_str!("../sql/passivate_all.sql"))
-                .bind(sleepers.iter().map(|sleeper| sleeper.shard).collect::<Vec<_>>())
+            let shards: Vec<i16> = sleepers.iter().map(|sleeper| sleeper.shard).collect();
+            let epochs: Vec<i64> = sleepers.iter().map(|sleeper| sleeper.epoch).collect();
+            // A statement of its own: the next one must see the turns that this one waits for.
+            let lock = "SELECT FROM shards
+                 WHERE (shard, epoch) IN (SELECT * FROM UNNEST($1::smallint[], $2::bigint[]))
+                 ORDER BY shard
+                 FOR UPDATE";
+            sqlx::query(lock).bind(&shards).bind(&epochs).execute(&mut *transaction).await?;
+            let rows = sqlx::query(include_str!("../sql/passivate.sql"))
+                .bind(&shards)
                 .bind(sleepers.iter().map(|sleeper| sleeper.execution_id).collect::<Vec<_>>())
                 .bind(sleepers.iter().map(|sleeper| sleeper.wake_at).collect::<Vec<_>>())
-                .bind(sleepers.iter().map(|sleeper| sleeper.epoch).collect::<Vec<_>>())
+                .bind(&epochs)
+                .bind(sleepers.iter().map(|sleeper| sleeper.next_event).collect::<Vec<_>>())
                 .fetch_all(&mut *transaction)
                 .await?;
             transaction.commit().await?;
@@ -249,20 +242,5 @@ impl Store {
         })
         .await?;
         Ok(rows.iter().map(|row| row.try_get("id")).collect::<Result<_, sqlx::Error>>()?)
-    }
-
-    /// Takes a sleeping execution back into the active ones without a turn, if the shard is
-    /// still in this epoch; whether it did. Locks as [`Store::passivate`] does.
-    pub async fn wake(&self, shard: i16, execution_id: Uuid, epoch: i64) -> Result<bool, Error> {
-        let done = in_time(
-            sqlx::query(include_str!("../sql/passivate.sql"))
-                .bind(shard)
-                .bind(execution_id)
-                .bind(None::<DateTime<Utc>>)
-                .bind(epoch)
-                .execute(&self.pool),
-        )
-        .await?;
-        Ok(done.rows_affected() == 1)
     }
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::append::Batch;
+use crate::batch::Batch;
 
 /// A task that a worker may take once its turn is committed.
 #[derive(Clone, Debug)]

@@ -11,32 +11,41 @@ use uuid::Uuid;
 use crate::status::word;
 use crate::{Error, Store, in_time};
 
-mod backfills;
-mod claims;
-mod firings;
-mod groups;
-mod words;
-
-pub use backfills::{Backfill, BackfillAsked, NewBackfill};
-pub use claims::{Attempt, Claimed, Decision, NewFiring, Plan, RunningFiring, Waiting};
-pub use firings::{Firing, FiringFilter, FiringKey, RunAsked, StartedExecution};
-pub use groups::{DEFAULT_GROUP, NewScheduleGroup, ScheduleGroup};
-pub use words::{BackfillState, CatchUp, FiringKind, FiringState, Overlap, ScheduleState};
-
 /// The columns of a schedule.
 macro_rules! columns {
     () => {
         "schedules.id, schedules.account, schedules.group_name, schedules.name,
          schedules.description, schedules.expression, schedules.timezone, schedules.starts_at,
          schedules.ends_at, schedules.state, schedules.paused_reason, schedules.state_since,
-         schedules.target_arn, schedules.role_arn, schedules.input, schedules.window_minutes,
-         schedules.overlap, schedules.catch_up, schedules.catch_up_seconds,
+         schedules.paused_at, schedules.target_arn, schedules.role_arn, schedules.input,
+         schedules.window_minutes, schedules.overlap, schedules.catch_up, schedules.catch_up_seconds,
          schedules.max_event_age_seconds, schedules.max_retries, schedules.dead_letter_arn,
          schedules.kms_key_arn, schedules.delete_after_completion, schedules.client_token,
          schedules.created_at, schedules.modified_at, schedules.anchor, schedules.decided_until,
          schedules.next_due_at, schedules.changes"
     };
 }
+
+/// A statement that writes schedules and returns them as they are then.
+macro_rules! returning {
+    ($statement:literal) => {
+        concat!(include_str!($statement), "RETURNING ", columns!())
+    };
+}
+
+mod attempts;
+mod backfills;
+mod claims;
+mod firings;
+mod groups;
+mod words;
+
+pub use attempts::{Attempt, Decision, Postponed, RunningFiring, Waiting};
+pub use backfills::{Backfill, BackfillAsked, NewBackfill};
+pub use claims::{Claimed, NewFiring, NextSchedule, Plan};
+pub use firings::{Firing, FiringFilter, FiringKey, RunAsked, StartedExecution};
+pub use groups::{DEFAULT_GROUP, NewScheduleGroup, ScheduleGroup};
+pub use words::{BackfillState, CatchUp, FiringKind, FiringState, Overlap, ScheduleState};
 
 /// Everything about a schedule that an update can change.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -82,6 +91,16 @@ pub struct ScheduleSettings {
     pub delete_after_completion: bool,
 }
 
+/// In whose words a schedule is set up anew.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Wording {
+    /// Ours, which say everything.
+    Own,
+    /// AWS's, which have none for overlap, catching up and the reason of a pause: these stay as
+    /// they are, the reason while the pause goes on.
+    Aws,
+}
+
 /// A schedule to create.
 #[derive(Clone, Debug)]
 pub struct NewSchedule {
@@ -97,7 +116,7 @@ pub struct NewSchedule {
     pub settings: ScheduleSettings,
     /// So that a repeated creation is known as such.
     pub client_token: Option<String>,
-    /// Nothing up to here is due.
+    /// Nothing before is due. A rate without start date is due at this very instant.
     pub created_at: DateTime<Utc>,
 }
 
@@ -116,6 +135,8 @@ pub struct Schedule {
     pub settings: ScheduleSettings,
     /// Since when it is enabled or paused.
     pub state_since: DateTime<Utc>,
+    /// When the pause began that lasts, or that ended at `state_since`; `None`: there was none.
+    pub paused_at: Option<DateTime<Utc>>,
     /// What its creator passed.
     pub client_token: Option<String>,
     /// When it was created.
@@ -139,7 +160,7 @@ pub enum ScheduleCreated {
     Created(Box<Schedule>),
     /// One of this name was there already and stays as it is.
     Existing(Box<Schedule>),
-    /// There is no such group.
+    /// There is no such group, or it is being deleted.
     NoGroup,
 }
 
@@ -159,12 +180,13 @@ pub struct ScheduleFilter<'a> {
 }
 
 impl Store {
-    /// Creates a schedule, unless there is one of its name or its group is not there. One commit.
+    /// Creates a schedule, unless there is one of its name or its group is not there, or is being
+    /// deleted. One commit.
     pub async fn create_schedule(&self, new: &NewSchedule) -> Result<ScheduleCreated, Error> {
         if new.group == DEFAULT_GROUP {
             self.make_default_group(&new.account, new.created_at).await?;
         }
-        let statement = sqlx::query(include_str!("../sql/create_schedule.sql"))
+        let statement = sqlx::query(returning!("../sql/create_schedule.sql"))
             .bind(&new.account)
             .bind(&new.group)
             .bind(&new.name)
@@ -180,21 +202,21 @@ impl Store {
     }
 
     /// Sets a schedule up anew; `None` if it is not there. If it is due at other times now, it
-    /// is due after `at` only.
+    /// is due after `at` only; the first time that was due before and that nobody has looked at yet
+    /// is to be fired, others of them are lost.
     pub async fn update_schedule(
         &self,
-        account: &str,
-        group: &str,
-        name: &str,
+        (account, group, name): (&str, &str, &str),
         settings: &ScheduleSettings,
+        wording: Wording,
         at: DateTime<Utc>,
     ) -> Result<Option<Schedule>, Error> {
-        let statement = sqlx::query(include_str!("../sql/update_schedule.sql"))
+        let statement = sqlx::query(returning!("../sql/update_schedule.sql"))
             .bind(account)
             .bind(group)
             .bind(name)
             .bind(at);
-        let statement = bind_settings(statement, settings);
+        let statement = bind_settings(statement, settings).bind(wording == Wording::Aws);
         let row = in_time(statement.fetch_optional(&self.pool)).await?;
         Ok(row.as_ref().map(schedule).transpose()?)
     }
@@ -283,22 +305,14 @@ impl Store {
         at: DateTime<Utc>,
     ) -> Result<Option<Schedule>, Error> {
         let row = in_time(
-            sqlx::query(concat!(
-                "UPDATE schedules SET
-                     state_since = CASE WHEN state = $4 THEN state_since ELSE $6 END,
-                     state = $4, paused_reason = $5, modified_at = $6,
-                     changes = changes + 1, wake_at = to_timestamp(0)
-                 WHERE account = $1 AND group_name = $2 AND name = $3
-                 RETURNING ",
-                columns!()
-            ))
-            .bind(account)
-            .bind(group)
-            .bind(name)
-            .bind(state.as_str())
-            .bind(paused_reason.filter(|_| state == ScheduleState::Paused))
-            .bind(at)
-            .fetch_optional(&self.pool),
+            sqlx::query(returning!("../sql/set_schedule_state.sql"))
+                .bind(account)
+                .bind(group)
+                .bind(name)
+                .bind(state.as_str())
+                .bind(paused_reason.filter(|_| state == ScheduleState::Paused))
+                .bind(at)
+                .fetch_optional(&self.pool),
         )
         .await?;
         Ok(row.as_ref().map(schedule).transpose()?)
@@ -361,6 +375,7 @@ fn schedule(row: &PgRow) -> Result<Schedule, sqlx::Error> {
             delete_after_completion: row.try_get("delete_after_completion")?,
         },
         state_since: row.try_get("state_since")?,
+        paused_at: row.try_get("paused_at")?,
         client_token: row.try_get("client_token")?,
         created_at: row.try_get("created_at")?,
         modified_at: row.try_get("modified_at")?,

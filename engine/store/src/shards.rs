@@ -42,8 +42,9 @@ impl Store {
     /// share, 256 by the number of live nodes, rounded up, a second one claims free and expired
     /// shards. A claim raises the epoch; a renewal does not.
     ///
-    /// Locks the node's row, then the shards' rows in their order; others' rows only where free
-    /// (`SKIP LOCKED`), so that nodes do not wait for each other's claims.
+    /// Locks the shards' rows in their order, then the node's; others' shards only where free
+    /// (`SKIP LOCKED`), so that nodes do not wait for each other's claims, nor claim what is just
+    /// being written to.
     pub async fn beat(&self, node: Uuid, lease: Duration, address: &str) -> Result<Beat, Error> {
         let rows = in_time(
             sqlx::query(include_str!("../sql/beat.sql"))
@@ -77,7 +78,10 @@ impl Store {
     /// Gives shards back at once, so that others need not wait for the lease to run out; those
     /// that are not the node's stay as they are. Call it after the last commit for them.
     pub async fn release(&self, node: Uuid, shards: &[i16]) -> Result<(), Error> {
-        in_time(
+        // Committed by a word of its own: what waits for a lock longer than we wait for it must not
+        // take from us what has become ours again.
+        in_time(async {
+            let mut transaction = self.pool.begin().await?;
             sqlx::query(
                 "WITH mine AS (
                      SELECT shard FROM shards
@@ -91,8 +95,10 @@ impl Store {
             )
             .bind(node)
             .bind(shards)
-            .execute(&self.pool),
-        )
+            .execute(&mut *transaction)
+            .await?;
+            transaction.commit().await
+        })
         .await?;
         Ok(())
     }

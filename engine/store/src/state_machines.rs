@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::status::{Unknown, word};
 use crate::versions::{Version, publish_within};
-use crate::{Error, Published, Store, in_time};
+use crate::{Error, Published, Resource, Store, in_time, tags};
 
 /// STANDARD or EXPRESS; fixed at creation.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -209,8 +209,8 @@ impl Store {
                 transaction.rollback().await?;
                 return Ok(None);
             }
-            let resource = format!("stateMachine:{}", new.name);
-            crate::tags::write(&mut transaction, &new.account, &resource, &new.tags).await?;
+            let resource = Resource::StateMachine(new.name.clone());
+            tags::write(&mut transaction, &new.account, &resource, &new.tags).await?;
             let at = new.revision.created_at;
             let version = publish(
                 &mut transaction,
@@ -305,11 +305,8 @@ impl Store {
     /// many. Their revisions stay, because executions that ended refer to them. Served by
     /// `state_machines_deleting` and `executions_listed`.
     pub async fn remove_deleted(&self) -> Result<u64, Error> {
-        let row =
-            in_time(sqlx::query(include_str!("../sql/remove_deleted.sql")).fetch_one(&self.pool))
-                .await?;
-        let removed: i64 = row.try_get(0)?;
-        Ok(removed.unsigned_abs())
+        let statement = sqlx::query(include_str!("../sql/remove_deleted.sql"));
+        Ok(self.remove_with_tags(statement, Resource::StateMachine).await? as u64)
     }
 
     /// One revision. Served by the primary key.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use runtime::Clock;
 use store::{
-    CatchUp, Claimed, FiringKey, FiringKind, FiringState, NewFiring, Plan, RunAsked, Store,
+    CatchUp, Claimed, FiringKey, FiringKind, FiringState, NewFiring, Plan, Postponed, RunAsked,
+    Store,
 };
 use tests::database::Database;
 use uuid::Uuid;
@@ -24,6 +25,12 @@ fn due(due_at: DateTime<Utc>) -> NewFiring {
     }
 }
 
+/// That the engine has too much to do.
+fn refused(until: DateTime<Utc>) -> Postponed<'static> {
+    let state = FiringState::Pending;
+    Postponed { state, until, reason: Some("the engine has too much to do"), refused: true }
+}
+
 /// A schedule whose first firing was decided by a node that died before it started it.
 async fn died_before_the_start(
     world: &World,
@@ -31,13 +38,19 @@ async fn died_before_the_start(
     due_at: DateTime<Utc>,
 ) -> (Uuid, Claimed, FiringKey) {
     let id = world.create("nightly", |_| {}).await;
+    let (claimed, key) = planned(world, store, due_at).await;
+    (id, claimed, key)
+}
+
+/// Has the first look at the one schedule there is decide that it was due then.
+async fn planned(world: &World, store: &Store, due_at: DateTime<Utc>) -> (Claimed, FiringKey) {
     let short = Duration::from_millis(400);
     let mut claimed = store.claim_schedules(Uuid::new_v4(), world.now(), short, 1).await.unwrap();
     let claimed = claimed.remove(0);
     let firings = vec![due(due_at)];
     let plan = Plan { decided_until: world.now(), next_due_at: None, firings };
     assert!(store.advance_schedule(&claimed, &plan, world.now()).await.unwrap());
-    (id, claimed, FiringKey { due_at, request: Uuid::nil() })
+    (claimed, FiringKey { due_at, request: Uuid::nil() })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,7 +78,7 @@ async fn a_node_that_died_after_the_start_has_started_it() {
     world.node.engine.shutdown().await;
     let (id, claimed, key) = died_before_the_start(&world, &database.store, due_at).await;
     let hold = Duration::from_millis(400);
-    database.store.try_firing(&claimed, key, hold).await.unwrap().unwrap();
+    database.store.try_firing(&claimed, key, hold, world.now()).await.unwrap().unwrap();
     let next = World::beside(&database.url, Script::Echo, Clock::default()).await;
     let log = next.until(id, |log| log[0].decided_at.is_some()).await;
     assert_eq!((log[0].state, log[0].attempts), (FiringState::Started, 2));
@@ -93,18 +106,108 @@ async fn a_firing_that_was_refused_often_enough_fails_unless_it_was_heard() {
     assert!(store.advance_schedule(&claimed, &plan, world.now()).await.unwrap());
     for key in [first, second] {
         for _ in 0..186 {
-            store.try_firing(&claimed, key, Duration::from_millis(400)).await.unwrap().unwrap();
+            store
+                .try_firing(&claimed, key, Duration::from_millis(400), world.now())
+                .await
+                .unwrap()
+                .unwrap();
+            assert!(store.postpone_firing(&claimed, key, refused(world.now())).await.unwrap());
         }
-        let why = Some("the engine could not take it in");
-        let pending = FiringState::Pending;
-        store.postpone_firing(id, key, pending, world.now(), why).await.unwrap();
     }
+    let hold = Duration::from_millis(400);
+    store.try_firing(&claimed, first, hold, world.now()).await.unwrap().unwrap();
     let next = World::beside(&database.url, Script::Echo, Clock::default()).await;
     let log = next.until_decided(id, 2).await;
     assert_eq!((log[0].state, log[0].attempts), (FiringState::Failed, 186));
     assert!(reason(&log[0]).contains("in 186 attempts"), "{}", reason(&log[0]));
     assert_eq!((log[1].state, started(&log[1])), (FiringState::Started, name.as_str()));
     assert_eq!(next.executions().await, [name]);
+    next.node.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_without_an_answer_is_no_retry() {
+    let database = Database::private().await;
+    let world = World::start(&database, Script::Echo, PASS).await;
+    world.node.engine.shutdown().await;
+    let store = &database.store;
+    let id = world.create("nightly", |settings| settings.max_retries = 0).await;
+    let (claimed, key) = planned(&world, store, world.now()).await;
+    for _ in 0..3 {
+        store
+            .try_firing(&claimed, key, Duration::from_millis(400), world.now())
+            .await
+            .unwrap()
+            .unwrap();
+        let unheard = Postponed { refused: false, ..refused(world.now()) };
+        assert!(store.postpone_firing(&claimed, key, unheard).await.unwrap());
+    }
+    let next = World::beside(&database.url, Script::Echo, Clock::default()).await;
+    let log = next.until_decided(id, 1).await;
+    assert_eq!((log[0].state, log[0].attempts), (FiringState::Started, 4));
+    next.node.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_stops_what_was_refused_and_not_what_may_have_started() {
+    let database = Database::private().await;
+    let world = World::start(&database, Script::Echo, PASS).await;
+    world.node.engine.shutdown().await;
+    let store = &database.store;
+    let id = world.create("nightly", |_| {}).await;
+    let first = world.now();
+    let (claimed, key) = planned(&world, store, first).await;
+    let second = FiringKey { due_at: first + Duration::from_secs(1), ..key };
+    let plan = Plan { decided_until: first, next_due_at: None, firings: vec![due(second.due_at)] };
+    assert!(store.advance_schedule(&claimed, &plan, first).await.unwrap());
+    for (key, refused_it) in [(key, true), (second, false)] {
+        let hold = Duration::from_millis(400);
+        store.try_firing(&claimed, key, hold, world.now()).await.unwrap().unwrap();
+        let postponed = Postponed { refused: refused_it, ..refused(world.now()) };
+        assert!(store.postpone_firing(&claimed, key, postponed).await.unwrap());
+    }
+    let nightly = (ACCOUNT, store::DEFAULT_GROUP, "nightly");
+    let paused = store::ScheduleState::Paused;
+    store.set_schedule_state(nightly, paused, None, world.now()).await.unwrap().unwrap();
+    let next = World::beside(&database.url, Script::Echo, Clock::default()).await;
+    let log = next.until_decided(id, 2).await;
+    assert_eq!(log[0].state, FiringState::Skipped);
+    assert!(reason(&log[0]).starts_with("the schedule was paused before"), "{}", reason(&log[0]));
+    assert_eq!(log[1].state, FiringState::Started);
+    next.node.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_is_taken_by_another_is_no_start() {
+    let database = Database::private().await;
+    let world = World::start(&database, Script::Echo, PASS).await;
+    let revision = world.node.create("m", PASS).await;
+    let at = world.now();
+    let id = world.create("nightly", |settings| settings.starts_at = Some(at)).await;
+    let next = at + Duration::from_hours(1);
+    let name = format!("nightly-{}", next.format("%Y%m%dT%H%M%SZ"));
+    world.node.begin(revision, Some(&name), r#"{"not": "ours"}"#).await.unwrap();
+    world.jump_to(PERIOD_MS + 1_000).await;
+    let log = world.until(id, |log| log.iter().any(|it| it.state == FiringState::Failed)).await;
+    let failed = log.iter().find(|it| it.state == FiringState::Failed).unwrap();
+    assert_eq!(reason(failed), format!("there is an execution `{name}` that it did not start"));
+    world.node.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_written_down_in_time_and_not_tried_is_missed_too() {
+    let database = Database::private().await;
+    let world = World::start(&database, Script::Echo, PASS).await;
+    world.node.engine.shutdown().await;
+    let store = &database.store;
+    let id = world.create("nightly", |settings| settings.catch_up = CatchUp::Skip).await;
+    let long_ago = world.now() - Duration::from_mins(2);
+    planned(&world, store, long_ago).await;
+    let next = World::beside(&database.url, Script::Echo, Clock::default()).await;
+    let log = next.until_decided(id, 1).await;
+    assert_eq!((log[0].state, log[0].attempts), (FiringState::Skipped, 0));
+    assert!(reason(&log[0]).contains("policy is `skip`"), "{}", reason(&log[0]));
+    assert_eq!(next.executions().await.len(), 0);
     next.node.engine.shutdown().await;
 }
 

@@ -1,10 +1,10 @@
 //! What becomes of a firing while an execution of an earlier one runs.
 
-use store::{FiringKind, FiringState, Overlap, Status};
+use store::{DEFAULT_GROUP, FiringKind, FiringState, Overlap, Status, Wording};
 use tests::database::Database;
 use uuid::Uuid;
 
-use super::{PERIOD_MS, Script, TASK, World, reason, started};
+use super::{ACCOUNT, PERIOD_MS, Script, TASK, World, reason, started};
 
 /// A schedule whose executions never end by themselves; the first one runs.
 async fn running(database: &Database, overlap: Overlap) -> (World, Uuid, String) {
@@ -91,5 +91,55 @@ async fn of_what_is_made_up_for_one_runs_where_none_may_overlap() {
     assert_eq!(states[1..], [FiringState::Skipped; 4]);
     assert!(log.iter().any(|firing| firing.kind == FiringKind::CatchUp));
     assert_eq!(world.executions().await.len(), 1);
+    world.node.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_overtakes_a_firing_that_waits() {
+    let database = Database::private().await;
+    let (world, id, first) = running(&database, Overlap::QueueOne).await;
+    world.jump_to(2 * PERIOD_MS + 1_000).await;
+    world.until(id, |log| log.len() == 2 && log[1].state == FiringState::Queued).await;
+    // It has waited so long that it does not look again for a minute.
+    world.jump_to(2 * PERIOD_MS + 1_800_000).await;
+    let soon = world.now() + std::time::Duration::from_secs(30);
+    world
+        .until(id, |log| log[1].state == FiringState::Queued && log[1].next_try_at > Some(soon))
+        .await;
+    world.node.engine.stop_execution(super::super::stop(&first)).await.unwrap();
+    let nightly = (ACCOUNT, DEFAULT_GROUP, "nightly");
+    let store = world.node.engine.store();
+    store.run_schedule_now(nightly, Uuid::new_v4(), world.now()).await.unwrap();
+    store.hint_schedules().await.unwrap();
+    let log = world.until(id, |log| log.len() == 3 && log[1].decided_at.is_some()).await;
+    assert_eq!(log[1].state, FiringState::Started);
+    let log = world.until(id, |log| log[2].state == FiringState::Queued).await;
+    assert_eq!(log[2].kind, FiringKind::RunNow);
+    world.node.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cancel_previous_stops_however_many_run() {
+    const RUNNING: usize = 130;
+    let database = Database::private().await;
+    let world = World::start(&database, Script::Never, TASK).await;
+    let id = world.create("nightly", |_| {}).await;
+    let nightly = (ACCOUNT, DEFAULT_GROUP, "nightly");
+    let store = world.node.engine.store();
+    for _ in 0..RUNNING {
+        store.run_schedule_now(nightly, Uuid::new_v4(), world.now()).await.unwrap();
+    }
+    store.hint_schedules().await.unwrap();
+    world.until_decided(id, RUNNING).await;
+    let mut settings = store.schedule(ACCOUNT, DEFAULT_GROUP, "nightly").await.unwrap().unwrap();
+    settings.settings.overlap = Overlap::CancelPrevious;
+    let now = world.now();
+    store.update_schedule(nightly, &settings.settings, Wording::Own, now).await.unwrap();
+    store.run_schedule_now(nightly, Uuid::new_v4(), now).await.unwrap();
+    store.hint_schedules().await.unwrap();
+    let log = world.until_decided(id, RUNNING + 1).await;
+    let running = store.running_firings(id).await.unwrap();
+    assert_eq!(running.len(), 1, "{running:?}");
+    assert!(log.iter().all(|firing| firing.state == FiringState::Started));
     world.node.engine.shutdown().await;
 }

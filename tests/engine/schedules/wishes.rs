@@ -67,6 +67,26 @@ async fn what_comes_due_during_a_pause_does_not_run_and_the_log_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_pauses_are_two_if_somebody_has_looked_between() {
+    let database = Database::private().await;
+    let world = World::start(&database, Script::Echo, PASS).await;
+    world.create("nightly", |_| {}).await;
+    world.set(ScheduleState::Paused, None).await;
+    world.set(ScheduleState::Enabled, None).await;
+    let store = world.node.engine.store();
+    // Nothing is due, and still it is written down that somebody has looked.
+    let (account, group, name) = NIGHTLY;
+    let seen = async || store.schedule(account, group, name).await.unwrap().unwrap();
+    while seen().await.decided_until < seen().await.state_since {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    world.set(ScheduleState::Paused, None).await;
+    let seen = seen().await;
+    assert_eq!(seen.paused_at, Some(seen.state_since));
+    world.node.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_schedule_runs_now_once_for_each_wish() {
     let database = Database::private().await;
     let world = World::start(&database, Script::Echo, PASS).await;

@@ -3,13 +3,15 @@
 //! A wrong type is a `SerializationException` at once. Constraints are collected, because AWS
 //! reports all that are violated in one `ValidationException`.
 
+use std::ops::RangeInclusive;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use crate::error::{Kind, OperationError};
 
-/// The end of the year 9999, in seconds since 1970.
-const LAST_SECOND: f64 = 253_402_300_799.0;
+/// From the beginning of the year 1 to the end of the year 9999, in milliseconds since 1970.
+const TELLABLE_MS: RangeInclusive<f64> = -62_135_596_800_000.0..=253_402_300_799_999.0;
 
 /// The members of a request, taken out one by one.
 pub(super) struct Members {
@@ -171,12 +173,14 @@ impl Members {
     pub(super) fn moment(&mut self, name: &str) -> Result<Option<DateTime<Utc>>, OperationError> {
         let Some(value) = self.take(name) else { return Ok(None) };
         let seconds = value.as_f64().ok_or_else(|| wrong_type(&value, "Timestamp"))?;
-        if seconds.abs() > LAST_SECOND {
-            let message = format!("{seconds} is not within the years that can be told");
-            return Err(serialization(&message));
+        let ms = (seconds * 1000.0).round();
+        if !TELLABLE_MS.contains(&ms) {
+            let rule = "Member must be within the years 1 to 9999";
+            self.violated(name, Some(&value.to_string()), rule);
+            return Ok(None);
         }
         #[expect(clippy::cast_possible_truncation, reason = "it is within bounds")]
-        let ms = (seconds * 1000.0).round() as i64;
+        let ms = ms as i64;
         Ok(DateTime::from_timestamp_millis(ms))
     }
 
@@ -426,9 +430,15 @@ mod tests {
         ] {
             assert_eq!(read(text).unwrap().as_deref(), moment, "{text}");
         }
-        for text in ["\"1795408711\"", "true", "253402300800", "-1e300"] {
+        for text in ["\"1795408711\"", "true"] {
             let refusal = read(text).unwrap_err();
             assert_eq!(refusal.kind, Kind::SerializationException, "{text}");
+        }
+        for text in ["253402300800", "-62135596801", "-1e300"] {
+            let mut members = Members::of(format!(r#"{{"at": {text}}}"#).as_bytes()).unwrap();
+            assert_eq!(members.moment("at").unwrap(), None, "{text}");
+            let refusal = members.check().unwrap_err();
+            assert_eq!(refusal.kind, Kind::ValidationException, "{text}");
         }
     }
 

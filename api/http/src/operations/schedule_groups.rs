@@ -1,7 +1,9 @@
 //! Groups of schedules, and their tags. The group `default` is always there.
 
+use std::collections::BTreeMap;
+
 use runtime::Engine;
-use store::{DEFAULT_GROUP, NewScheduleGroup, ScheduleGroup};
+use store::{DEFAULT_GROUP, NewScheduleGroup, Resource, ScheduleGroup};
 
 use crate::error::{Kind, OperationError};
 use crate::page::{self, Page};
@@ -10,7 +12,11 @@ use super::schedules::hint;
 use super::tags::{self, Tag};
 use super::{Caller, failed, moment};
 
-/// Creates a group. The same request with the same token changes nothing.
+/// How many times some schedules of deleted groups are removed before a deletion is answered.
+const REMOVALS: usize = 25;
+
+/// Creates a group. The same request with the same token changes nothing; with other tags it is
+/// another request.
 pub async fn create(
     engine: &Engine,
     caller: &Caller,
@@ -32,8 +38,16 @@ pub async fn create(
         return Ok(());
     }
     let there = engine.store().schedule_group(&caller.account, name).await.map_err(failed)?;
-    if new.client_token.is_some() && there.is_some_and(|it| it.client_token == new.client_token) {
-        return Ok(());
+    let same_token = new.client_token.is_some()
+        && there.is_some_and(|it| it.client_token == new.client_token && !it.is_deleting);
+    if same_token {
+        let group = Resource::ScheduleGroup(name.to_owned());
+        let tags = engine.store().tags(&caller.account, &group).await.map_err(failed)?;
+        // Of a key that is given twice the last counts.
+        let asked: BTreeMap<_, _> = new.tags.into_iter().collect();
+        if tags.into_iter().eq(asked) {
+            return Ok(());
+        }
     }
     let message = format!("Schedule group {name} already exists.");
     Err(OperationError::new(Kind::ConflictException, message).about(name))
@@ -81,15 +95,32 @@ pub async fn list(
     Ok(page::cut(found, size, engine.now(), &arguments, |last| last.name.clone()))
 }
 
-/// Deletes a group with its schedules. Executions they started go on.
+/// Deletes a group with its schedules. Executions they started go on. Of a large group the rest is
+/// deleted after the answer.
 pub async fn delete(engine: &Engine, caller: &Caller, name: &str) -> Result<(), OperationError> {
     not_default(name)?;
     describe(engine, caller, name).await?;
-    if !engine.store().delete_schedule_group(&caller.account, name).await.map_err(failed)? {
-        return Err(OperationError::schedule_group_does_not_exist(name));
+    let store = engine.store();
+    let now = moment(engine.now());
+    store.delete_schedule_group(&caller.account, name, now).await.map_err(failed)?;
+    for _ in 0..REMOVALS {
+        if !store.remove_deleted_groups().await.map_err(failed)? {
+            break;
+        }
     }
     hint(engine).await;
     Ok(())
+}
+
+/// Why no schedule can be in a group: it is not there, or it is being deleted.
+pub(super) async fn no_schedules(engine: &Engine, caller: &Caller, name: &str) -> OperationError {
+    match describe(engine, caller, name).await {
+        Ok(_) => {
+            let message = format!("Schedule group {name} is being deleted.");
+            OperationError::new(Kind::ConflictException, message).about(name)
+        }
+        Err(refusal) => refusal,
+    }
 }
 
 /// Adds tags to a group, or sets their values anew.
@@ -100,7 +131,10 @@ pub async fn tag(
     given: Vec<Tag>,
 ) -> Result<(), OperationError> {
     let resource = resource(engine, caller, arn).await?;
-    tags::add_to(engine, caller, arn, &resource, given).await
+    if tags::add_to(engine, caller, arn, &resource, given).await? {
+        return Ok(());
+    }
+    Err(OperationError::schedule_group_does_not_exist(resource.name()))
 }
 
 /// Removes tags of a group; those that are not there are no mistake.
@@ -121,13 +155,13 @@ pub async fn tags(engine: &Engine, caller: &Caller, arn: &str) -> Result<Vec<Tag
 }
 
 /// What the store calls the group of this ARN, which has to be there.
-async fn resource(engine: &Engine, caller: &Caller, arn: &str) -> Result<String, OperationError> {
+async fn resource(engine: &Engine, caller: &Caller, arn: &str) -> Result<Resource, OperationError> {
     let name = arn.rsplit_once('/').map_or("", |(_, name)| name);
     if arn != caller.schedule_group_arn(name) {
         return Err(OperationError::schedule_group_does_not_exist(name));
     }
     describe(engine, caller, name).await?;
-    Ok(format!("schedule-group/{name}"))
+    Ok(Resource::ScheduleGroup(name.to_owned()))
 }
 
 async fn make_default(engine: &Engine, caller: &Caller) -> Result<(), OperationError> {

@@ -20,6 +20,7 @@ pub use log::{
 pub use rules::{MAX_RETRIES, MAX_WINDOW_MINUTES};
 pub use store::{
     BackfillState, CatchUp, FiringKind, FiringState, Overlap, ScheduleSettings, ScheduleState,
+    Wording,
 };
 
 /// AWS's default for how long a firing is retried: a day.
@@ -104,23 +105,35 @@ pub async fn create(
             let message = format!("Schedule {} already exists.", key.name);
             Err(OperationError::new(Kind::ConflictException, message).about(&key.name))
         }
-        ScheduleCreated::NoGroup => Err(OperationError::schedule_group_does_not_exist(&key.group)),
+        ScheduleCreated::NoGroup => {
+            Err(schedule_groups::no_schedules(engine, caller, &key.group).await)
+        }
     }
 }
 
-/// Sets a schedule up anew, as a whole.
+/// Sets a schedule up anew, but for what this wording has no word for.
 pub async fn update(
     engine: &Engine,
     caller: &Caller,
     key: &Key,
     settings: &ScheduleSettings,
+    wording: Wording,
 ) -> Result<Schedule, OperationError> {
     rules::check(engine, caller, settings)?;
     key.exists()?;
-    let Key { group, name } = key;
     let now = moment(engine.now());
-    let updated = engine.store().update_schedule(&caller.account, group, name, settings, now).await;
-    match updated.map_err(failed)? {
+    let key_in_account = key.in_account(caller);
+    let updated = engine.store().update_schedule(key_in_account, settings, wording, now).await;
+    updated_or_missing(engine, caller, key, updated.map_err(failed)?).await
+}
+
+async fn updated_or_missing(
+    engine: &Engine,
+    caller: &Caller,
+    key: &Key,
+    updated: Option<Schedule>,
+) -> Result<Schedule, OperationError> {
+    match updated {
         Some(schedule) => {
             hint(engine).await;
             Ok(schedule)
@@ -138,7 +151,7 @@ pub async fn put(
 ) -> Result<(Schedule, bool), OperationError> {
     rules::check_name(&key.name)?;
     rules::check_group_name(&key.group)?;
-    match update(engine, caller, key, &settings).await {
+    match update(engine, caller, key, &settings, Wording::Own).await {
         Err(refusal) if refusal.kind == Kind::ResourceNotFoundException => {}
         updated => return updated.map(|schedule| (schedule, false)),
     }
@@ -153,9 +166,12 @@ pub async fn put(
         engine.store().create_schedule_group(&group).await.map_err(failed)?;
     }
     match create(engine, caller, key, settings.clone(), None).await {
-        // Another request was faster.
+        // Another request was faster, or the group is being deleted.
         Err(refusal) if refusal.kind == Kind::ConflictException => {
-            update(engine, caller, key, &settings).await.map(|schedule| (schedule, false))
+            match update(engine, caller, key, &settings, Wording::Own).await {
+                Err(missing) if missing.kind == Kind::ResourceNotFoundException => Err(refusal),
+                updated => updated.map(|schedule| (schedule, false)),
+            }
         }
         created => created.map(|schedule| (schedule, true)),
     }
@@ -237,13 +253,7 @@ pub async fn set_state(
     rules::check_reason(reason)?;
     let now = moment(engine.now());
     let set = engine.store().set_schedule_state(key.in_account(caller), state, reason, now).await;
-    match set.map_err(failed)? {
-        Some(schedule) => {
-            hint(engine).await;
-            Ok(schedule)
-        }
-        None => Err(missing(engine, caller, key).await),
-    }
+    updated_or_missing(engine, caller, key, set.map_err(failed)?).await
 }
 
 /// Why this schedule is not there: perhaps its group is not.

@@ -1,6 +1,7 @@
 //! Tags of state machines and activities.
 
 use runtime::Engine;
+use store::Resource;
 
 use crate::error::{Kind, OperationError};
 
@@ -26,21 +27,25 @@ pub async fn add(
     tags: Vec<Tag>,
 ) -> Result<(), OperationError> {
     let resource = resource(engine, caller, arn).await?;
-    add_to(engine, caller, arn, &resource, tags).await
+    if add_to(engine, caller, arn, &resource, tags).await? {
+        return Ok(());
+    }
+    Err(OperationError::resource_not_found(arn))
 }
 
-/// Adds tags to what the store calls `resource` and the caller `arn`.
+/// Adds tags to what the store calls `resource` and the caller `arn`; whether that is there.
 pub(super) async fn add_to(
     engine: &Engine,
     caller: &Caller,
     arn: &str,
-    resource: &str,
+    resource: &Resource,
     tags: Vec<Tag>,
-) -> Result<(), OperationError> {
+) -> Result<bool, OperationError> {
     check(arn, &tags)?;
     let tagged = engine.store().tag(&caller.account, resource, &pairs(tags), MAX_TAGS).await;
     match tagged.map_err(failed)? {
-        store::Tagged::Tagged => Ok(()),
+        store::Tagged::Tagged => Ok(true),
+        store::Tagged::NotFound => Ok(false),
         store::Tagged::TooMany => Err(OperationError::too_many_tags(arn)),
     }
 }
@@ -60,7 +65,7 @@ pub async fn remove(
 pub(super) async fn remove_from(
     engine: &Engine,
     caller: &Caller,
-    resource: &str,
+    resource: &Resource,
     member: &str,
     keys: &[String],
 ) -> Result<(), OperationError> {
@@ -80,7 +85,7 @@ pub async fn list(engine: &Engine, caller: &Caller, arn: &str) -> Result<Vec<Tag
 pub(super) async fn of(
     engine: &Engine,
     caller: &Caller,
-    resource: &str,
+    resource: &Resource,
 ) -> Result<Vec<Tag>, OperationError> {
     let tags = engine.store().tags(&caller.account, resource).await.map_err(failed)?;
     Ok(tags.into_iter().map(|(key, value)| Tag { key, value }).collect())
@@ -108,7 +113,7 @@ pub(super) fn pairs(tags: Vec<Tag>) -> Vec<(String, String)> {
 }
 
 /// What the store calls the resource, which has to be there.
-async fn resource(engine: &Engine, caller: &Caller, arn: &str) -> Result<String, OperationError> {
+async fn resource(engine: &Engine, caller: &Caller, arn: &str) -> Result<Resource, OperationError> {
     let missing = |refusal: OperationError| match refusal.kind {
         Kind::ActivityDoesNotExist | Kind::StateMachineDoesNotExist => {
             OperationError::resource_not_found(arn)
@@ -118,9 +123,9 @@ async fn resource(engine: &Engine, caller: &Caller, arn: &str) -> Result<String,
     if asl::arn::ActivityArn::parse(arn).is_ok() {
         let activity = arn::activity(caller, arn).map_err(missing)?;
         activities::find(engine, caller, &activity).await.map_err(missing)?;
-        return Ok(format!("activity:{}", activity.name));
+        return Ok(Resource::Activity(activity.name));
     }
     let machine: MachineRef = arn::state_machine(caller, arn).map_err(missing)?;
     state_machines::find(engine, caller, &machine).await.map_err(missing)?;
-    Ok(format!("stateMachine:{}", machine.name))
+    Ok(Resource::StateMachine(machine.name))
 }

@@ -1,30 +1,33 @@
-//! Brings tasks and pollers together: claims, begins, hands over.
+//! Brings tasks and pollers together: claims for those who wait, and has it delivered.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use store::{OfferedTask, WantedTasks};
+use store::{MostTasks, OfferedTask, WantedTasks};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
-use super::pollers::{Handed, Poller};
-use super::{ActivityKey, ActivityTask};
+use super::ActivityKey;
+use super::delivery::{Delivery, release, take_back};
+use super::silence::Silence;
 use crate::engine::Engine;
-use crate::mail::Key;
 
 /// How often the table is looked at while somebody polls and no hint arrives.
 const EVERY: Duration = Duration::from_secs(2);
-/// Most tasks claimed at once; their inputs are held in memory.
+/// Most tasks claimed at once.
 const AT_ONCE: i64 = 100;
-/// Most tasks that are being begun.
+/// Most tasks that are being begun, those apart whose owners do not answer.
 const MOST_DELIVERIES: usize = 400;
+/// Most of both together.
+const MOST_IN_DOUBT: usize = 4_000;
+/// Bytes of the inputs of tasks that are being begun, and what one more brings above that.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
 /// How long a claim holds. Beginning a task takes less; if this node dies, the task is offered
 /// again after that.
 const HOLD: Duration = Duration::from_secs(10);
 /// How long news of tasks is collected before the other nodes are told.
 const GATHER: Duration = Duration::from_millis(10);
-/// Pause before what could not be done is tried again; it doubles, up to a second.
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// How long deliveries under way may take when the node stops.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -32,6 +35,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Broker {
     engine: Engine,
     deliveries: JoinSet<()>,
+    /// Tasks on their way back from workers who are gone.
+    returns: JoinSet<()>,
+    silence: Silence,
+    /// Bytes of inputs for which there is room.
+    room: Arc<Semaphore>,
     /// The activity served last when there were more tasks than could be claimed at once: the
     /// next one comes first.
     last: Option<ActivityKey>,
@@ -41,7 +49,15 @@ pub(crate) struct Broker {
 
 impl Broker {
     pub(crate) fn new(engine: Engine) -> Self {
-        Self { engine, deliveries: JoinSet::new(), last: None, telling: JoinSet::new() }
+        Self {
+            engine,
+            deliveries: JoinSet::new(),
+            returns: JoinSet::new(),
+            silence: Silence::default(),
+            room: Arc::new(Semaphore::new(MOST_BYTES)),
+            last: None,
+            telling: JoinSet::new(),
+        }
     }
 
     /// Works until told to stop; then all pollers are let go.
@@ -59,22 +75,36 @@ impl Broker {
             while !stop.is_cancelled() && self.look(&stop).await {}
         }
         self.engine.shared.pollers.close();
-        let ended = async { while self.deliveries.join_next().await.is_some() {} };
+        let ended = async {
+            while self.deliveries.join_next().await.is_some() {}
+            while self.returns.join_next().await.is_some() {}
+        };
         let _ = tokio::time::timeout(PATIENCE, ended).await;
     }
 
     /// Claims for all who wait; whether there is reason to look again at once.
     async fn look(&mut self, stop: &CancellationToken) -> bool {
         while self.deliveries.try_join_next().is_some() {}
-        while self.deliveries.len() >= MOST_DELIVERIES {
-            self.deliveries.join_next().await;
+        while is_busy(
+            self.deliveries.len(),
+            self.silence.deliveries(),
+            self.room.available_permits(),
+        ) {
+            tokio::select! {
+                _ = self.deliveries.join_next() => {}
+                () = self.silence.spreads() => {}
+            }
         }
         let shared = self.engine.shared.clone();
         let wanted = shared.pollers.wanted(self.last.as_ref());
         if wanted.is_empty() || shared.is_away() {
             return false;
         }
-        let offered = match shared.store.claim_activity_tasks(&wanted, HOLD, AT_ONCE).await {
+        let room = i64::try_from(self.room.available_permits()).unwrap_or(i64::MAX);
+        let most = MostTasks { count: AT_ONCE, bytes: room };
+        let silent = self.silence.shards();
+        let claimed = shared.store.claim_activity_tasks(&wanted, &silent, HOLD, most).await;
+        let offered = match claimed {
             Ok(offered) => offered,
             Err(error) => {
                 shared.set_away(error.is_unavailable(), &error.to_string());
@@ -83,7 +113,9 @@ impl Broker {
             }
         };
         // Where everybody got a task there may be more, and somebody else may have come since.
-        let full = i64::try_from(offered.len()).is_ok_and(|count| count >= AT_ONCE);
+        let bytes: usize = offered.iter().map(|task| task.input.len()).sum();
+        let full = i64::try_from(offered.len()).is_ok_and(|count| count >= most.count)
+            || i64::try_from(bytes).is_ok_and(|bytes| bytes >= most.bytes);
         let satisfied = wanted.iter().any(|wanted| got(wanted, &offered) >= wanted.places);
         self.last = if full { last_served(&wanted, &offered) } else { None };
         for task in offered {
@@ -94,8 +126,9 @@ impl Broker {
 
     /// Lets others take what was begun for workers who are gone.
     fn take_back(&mut self, stop: &CancellationToken) {
-        for handed in self.engine.shared.pollers.take_returned() {
-            self.deliveries.spawn(take_back(self.engine.clone(), handed, stop.clone()));
+        while self.returns.try_join_next().is_some() {}
+        for claimed in self.engine.shared.pollers.take_returned() {
+            self.returns.spawn(take_back(self.engine.clone(), claimed, stop.clone()));
         }
     }
 
@@ -104,14 +137,17 @@ impl Broker {
         let engine = self.engine.clone();
         let activity =
             ActivityKey { account: offered.account.clone(), name: offered.activity.clone() };
-        match engine.shared.pollers.take(&activity) {
-            Some(poller) => {
-                self.deliveries.spawn(deliver(engine, activity, offered, poller, stop.clone()));
-            }
-            None => {
-                self.deliveries.spawn(async move { release(&engine, &offered).await });
-            }
-        }
+        let Some(poller) = engine.shared.pollers.take(&activity) else {
+            self.deliveries.spawn(async move { release(&engine, &offered).await });
+            return;
+        };
+        let bytes = offered.input.len().min(self.room.available_permits());
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let held = self.room.clone().try_acquire_many_owned(bytes);
+        let held = held.expect("nobody else takes room");
+        let (silence, stop) = (self.silence.clone(), stop.clone());
+        let delivery = Delivery { engine, silence, stop, activity, offered, held };
+        self.deliveries.spawn(delivery.to(poller));
     }
 
     /// Tells the other nodes of tasks that were scheduled here, a little later, so that one
@@ -130,6 +166,11 @@ impl Broker {
     }
 }
 
+/// Whether nothing more may be begun for now.
+fn is_busy(deliveries: usize, silent: usize, room: usize) -> bool {
+    deliveries.saturating_sub(silent) >= MOST_DELIVERIES || deliveries >= MOST_IN_DOUBT || room == 0
+}
+
 /// The last of these activities of which there was a task.
 fn last_served(wanted: &[WantedTasks], offered: &[OfferedTask]) -> Option<ActivityKey> {
     let is_served = |wanted: &&WantedTasks| got(wanted, offered) > 0;
@@ -144,92 +185,17 @@ fn got(wanted: &WantedTasks, offered: &[OfferedTask]) -> i64 {
     i64::try_from(offered.iter().filter(same).count()).unwrap_or(i64::MAX)
 }
 
-/// Begins a task for this poller and hands it over.
-async fn deliver(
-    engine: Engine,
-    activity: ActivityKey,
-    offered: OfferedTask,
-    poller: Poller,
-    stop: CancellationToken,
-) {
-    let key = Key { shard: offered.shard, id: offered.execution_id };
-    let pollers = &engine.shared.pollers;
-    let Ok(number) = u64::try_from(offered.task) else { return };
-    let (claim, _) = Uuid::new_v4().as_u64_pair();
-    match begin(&engine, key, number, &poller, claim, &stop).await {
-        Some(true) => {
-            let Ok(input) = String::from_utf8(offered.input.to_vec()) else { return };
-            let token = engine.token(&activity.account, key, number);
-            let task = ActivityTask { token, input };
-            if let Err(handed) = poller.serve(Handed { task, key, number, claim }) {
-                pollers.give_back(handed);
-            }
-        }
-        Some(false) => pollers.put_back(&activity, poller),
-        None => release(&engine, &offered).await,
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Whether the task is this poller's; `None` if it was not begun.
-///
-/// When the database is away in between, the beginning may have been recorded without our
-/// knowing: then it is asked for, under the same claim, until there is an answer.
-async fn begin(
-    engine: &Engine,
-    key: Key,
-    task: u64,
-    poller: &Poller,
-    claim: u64,
-    stop: &CancellationToken,
-) -> Option<bool> {
-    let mut in_doubt = false;
-    let mut pause = FIRST_PAUSE;
-    loop {
-        if !in_doubt && !poller.is_open() {
-            return None;
-        }
-        match engine.begin_activity(key, task, poller.worker.clone(), claim).await {
-            Ok(begun) => return Some(begun),
-            Err(error) => {
-                tracing::debug!(?error, "a task cannot be begun; trying again");
-                in_doubt = true;
-            }
-        }
-        if !may_try_again(&mut pause, stop).await {
-            return None;
-        }
+    #[test]
+    fn tasks_whose_owners_do_not_answer_hold_up_nobody_else() {
+        assert!(!is_busy(MOST_DELIVERIES - 1, 0, 1));
+        assert!(is_busy(MOST_DELIVERIES, 0, 1));
+        assert!(!is_busy(MOST_DELIVERIES, 1, 1));
+        assert!(!is_busy(MOST_IN_DOUBT - 1, MOST_IN_DOUBT - 1, 1));
+        assert!(is_busy(MOST_IN_DOUBT, MOST_IN_DOUBT, 1));
+        assert!(is_busy(1, 0, 0), "no room for another input");
     }
-}
-
-/// Takes a task back that its worker did not get, however long the store is away.
-async fn take_back(engine: Engine, handed: Handed, stop: CancellationToken) {
-    let mut pause = FIRST_PAUSE;
-    while engine.return_activity(handed.key, handed.number, handed.claim).await.is_err() {
-        if !may_try_again(&mut pause, &stop).await {
-            tracing::warn!("a task was begun for a worker that is gone; it will time out");
-            return;
-        }
-    }
-}
-
-/// Waits before another try, longer each time; `false` if the node stops.
-async fn may_try_again(pause: &mut Duration, stop: &CancellationToken) -> bool {
-    tokio::select! {
-        () = stop.cancelled() => false,
-        () = tokio::time::sleep(*pause) => {
-            *pause = (*pause * 2).min(Duration::from_secs(1));
-            true
-        }
-    }
-}
-
-/// Lets others claim the task at once.
-async fn release(engine: &Engine, offered: &OfferedTask) {
-    let shared = engine.shared.clone();
-    if let Err(error) = shared.store.release_activity_task(offered).await {
-        tracing::debug!(%error, "a claimed task cannot be given back; it is free in seconds");
-        return;
-    }
-    // Somebody may have come meanwhile, here or elsewhere.
-    shared.pollers.scheduled();
 }

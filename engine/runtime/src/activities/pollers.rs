@@ -30,7 +30,7 @@ struct Inner {
     /// Tasks were scheduled of which other nodes may not know.
     news: AtomicBool,
     /// Tasks that were begun for workers who were gone before they got them.
-    returned: Mutex<Vec<Handed>>,
+    returned: Mutex<Vec<Claimed>>,
 }
 
 #[derive(Default)]
@@ -49,10 +49,16 @@ pub(crate) struct Poller {
     reply: oneshot::Sender<Handed>,
 }
 
-/// A task on its way to a worker, and what it takes to take it back.
+/// A task on its way to a worker.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Handed {
     pub(crate) task: ActivityTask,
+    pub(crate) claimed: Claimed,
+}
+
+/// What it takes to take a task back.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Claimed {
     pub(crate) key: Key,
     pub(crate) number: u64,
     pub(crate) claim: u64,
@@ -171,6 +177,16 @@ impl Pollers {
         poller
     }
 
+    /// The one of this name who has waited longest and is still there.
+    pub(super) fn take_named(&self, activity: &ActivityKey, name: Option<&str>) -> Option<Poller> {
+        let mut waiting = self.lock();
+        let queue = waiting.queues.get_mut(activity)?;
+        let is_it = |poller: &Poller| poller.is_open() && poller.worker.as_deref() == name;
+        let poller = queue.remove(queue.iter().position(is_it)?)?;
+        waiting.count -= 1;
+        Some(poller)
+    }
+
     /// Gives a poller its place at the front back: its task was none.
     pub(super) fn put_back(&self, activity: &ActivityKey, poller: Poller) {
         let mut waiting = self.lock();
@@ -183,17 +199,17 @@ impl Pollers {
     }
 
     /// A task was begun for somebody who is gone: others are to have it.
-    pub(super) fn give_back(&self, handed: Handed) {
-        self.returned().push(handed);
+    pub(super) fn give_back(&self, claimed: Claimed) {
+        self.returned().push(claimed);
         self.inner.bell.notify_one();
     }
 
     /// What was given back since this was asked last.
-    pub(super) fn take_returned(&self) -> Vec<Handed> {
+    pub(super) fn take_returned(&self) -> Vec<Claimed> {
         std::mem::take(&mut *self.returned())
     }
 
-    fn returned(&self) -> MutexGuard<'_, Vec<Handed>> {
+    fn returned(&self) -> MutexGuard<'_, Vec<Claimed>> {
         self.inner.returned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -255,7 +271,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if let Some(handed) = self.take_handed() {
-            self.pollers.give_back(handed);
+            self.pollers.give_back(handed.claimed);
         }
     }
 }
@@ -271,7 +287,7 @@ mod tests {
     fn handed(token: &str) -> Handed {
         let task = ActivityTask { token: token.to_owned(), input: "{}".to_owned() };
         let key = Key { shard: 1, id: uuid::Uuid::from_u128(1) };
-        Handed { task, key, number: 3, claim: 7 }
+        Handed { task, claimed: Claimed { key, number: 3, claim: 7 } }
     }
 
     fn join(pollers: &Pollers, name: &str, worker: &str) -> Place {
@@ -303,6 +319,20 @@ mod tests {
     }
 
     #[test]
+    fn a_task_that_was_begun_late_goes_to_a_worker_of_its_name() {
+        let pollers = Pollers::default();
+        let gone = join(&pollers, "a", "w");
+        let places = ["v", "w", "w"].map(|name| join(&pollers, "a", name));
+        drop(gone);
+        let poller = pollers.take_named(&activity("a"), Some("w")).unwrap();
+        poller.serve(handed("t")).unwrap();
+        assert!(pollers.take_named(&activity("a"), None).is_none());
+        assert_eq!(wanted(&pollers, None), [("a".to_owned(), 2)]);
+        let got = places.map(|place| place.leave().is_some());
+        assert_eq!(got, [false, true, false]);
+    }
+
+    #[test]
     fn a_task_begun_for_somebody_who_left_is_given_back() {
         let pollers = Pollers::default();
         let stays = join(&pollers, "a", "stays");
@@ -313,7 +343,7 @@ mod tests {
         }
         drop(leaves);
         assert_eq!(stays.leave(), Some(handed("t1").task));
-        assert_eq!(pollers.take_returned(), [handed("t2")]);
+        assert_eq!(pollers.take_returned(), [handed("t2").claimed]);
         assert_eq!(pollers.take_returned(), []);
     }
 

@@ -1,64 +1,67 @@
 //! Attempts at firings: heed the overlap policy, start the execution, write down what became of
 //! it and why.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use asl::arn::StateMachineArn;
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use machine::Timestamp;
 use store::{
-    CatchUp, Claimed, Decision, Firing, FiringKind, FiringState, Overlap, RunningFiring,
-    ScheduleState, Waiting,
+    Attempt, Claimed, Decision, Firing, FiringKind, FiringState, Overlap, Postponed, ScheduleState,
+    Waiting,
 };
 
-use crate::engine::{Start, StartError, StopError, StopRequest};
+use crate::engine::{Start, StartError};
 use crate::owner::moment;
 
-use super::plan::timestamp;
+use super::bounds::timestamp;
 use super::target::{self, NoTarget};
-use super::{AtWork, FIRINGS, HOLD, count, in_order, input, name};
-
-/// Starts of one schedule at once, where they need not heed each other.
-const STARTS: usize = 8;
-/// After this, a firing that was never tried was missed.
-const GRACE_MS: i64 = 60_000;
-/// How often a firing that waits for an earlier execution looks whether it has ended.
-const LOOKS_MS: (i64, i64) = (1_000, 10_000);
+use super::{AtWork, FIRINGS, GRACE_MS, HOLD, STARTS, count, in_order, input, name, reason};
 
 /// The attempts at firings of a schedule that a node has hold of.
 pub(super) struct Attempts<'a> {
-    at_work: &'a AtWork,
-    claimed: &'a Claimed,
+    pub(super) at_work: &'a AtWork,
+    pub(super) claimed: &'a Claimed,
+    /// Attempts that may still get no answer before the others are left to another time, so
+    /// that a schedule whose starts get none does not keep a node busy. Zero also when somebody
+    /// else has hold of the schedule, or has changed it.
+    patience: AtomicUsize,
 }
 
 /// What becomes of a firing for now.
-enum Next {
+pub(super) enum Next {
     Decided(Decision, Option<String>),
     /// Tried again then; until then nobody knows whether it has started.
     InDoubt(DateTime<Utc>),
+    /// Tried again then: the engine has too much to do.
+    Refused(DateTime<Utc>),
     /// It waits for an earlier execution to end.
     Queued(DateTime<Utc>),
-    /// Somebody else has hold of the schedule.
+    /// The schedule is somebody else's now, or another than it was.
     Lost,
 }
 
 impl<'a> Attempts<'a> {
     pub(super) fn new(at_work: &'a AtWork, claimed: &'a Claimed) -> Self {
-        Self { at_work, claimed }
+        Self { at_work, claimed, patience: AtomicUsize::new(STARTS) }
     }
 
     /// Tries what waits and is due; how many of it were decided.
     pub(super) async fn work_through(&self) -> Result<usize, store::Error> {
-        let store = &self.at_work.shared.store;
-        let schedule = &self.claimed.schedule;
-        let now = moment(self.at_work.now());
-        let open = store.open_firings(schedule.id, now, FIRINGS).await?;
+        let now = self.at_work.now();
+        let open = self.open(now).await?;
         if open.is_empty() {
             return Ok(0);
         }
-        if in_order(schedule) {
-            return self.in_order(&open).await;
+        if in_order(&self.claimed.schedule) {
+            return self.in_order(&open, moment(now)).await;
         }
         let tries = stream::iter(open).map(|firing| async move {
-            let next = match self.refuse(&firing).await? {
+            if self.is_over() {
+                return Ok(false);
+            }
+            let next = match self.refuse(&firing) {
                 Some(next) => next,
                 None => self.attempt(&firing).await?,
             };
@@ -68,24 +71,64 @@ impl<'a> Attempts<'a> {
         Ok(decided.await?.into_iter().filter(|decided| *decided).count())
     }
 
-    /// One after the other: a firing heeds what became of those before it. Nothing goes past
-    /// one that may have started without our knowing.
-    async fn in_order(&self, open: &[Firing]) -> Result<usize, store::Error> {
+    /// What is to be tried, without what came too late to be made up for.
+    async fn open(&self, now: Timestamp) -> Result<Vec<Firing>, store::Error> {
         let store = &self.at_work.shared.store;
-        let id = self.claimed.schedule.id;
-        let now = moment(self.at_work.now());
-        let Waiting { in_doubt_until: mut held_up, mut queued } =
-            store.waiting_firings(id, now).await?;
+        let schedule = &self.claimed.schedule;
+        let before = moment(now.plus_ms(-GRACE_MS));
+        let now = moment(now);
+        let open = store.open_firings(schedule.id, now, FIRINGS).await?;
+        let is_late = |firing: &Firing| {
+            is_own(firing)
+                && firing.attempts == 0
+                && firing.state == FiringState::Pending
+                && firing.fire_at < before
+        };
+        if schedule.settings.state == ScheduleState::Paused || !open.iter().any(is_late) {
+            return Ok(open);
+        }
+        let why = reason::missed(&schedule.settings);
+        let skipped = store.skip_late_firings(self.claimed, before, &why, now).await?;
+        if skipped == 0 {
+            return Ok(open);
+        }
+        count("skipped", i64::try_from(skipped).unwrap_or(i64::MAX));
+        store.open_firings(schedule.id, now, FIRINGS).await
+    }
+
+    /// Has nothing more tried for now.
+    fn end(&self) {
+        self.patience.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether nothing more is tried for now.
+    fn is_over(&self) -> bool {
+        self.patience.load(Ordering::Relaxed) == 0 || self.at_work.stop.is_cancelled()
+    }
+
+    /// One after the other: a firing heeds what became of those before it. Nothing goes past
+    /// one that is to be tried again, which may have started without our knowing.
+    async fn in_order(&self, open: &[Firing], now: DateTime<Utc>) -> Result<usize, store::Error> {
+        let store = &self.at_work.shared.store;
+        let schedule = &self.claimed.schedule;
+        let Waiting { held_up_until: mut held_up, mut queued } =
+            store.waiting_firings(schedule.id, now).await?;
+        let cancels = schedule.settings.overlap == Overlap::CancelPrevious;
         let mut backfill_waits_until = None;
         let mut decided = 0;
         for firing in open {
+            if self.is_over() {
+                break;
+            }
             let is_backfill = firing.kind == FiringKind::Backfill;
             let until = if is_backfill { held_up.or(backfill_waits_until) } else { held_up };
             if let Some(until) = until {
-                store.postpone_firing(id, firing.key, firing.state, until, None).await?;
+                let state = firing.state;
+                let postponed = Postponed { state, until, reason: None, refused: false };
+                self.postpone(firing, postponed).await?;
                 continue;
             }
-            let next = match self.refuse(firing).await? {
+            let next = match self.refuse(firing) {
                 Some(next) => next,
                 None => match self.heed_overlap(firing, queued.is_some()).await? {
                     Some(next) => next,
@@ -93,107 +136,56 @@ impl<'a> Attempts<'a> {
                 },
             };
             match &next {
-                Next::Lost => return Ok(decided),
-                Next::InDoubt(until) => held_up = Some(*until),
+                Next::InDoubt(until) | Next::Refused(until) => held_up = Some(*until),
                 Next::Queued(until) if is_backfill => backfill_waits_until = Some(*until),
+                // It has begun to stop what runs, and would stop what goes past it.
+                Next::Queued(until) if cancels => held_up = Some(*until),
                 Next::Queued(_) => queued = Some(firing.key.due_at),
-                Next::Decided(..) if firing.state == FiringState::Queued => queued = None,
-                Next::Decided(..) => {}
+                Next::Decided(..) if firing.state == FiringState::Queued && !is_backfill => {
+                    queued = None;
+                }
+                Next::Decided(..) | Next::Lost => {}
             }
             decided += usize::from(self.note(firing, next).await?);
         }
         Ok(decided)
     }
 
-    /// What an earlier execution that runs means for a firing; `None`: it may start.
-    async fn heed_overlap(
-        &self,
-        firing: &Firing,
-        somebody_waits: bool,
-    ) -> Result<Option<Next>, store::Error> {
-        let schedule = &self.claimed.schedule;
-        let running = self.at_work.shared.store.running_firings(schedule.id).await?;
-        let Some(first) = running.first() else { return Ok(None) };
-        let runs = format!(
-            "execution `{}` of the firing due at {} runs",
-            first.execution,
-            name::shown(first.key.due_at)
-        );
-        let skip = |why: String| Some(Next::Decided(Decision::Skipped, Some(why)));
-        if firing.kind == FiringKind::Backfill {
-            // One that skipped what it is to make up for would be none.
-            return Ok(Some(Next::Queued(self.look_again(firing))));
-        }
-        Ok(match schedule.settings.overlap {
-            Overlap::Allow => None,
-            Overlap::Skip => skip(format!("{runs}, and the overlap policy is `skip`")),
-            Overlap::QueueOne if somebody_waits && firing.state == FiringState::Pending => {
-                skip(format!("{runs}, and one firing waits for it already"))
-            }
-            Overlap::QueueOne => Some(Next::Queued(self.look_again(firing))),
-            Overlap::CancelPrevious => self.cancel(firing, &running).await,
-        })
-    }
-
-    /// When a firing that waits looks again: the longer it waits, the less often.
-    fn look_again(&self, firing: &Firing) -> DateTime<Utc> {
-        let now = self.at_work.now();
-        let waited_ms = now.0.saturating_sub(timestamp(firing.fire_at).0);
-        moment(now.plus_ms((waited_ms / 10).clamp(LOOKS_MS.0, LOOKS_MS.1)))
-    }
-
-    /// Stops the executions that run; `None`: they have ended.
-    async fn cancel(&self, firing: &Firing, running: &[RunningFiring]) -> Option<Next> {
-        let schedule = &self.claimed.schedule;
-        let cause = format!(
-            "schedule `{}` is due at {}, and its overlap policy is `cancel_previous`",
-            schedule.name,
-            name::shown(firing.key.due_at)
-        );
-        for previous in running {
-            let stop = StopRequest {
-                account: schedule.account.clone(),
-                state_machine: previous.state_machine.clone(),
-                name: previous.execution.clone(),
-                error: Some("Statewright.Overlap".to_owned()),
-                cause: Some(cause.clone()),
-            };
-            match self.at_work.engine.stop_execution(stop).await {
-                Ok(_) | Err(StopError::NotFound) => {}
-                Err(StopError::Throttled | StopError::Unavailable) => {
-                    return Some(Next::Queued(self.look_again(firing)));
-                }
-            }
-        }
-        None
-    }
-
     /// Why a firing is not tried, or not any more.
-    async fn refuse(&self, firing: &Firing) -> Result<Option<Next>, store::Error> {
-        if let Some(why) = self.too_late(firing) {
-            return Ok(Some(Next::Decided(Decision::Skipped, Some(why))));
+    fn refuse(&self, firing: &Firing) -> Option<Next> {
+        if let Some(why) = self.cut_off(firing) {
+            return Some(Next::Decided(Decision::Skipped, Some(why)));
         }
-        let Some(why) = self.gives_up(firing) else { return Ok(None) };
-        // The last attempt may have been heard, though its answer was lost.
+        let why = self.gives_up(firing);
+        why.map(|why| Next::Decided(Decision::Failed, Some(why)))
+    }
+
+    /// That a firing has started after all: an earlier attempt was heard, though its answer was
+    /// lost.
+    async fn started_after_all(&self, firing: &Firing) -> Result<Option<Decision>, store::Error> {
         let named = firing.target_arn.as_deref().map(StateMachineArn::parse);
-        if let Some(Ok(StateMachineArn { name: state_machine, .. })) = named {
-            let account = &self.claimed.schedule.account;
-            let execution = name::execution_name(&self.claimed.schedule, firing);
-            let store = &self.at_work.shared.store;
-            if store.describe(account, &state_machine, &execution).await?.is_some() {
-                let shard = store::shard_of(account, &state_machine, &execution);
-                let started = Decision::Started { state_machine, execution, shard };
-                return Ok(Some(Next::Decided(started, Some(why_it_runs(firing)))));
-            }
+        let Some(Ok(StateMachineArn { name: state_machine, .. })) = named else { return Ok(None) };
+        let account = &self.claimed.schedule.account;
+        let execution = name::execution_name(&self.claimed.schedule, firing);
+        let store = &self.at_work.shared.store;
+        if store.describe(account, &state_machine, &execution).await?.is_none() {
+            return Ok(None);
         }
-        Ok(Some(Next::Decided(Decision::Failed, Some(why))))
+        Ok(Some(self.started(state_machine, execution)))
+    }
+
+    fn started(&self, state_machine: String, execution: String) -> Decision {
+        let account = &self.claimed.schedule.account;
+        let shard = store::shard_of(account, &state_machine, &execution);
+        Decision::Started { state_machine, execution, shard }
     }
 
     async fn attempt(&self, firing: &Firing) -> Result<Next, store::Error> {
         let schedule = &self.claimed.schedule;
         let (store, options) = (&self.at_work.shared.store, &self.at_work.shared.options);
         let decided = |decision, why: String| Ok(Next::Decided(decision, Some(why)));
-        let tried = store.try_firing(self.claimed, firing.key, HOLD).await?;
+        let now = moment(self.at_work.now());
+        let tried = store.try_firing(self.claimed, firing.key, HOLD, now).await?;
         let Some(attempt) = tried else { return Ok(Next::Lost) };
         let found = target::find(store, &schedule.account, &attempt.target_arn).await;
         let target = match found {
@@ -202,7 +194,7 @@ impl<'a> Attempts<'a> {
             Err(NoTarget::Store(error)) => return Err(error),
         };
         let (region, longest) = (&options.region, options.limits.payload_bytes);
-        let input = match input::input(schedule, firing, attempt.number, region, longest) {
+        let input = match input::input(schedule, firing, &attempt, region, longest) {
             Ok(input) => input,
             Err(why) => return decided(Decision::Failed, why),
         };
@@ -220,51 +212,46 @@ impl<'a> Attempts<'a> {
             trace_header: None,
         };
         let why = match self.at_work.engine.start_execution(start).await {
-            Ok(_) => why_it_runs(firing),
+            Ok(_) => reason::runs(firing),
+            Err(StartError::AlreadyExists { .. }) if attempt.number == 1 => {
+                let why = format!("there is an execution `{execution}` that it did not start");
+                return decided(Decision::Failed, why);
+            }
             // An earlier attempt was heard, though its answer was lost.
             Err(StartError::AlreadyExists { .. }) => {
-                format!("{}; its execution was there already", why_it_runs(firing))
+                format!("{}; its execution was there already", reason::runs(firing))
             }
-            Err(StartError::Throttled | StartError::Unavailable) => {
-                let pause_ms = name::backoff_ms(firing, attempt.number);
-                return Ok(Next::InDoubt(moment(self.at_work.now().plus_ms(pause_ms))));
+            Err(StartError::Throttled) => {
+                return Ok(Next::Refused(self.try_again(firing, &attempt)));
+            }
+            Err(StartError::Unavailable) => {
+                return Ok(Next::InDoubt(self.try_again(firing, &attempt)));
             }
             Err(StartError::Program(why)) => return decided(Decision::Failed, why.to_string()),
         };
-        let shard = store::shard_of(&schedule.account, &target.state_machine, &execution);
-        decided(Decision::Started { state_machine: target.state_machine, execution, shard }, why)
+        decided(self.started(target.state_machine, execution), why)
     }
 
-    /// Why a firing is not tried at all, if it was not tried in time.
-    fn too_late(&self, firing: &Firing) -> Option<String> {
+    fn try_again(&self, firing: &Firing, attempt: &Attempt) -> DateTime<Utc> {
+        let pause_ms = name::backoff_ms(firing, attempt.number);
+        moment(self.at_work.now().plus_ms(pause_ms))
+    }
+
+    /// Why a firing is not tried at all, if its schedule was paused before it could be.
+    fn cut_off(&self, firing: &Firing) -> Option<String> {
         let settings = &self.claimed.schedule.settings;
-        let is_own = match firing.kind {
-            FiringKind::Scheduled | FiringKind::CatchUp => true,
-            FiringKind::RunNow | FiringKind::Backfill => false,
-        };
-        if !is_own || firing.attempts > 0 {
-            return None;
-        }
-        if settings.state == ScheduleState::Paused {
-            let why = settings.paused_reason.as_ref();
-            return Some(why.map_or("the schedule is paused".to_owned(), |why| {
-                format!("the schedule is paused: {why}")
-            }));
-        }
-        let late_ms = self.at_work.now().0.saturating_sub(timestamp(firing.fire_at).0);
-        let missed = firing.state == FiringState::Pending && late_ms > GRACE_MS;
-        (missed && settings.catch_up == CatchUp::Skip).then(|| {
-            "nothing could be fired at the time, and the catch-up policy is `skip`".to_owned()
-        })
+        let is_paused = settings.state == ScheduleState::Paused;
+        (is_paused && is_own(firing) && !is_in_doubt(firing)).then(|| reason::cut_off(settings))
     }
 
     /// Why a firing is not tried again, if it has been tried often or long enough.
     fn gives_up(&self, firing: &Firing) -> Option<String> {
         let settings = &self.claimed.schedule.settings;
-        let age_ms = self.at_work.now().0.saturating_sub(timestamp(firing.fire_at).0);
+        let tried_at = firing.first_tried_at.map_or(self.at_work.now(), timestamp);
+        let age_ms = self.at_work.now().0.saturating_sub(tried_at.0);
         let too_old = age_ms > i64::from(settings.max_event_age_seconds) * 1_000;
-        // An attempt that was cut off by a crash got no answer, and leaves no reason to give up.
-        let too_often = firing.reason.is_some() && firing.attempts > settings.max_retries;
+        // An attempt that got no answer, because a node died or went, is none to give up after.
+        let too_often = firing.refusals > settings.max_retries;
         (firing.attempts > 0 && (too_old || too_often)).then(|| {
             let times = firing.attempts;
             let limit = if too_often {
@@ -278,24 +265,66 @@ impl<'a> Attempts<'a> {
 
     /// Writes down what became of a firing; whether it is decided.
     async fn note(&self, firing: &Firing, next: Next) -> Result<bool, store::Error> {
-        let store = &self.at_work.shared.store;
-        let (id, key) = (self.claimed.schedule.id, firing.key);
-        let (state, until, why) = match next {
-            Next::Lost => return Ok(false),
+        let (state, until, why, refused) = match next {
+            Next::Lost => {
+                self.end();
+                return Ok(false);
+            }
             Next::Decided(decision, why) => {
-                let now = moment(self.at_work.now());
-                self.report(firing, &decision, why.as_deref());
-                return store.decide_firing(id, key, &decision, why.as_deref(), now).await;
+                let is_final = !matches!(decision, Decision::Started { .. });
+                if is_final
+                    && is_in_doubt(firing)
+                    && let Some(started) = self.started_after_all(firing).await?
+                {
+                    return self.decide(firing, &started, Some(reason::runs(firing))).await;
+                }
+                return self.decide(firing, &decision, why).await;
             }
             Next::InDoubt(until) => {
-                (FiringState::Pending, until, "the engine could not take it in; it is tried again")
+                let left = self.patience.load(Ordering::Relaxed);
+                self.patience.store(left.saturating_sub(1), Ordering::Relaxed);
+                let why = "the engine did not answer; it is tried again";
+                (FiringState::Pending, until, why, false)
+            }
+            Next::Refused(until) => {
+                let why = "the engine has too much to do; it is tried again";
+                (FiringState::Pending, until, why, true)
             }
             Next::Queued(until) => {
-                (FiringState::Queued, until, "it waits for an earlier execution to end")
+                (FiringState::Queued, until, "it waits for an earlier execution to end", false)
             }
         };
-        store.postpone_firing(id, key, state, until, Some(why)).await?;
+        self.postpone(firing, Postponed { state, until, reason: Some(why), refused }).await?;
         Ok(false)
+    }
+
+    async fn decide(
+        &self,
+        firing: &Firing,
+        decision: &Decision,
+        why: Option<String>,
+    ) -> Result<bool, store::Error> {
+        let store = &self.at_work.shared.store;
+        let (why, now) = (why.as_deref(), moment(self.at_work.now()));
+        let decided = store.decide_firing(self.claimed, firing.key, decision, why, now).await?;
+        if decided {
+            self.report(firing, decision, why);
+        } else {
+            self.end();
+        }
+        Ok(decided)
+    }
+
+    async fn postpone(
+        &self,
+        firing: &Firing,
+        postponed: Postponed<'_>,
+    ) -> Result<(), store::Error> {
+        let store = &self.at_work.shared.store;
+        if !store.postpone_firing(self.claimed, firing.key, postponed).await? {
+            self.end();
+        }
+        Ok(())
     }
 
     fn report(&self, firing: &Firing, decision: &Decision, why: Option<&str>) {
@@ -316,15 +345,15 @@ impl<'a> Attempts<'a> {
     }
 }
 
-fn why_it_runs(firing: &Firing) -> String {
-    let delay_s = (firing.fire_at - firing.key.due_at).num_seconds();
+/// Whether an attempt at a firing got no answer, so that it may have started.
+fn is_in_doubt(firing: &Firing) -> bool {
+    firing.attempts > firing.refusals
+}
+
+/// Whether the expression brought a firing about.
+fn is_own(firing: &Firing) -> bool {
     match firing.kind {
-        FiringKind::Scheduled if delay_s > 0 => {
-            format!("it was due, and delayed by {delay_s} s within its window")
-        }
-        FiringKind::Scheduled => "it was due".to_owned(),
-        FiringKind::CatchUp => format!("it was due and missed; made up for {delay_s} s later"),
-        FiringKind::RunNow => "a user asked for it".to_owned(),
-        FiringKind::Backfill => "a user asked for a backfill".to_owned(),
+        FiringKind::Scheduled | FiringKind::CatchUp => true,
+        FiringKind::RunNow | FiringKind::Backfill => false,
     }
 }

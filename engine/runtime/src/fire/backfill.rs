@@ -1,11 +1,12 @@
 //! Backfills make their firings little by little, at their rate.
 
 use machine::schedule::Schedule as Rule;
-use store::{FiringKind, Schedule};
+use store::{Claimed, FiringKind};
 
 use crate::owner::moment;
 
-use super::plan::{Bounds, pending, timestamp};
+use super::bounds::{Bounds, timestamp};
+use super::plan::pending;
 use super::{AtWork, in_order};
 
 /// For how long ahead firings are made.
@@ -19,11 +20,10 @@ impl AtWork {
     /// Makes the firings of backfills whose time has come.
     pub(super) async fn go_on_with_backfills(
         &self,
-        schedule: &Schedule,
+        claimed: &Claimed,
         rule: &Rule,
     ) -> Result<(), store::Error> {
-        let store = &self.shared.store;
-        let bounds = Bounds::without_dates(schedule, rule);
+        let (store, schedule) = (&self.shared.store, &claimed.schedule);
         let most = if in_order(schedule) { MOST_WAITING_IN_ORDER } else { MOST_WAITING };
         for seen in store.running_backfills(schedule.id).await? {
             let now = self.now();
@@ -36,11 +36,14 @@ impl AtWork {
             let room = (most - waiting).max(0).min(1 + AHEAD_MS / pace_ms.max(1));
             if room == 0 {
                 let later = Some(moment(now.plus_ms(AHEAD_MS)));
-                store.advance_backfill(&seen, seen.decided_until, later, &[], moment(now)).await?;
+                store
+                    .advance_backfill(claimed, &seen, seen.decided_until, later, &[], moment(now))
+                    .await?;
                 continue;
             }
             let until = timestamp(seen.until).plus_ms(-1);
             let room = usize::try_from(room).unwrap_or(1);
+            let bounds = Bounds::of_backfill(schedule, rule, timestamp(seen.from));
             let due = bounds.due(timestamp(seen.decided_until), until, room);
             let is_last = due.len() < room;
             let mut fire_at = begin;
@@ -51,7 +54,7 @@ impl AtWork {
             }
             let reached = due.last().map_or(seen.decided_until, |last| moment(*last));
             let next = (!is_last).then(|| moment(fire_at));
-            store.advance_backfill(&seen, reached, next, &firings, moment(now)).await?;
+            store.advance_backfill(claimed, &seen, reached, next, &firings, moment(now)).await?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use asl::Payload;
 use serde_json::json;
-use store::{Firing, Schedule};
+use store::{Attempt, Firing, Schedule};
 
 use super::name;
 
@@ -11,12 +11,12 @@ use super::name;
 pub(super) fn input(
     schedule: &Schedule,
     firing: &Firing,
-    attempt: i32,
+    attempt: &Attempt,
     region: &str,
     longest: usize,
 ) -> Result<Payload, String> {
-    let said = Said::new(schedule, firing, attempt, region);
-    let text = match &schedule.settings.input {
+    let said = Said::new(schedule, firing, attempt.number, region);
+    let text = match &attempt.input {
         None => said.notification(schedule, region),
         Some(text) => said.replace(text),
     };
@@ -54,28 +54,28 @@ impl Said {
         while let Some(start) = rest.find('<') {
             replaced.push_str(&rest[..start]);
             rest = &rest[start..];
-            let known = rest.find('>').and_then(|end| Some((end, self.value(&rest[1..end])?)));
-            let Some((end, value)) = known else {
-                replaced.push('<');
-                rest = &rest[1..];
-                continue;
-            };
-            replaced.push_str(&escaped(value));
-            rest = &rest[end + 1..];
+            let known = self
+                .known()
+                .into_iter()
+                .find_map(|(placeholder, value)| Some((rest.strip_prefix(placeholder)?, value)));
+            // What is no placeholder stays as it is, its `<` first.
+            let (behind, value) = known
+                .map_or((&rest[1..], "<".to_owned()), |(behind, value)| (behind, escaped(value)));
+            replaced.push_str(&value);
+            rest = behind;
         }
         replaced.push_str(rest);
         replaced
     }
 
-    fn value(&self, placeholder: &str) -> Option<&str> {
-        Some(match placeholder {
-            "aws.scheduler.schedule-arn" => &self.schedule_arn,
-            "aws.scheduler.scheduled-time" => &self.scheduled_time,
-            "aws.scheduler.execution-id" => &self.execution_id,
-            "aws.scheduler.attempt-number" => &self.attempt_number,
-            "statewright.schedule-name" => &self.schedule_name,
-            _ => return None,
-        })
+    fn known(&self) -> [(&'static str, &str); 5] {
+        [
+            ("<aws.scheduler.schedule-arn>", &self.schedule_arn),
+            ("<aws.scheduler.scheduled-time>", &self.scheduled_time),
+            ("<aws.scheduler.execution-id>", &self.execution_id),
+            ("<aws.scheduler.attempt-number>", &self.attempt_number),
+            ("<statewright.schedule-name>", &self.schedule_name),
+        ]
     }
 
     /// What AWS sends where no input is set.

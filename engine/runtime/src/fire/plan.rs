@@ -2,21 +2,19 @@
 
 use std::collections::VecDeque;
 
-use chrono::{DateTime, Utc};
 use machine::Timestamp;
 use machine::schedule::Schedule as Rule;
 use store::{CatchUp, FiringKind, NewFiring, Plan, Schedule, ScheduleState};
 
 use crate::owner::moment;
 
-use super::name;
+use super::bounds::{Bounds, timestamp};
+use super::{GRACE_MS, name, reason};
 
-/// A firing that could have started this long ago was missed.
-const GRACE_MS: i64 = 60_000;
 /// Most due times that are looked at one by one.
 const MOST_DUE: usize = 10_000;
 /// Most missed firings that are made up for.
-const MOST_CAUGHT_UP: usize = 1_000;
+pub(super) const MOST_CAUGHT_UP: usize = 1_000;
 
 /// What came due since the schedule was looked at last, up to `now`.
 pub(super) fn plan(schedule: &Schedule, rule: &Rule, now: Timestamp) -> Plan {
@@ -48,83 +46,15 @@ pub(super) fn plan(schedule: &Schedule, rule: &Rule, now: Timestamp) -> Plan {
     }
 }
 
-/// When a schedule can be due.
-pub(super) struct Bounds<'a> {
-    rule: &'a Rule,
-    anchor: Timestamp,
-    first: Option<Timestamp>,
-    last: Option<Timestamp>,
-}
-
-impl<'a> Bounds<'a> {
-    /// AWS ignores start and end date of a one-time schedule.
-    fn of(schedule: &Schedule, rule: &'a Rule) -> Self {
-        let heeded = !rule.is_one_time();
-        let bound = |date: Option<DateTime<Utc>>| date.filter(|_| heeded).map(timestamp);
-        Self {
-            first: bound(schedule.settings.starts_at),
-            last: bound(schedule.settings.ends_at),
-            ..Self::without_dates(schedule, rule)
-        }
-    }
-
-    /// Start and end date left aside: they are about firings, not about backfills.
-    pub(super) fn without_dates(schedule: &Schedule, rule: &'a Rule) -> Self {
-        Self { rule, anchor: timestamp(schedule.anchor), first: None, last: None }
-    }
-
-    /// The first due time after an instant.
-    fn next(&self, after: Timestamp) -> Option<Timestamp> {
-        let just_before = self.first.map(|first| first.plus_ms(-1));
-        let after = just_before.map_or(after, |before| before.max(after));
-        let next = self.rule.next_after(after, self.anchor)?.at;
-        self.last.is_none_or(|last| next <= last).then_some(next)
-    }
-
-    /// The first `most` due times after one instant and not after another.
-    pub(super) fn due(&self, after: Timestamp, until: Timestamp, most: usize) -> Vec<Timestamp> {
-        let mut found = Vec::new();
-        let mut from = after;
-        while found.len() < most
-            && let Some(due) = self.next(from).filter(|due| *due <= until)
-        {
-            found.push(due);
-            from = due;
-        }
-        found
-    }
-
-    /// The last `most` due times after one instant and not after another: looks back twice as
-    /// far until there are as many.
-    fn latest(&self, after: Timestamp, until: Timestamp, most: usize) -> VecDeque<Timestamp> {
-        let until = self.last.map_or(until, |last| last.min(until));
-        let mut back_ms = GRACE_MS;
-        loop {
-            let from = until.plus_ms(-back_ms).max(after);
-            let mut latest = VecDeque::new();
-            let mut last = from;
-            while let Some(due) = self.next(last).filter(|due| *due <= until) {
-                latest.push_back(due);
-                if latest.len() > most {
-                    latest.pop_front();
-                }
-                last = due;
-            }
-            if latest.len() == most || from == after {
-                return latest;
-            }
-            back_ms = back_ms.saturating_mul(2);
-        }
-    }
-}
-
 /// Sorts due times, the earliest first, by what becomes of them.
 struct Sorting<'a> {
     schedule: &'a Schedule,
     now: Timestamp,
-    /// What was due up to then came due while the schedule was paused.
-    paused_until: Timestamp,
+    /// What was due after the first and up to the second came due during a pause.
+    pause: Option<(Timestamp, Timestamp)>,
     paused: PassedOver,
+    /// What was due before a pause that lasts.
+    cut_off: PassedOver,
     missed: VecDeque<Timestamp>,
     not_made_up_for: PassedOver,
     fired: Vec<NewFiring>,
@@ -147,33 +77,44 @@ impl PassedOver {
 
 impl<'a> Sorting<'a> {
     fn new(schedule: &'a Schedule, now: Timestamp) -> Self {
-        let paused_until = match schedule.settings.state {
-            ScheduleState::Enabled => timestamp(schedule.state_since),
-            ScheduleState::Paused => now,
+        let began = schedule.paused_at.map(timestamp);
+        let since = timestamp(schedule.state_since);
+        let pause = match schedule.settings.state {
+            ScheduleState::Enabled => began.map(|began| (began, since)),
+            ScheduleState::Paused => Some((began.unwrap_or(since), now)),
         };
         Self {
             schedule,
             now,
-            paused_until,
+            pause,
             paused: PassedOver::default(),
+            cut_off: PassedOver::default(),
             missed: VecDeque::new(),
             not_made_up_for: PassedOver::default(),
             fired: Vec::new(),
         }
     }
 
+    fn during_the_pause(&self, due: Timestamp) -> bool {
+        self.pause.is_some_and(|(began, ended)| began < due && due <= ended)
+    }
+
     /// Notes `count` due times, or more, before the earliest that is sorted.
     fn pass_over(&mut self, first: Option<Timestamp>, before: Option<Timestamp>, count: usize) {
         let Some(first) = first else { return };
         let last = before.map_or(self.now, |before| before.plus_ms(-1)).max(first);
+        let during_the_pause = self.during_the_pause(first) && self.during_the_pause(last);
         let passed_over =
-            if last <= self.paused_until { &mut self.paused } else { &mut self.not_made_up_for };
+            if during_the_pause { &mut self.paused } else { &mut self.not_made_up_for };
         *passed_over = PassedOver { range: Some((first, last)), count };
     }
 
     fn sort(&mut self, due: Timestamp) {
-        if due <= self.paused_until {
+        if self.during_the_pause(due) {
             return self.paused.add(due);
+        }
+        if self.schedule.settings.state == ScheduleState::Paused {
+            return self.cut_off.add(due);
         }
         let fire_at = name::fire_at(self.schedule, due);
         if fire_at.0 < self.now.0 - GRACE_MS {
@@ -204,26 +145,15 @@ impl<'a> Sorting<'a> {
 
     fn firings(self) -> Vec<NewFiring> {
         let settings = &self.schedule.settings;
-        let paused = match (&settings.state, &settings.paused_reason) {
-            (ScheduleState::Enabled, _) => "the schedule was paused".to_owned(),
-            (ScheduleState::Paused, None) => "the schedule is paused".to_owned(),
-            (ScheduleState::Paused, Some(why)) => format!("the schedule is paused: {why}"),
-        };
-        let why = match settings.catch_up {
-            CatchUp::Skip => "and the catch-up policy is `skip`".to_owned(),
-            CatchUp::One => format!(
-                "and the catch-up policy `one` makes up for the latest only, within {} s",
-                settings.catch_up_seconds
-            ),
-            CatchUp::All => format!(
-                "and the catch-up policy `all` goes back {} s and {MOST_CAUGHT_UP} firings",
-                settings.catch_up_seconds
-            ),
-        };
-        let missed = format!("nothing could be fired at the time, {why}");
-        let mut firings = Vec::new();
-        firings.extend(skipped(&self.paused, FiringKind::Scheduled, paused));
-        firings.extend(skipped(&self.not_made_up_for, FiringKind::CatchUp, missed));
+        let mut firings: Vec<NewFiring> = [
+            skipped(&self.paused, FiringKind::Scheduled, reason::paused(settings)),
+            skipped(&self.cut_off, FiringKind::Scheduled, reason::cut_off(settings)),
+            skipped(&self.not_made_up_for, FiringKind::CatchUp, reason::missed(settings)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        firings.sort_by_key(|firing| firing.due_at);
         let made_up_for = self.missed.iter();
         firings.extend(made_up_for.map(|due| pending(*due, FiringKind::CatchUp, self.now)));
         firings.extend(self.fired);
@@ -250,8 +180,4 @@ fn skipped(times: &PassedOver, kind: FiringKind, reason: String) -> Option<NewFi
         due_count: i64::try_from(times.count).unwrap_or(i64::MAX),
         ..pending(last, kind, last)
     })
-}
-
-pub(super) fn timestamp(instant: DateTime<Utc>) -> Timestamp {
-    Timestamp(instant.timestamp_millis())
 }

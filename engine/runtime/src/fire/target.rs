@@ -47,7 +47,9 @@ pub(super) async fn find(store: &Store, account: &str, arn: &str) -> Result<Targ
             let (version, revision) = found.ok_or_else(missing)?;
             (Some(version.number), revision)
         }
-        Some(Qualifier::Alias(_)) => return Err(missing()),
+        Some(Qualifier::Alias(_)) => {
+            return refused(format!("aliases are not served yet: '{arn}'"));
+        }
     };
     Ok(Target { arn: arn.to_owned(), state_machine: named.name, version, revision })
 }

@@ -4,11 +4,14 @@ use chrono::{DateTime, Utc};
 use machine::Timestamp;
 use machine::schedule::Schedule as Rule;
 use store::{
-    CatchUp, Firing, FiringKey, FiringKind, FiringState, NewFiring, Overlap, Plan, Schedule,
-    ScheduleSettings, ScheduleState,
+    Attempt, CatchUp, Firing, FiringKey, FiringKind, FiringState, NewFiring, Overlap, Plan,
+    Schedule, ScheduleSettings, ScheduleState,
 };
 use uuid::Uuid;
 
+use crate::owner::moment;
+
+use super::bounds::Bounds;
 use super::{input, name, plan};
 
 fn at(text: &str) -> DateTime<Utc> {
@@ -45,6 +48,7 @@ fn schedule(expression: &str) -> Schedule {
             delete_after_completion: false,
         },
         state_since: noon,
+        paused_at: None,
         client_token: None,
         created_at: noon,
         modified_at: noon,
@@ -83,6 +87,8 @@ fn firing(kind: FiringKind, due: &str) -> Firing {
         fire_at: at(due),
         next_try_at: None,
         attempts: 0,
+        refusals: 0,
+        first_tried_at: None,
         target_arn: None,
         decided_at: None,
         reason: None,
@@ -155,9 +161,61 @@ fn what_comes_due_during_a_pause_never_runs() {
     let paused = plan_at(&schedule, "2026-01-01T12:02:00");
     assert_eq!(told(&paused), ["12:01..12:02 2 skipped", "next 12:03"]);
     schedule.settings.state = ScheduleState::Enabled;
+    schedule.paused_at = Some(at("2026-01-01T12:00:00"));
     schedule.state_since = at("2026-01-01T12:02:30");
     let enabled = plan_at(&schedule, "2026-01-01T12:03:00");
     assert_eq!(told(&enabled), ["12:01..12:02 2 skipped", "12:03 scheduled", "next 12:04"]);
+}
+
+#[test]
+fn what_came_due_before_a_pause_did_not_come_due_during_it() {
+    let mut schedule = schedule("rate(1 minute)");
+    schedule.paused_at = Some(at("2026-01-01T12:02:30"));
+    schedule.settings.state = ScheduleState::Paused;
+    schedule.settings.paused_reason = Some("the month is being closed".to_owned());
+    schedule.state_since = at("2026-01-01T12:02:30");
+    let paused = plan_at(&schedule, "2026-01-01T12:04:00");
+    let all = ["12:01..12:02 2 skipped", "12:03..12:04 2 skipped", "next 12:05"];
+    assert_eq!(told(&paused), all);
+    let whys: Vec<&str> =
+        paused.firings.iter().filter_map(|firing| firing.skipped.as_deref()).collect();
+    assert_eq!(
+        whys,
+        [
+            "the schedule was paused before this could start: the month is being closed",
+            "the schedule is paused: the month is being closed",
+        ]
+    );
+    // Enabled again, and nobody has looked: what the pause did not reach was missed.
+    schedule.settings.state = ScheduleState::Enabled;
+    schedule.state_since = at("2026-01-01T12:04:30");
+    let enabled = plan_at(&schedule, "2026-01-01T12:05:00");
+    assert_eq!(
+        told(&enabled),
+        [
+            "12:03..12:04 2 skipped",
+            "12:01 catch_up",
+            "12:02 catch_up",
+            "12:05 scheduled",
+            "next 12:06"
+        ]
+    );
+}
+
+#[test]
+fn a_backfill_of_a_rate_reaches_back_before_it_counts() {
+    let schedule = schedule("rate(7 minutes)");
+    let rule = Rule::parse(&schedule.settings.expression, "UTC").unwrap();
+    let instant = |text: &str| Timestamp(at(text).timestamp_millis());
+    let due = |from: &str, until: &str| {
+        let bounds = Bounds::of_backfill(&schedule, &rule, instant(from));
+        let due = bounds.due(instant(from).plus_ms(-1), instant(until), 100);
+        due.into_iter().map(|due| moment(due).format("%H:%M").to_string()).collect::<Vec<_>>()
+    };
+    let around = due("2026-01-01T11:46:00", "2026-01-01T12:14:00");
+    assert_eq!(around, ["11:46", "11:53", "12:00", "12:07", "12:14"]);
+    assert_eq!(due("2026-01-01T11:47:00", "2026-01-01T11:59:00"), ["11:53"]);
+    assert_eq!(due("2026-01-01T12:01:00", "2026-01-01T12:08:00"), ["12:07"]);
 }
 
 #[test]
@@ -224,7 +282,9 @@ fn placeholders_are_replaced_once_and_anything_else_is_left_alone() {
     let mut schedule = schedule("rate(1 hour)");
     let firing = firing(FiringKind::Scheduled, "2026-11-25T02:00:00");
     let input = |schedule: &Schedule| {
-        let made = input::input(schedule, &firing, 2, "us-east-1", 1_000);
+        let (target_arn, input) = (String::new(), schedule.settings.input.clone());
+        let attempt = Attempt { number: 2, target_arn, input };
+        let made = input::input(schedule, &firing, &attempt, "us-east-1", 1_000);
         made.map(|payload| payload.raw().to_owned())
     };
     let with = |text: &str| {
@@ -242,6 +302,7 @@ fn placeholders_are_replaced_once_and_anything_else_is_left_alone() {
             .to_owned())
     );
     assert_eq!(with(r#""<b> < <<aws.scheduler.x>>""#), Ok(r#""<b> < <<aws.scheduler.x>>""#.into()));
+    assert_eq!(with(r#""<<statewright.schedule-name>>""#), Ok(r#""<nightly>""#.into()));
     assert!(with("{").unwrap_err().starts_with("the input is not JSON"));
     assert!(with(&"1".repeat(1_001)).unwrap_err().contains("1001 bytes"));
     schedule.settings.input = None;

@@ -9,6 +9,21 @@ use uuid::Uuid;
 use super::*;
 use crate::{EngineOptions, stage};
 
+/// A write of nothing.
+fn write(key: Key, tenure: Tenure) -> Write {
+    Write {
+        key,
+        tenure,
+        turn: None,
+        answer: None,
+        commands: Vec::new(),
+        identity: Arc::new(stage::identity()),
+        start: None,
+        reply: None,
+        _room: Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap(),
+    }
+}
+
 /// A lane whose owner is the test.
 struct Stage {
     cluster: Cluster,
@@ -23,8 +38,15 @@ impl Stage {
         let (cluster, shared, _) = stage::shared(EngineOptions::default()).await;
         let (items, received) = mpsc::channel(64);
         let (notices, heard) = mpsc::unbounded_channel();
+        let mut lane = Lane::new(&shared.store, shared.options.node);
+        // It is connected already: a first connection that takes too long refuses starts.
+        for _ in 0..30 {
+            if lane.absent(&Batch::default()).await.is_ok() {
+                break;
+            }
+        }
         let lane = LaneLoop {
-            lane: Lane::new(&shared.store, shared.options.node),
+            lane,
             shared: shared.clone(),
             items: received,
             notices,
@@ -69,19 +91,16 @@ impl Stage {
         };
         change(&mut turn);
         let (start, reply) = oneshot::channel();
-        let write = Write {
-            key,
-            tenure: self.shared.tenures.next(),
-            turn: Some(turn),
-            answer: None,
-            commands: Vec::new(),
-            identity: Arc::new(stage::identity()),
-            start: Some(start),
-            reply: None,
-            _room: Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap(),
-        };
+        let tenure = self.shared.tenures.grant(key.shard);
+        let write = Write { turn: Some(turn), start: Some(start), ..write(key, tenure) };
         self.items.send(Box::new(write)).await.unwrap();
         reply
+    }
+
+    /// Puts an answer for which nothing is written into the lane's queue.
+    async fn tell(&self, key: Key, tenure: Tenure, reply: oneshot::Sender<StimulusReply>) {
+        let reply = Some((reply, StimulusReply::Stale));
+        self.items.send(Box::new(Write { reply, ..write(key, tenure) })).await.unwrap();
     }
 
     /// Has the lane write all that is in its queue; what its owner hears of it.
@@ -114,6 +133,34 @@ async fn a_start_on_a_lost_shard_does_not_hold_up_the_others() {
 }
 
 #[tokio::test]
+async fn turns_on_a_lost_shard_do_not_hold_up_the_others() {
+    let stage = Stage::set().await;
+    let one = stage.start("a", |_| {}).await;
+    let _late = stage.start("b", |turn| (turn.epoch, turn.start) = (7, None)).await;
+    let other = stage.start("c", |_| {}).await;
+    assert_eq!(stage.written().await, ["fenced", "landed", "landed"]);
+    assert_eq!(one.await, Ok(StartReply::Started));
+    assert_eq!(other.await, Ok(StartReply::Started));
+}
+
+#[tokio::test]
+async fn nobody_is_told_what_a_node_knew_before_it_lost_the_shard() {
+    let stage = Stage::set().await;
+    let (shard, kept) = (7, stage.shared.tenures.grant(7));
+    let mut heard = Vec::new();
+    for tenure in [kept, stage.shared.tenures.grant(8)] {
+        let (reply, answer) = oneshot::channel();
+        stage.tell(Key { shard, id: Uuid::nil() }, tenure, reply).await;
+        heard.push(answer);
+    }
+    assert!(stage.shared.tenures.begin(shard, kept));
+    assert!(stage.written().await.is_empty());
+    let answers: Vec<_> = futures_util::future::join_all(heard).await;
+    assert_eq!(answers[0], Ok(StimulusReply::Stale));
+    assert!(answers[1].is_err(), "its tenure is over");
+}
+
+#[tokio::test]
 async fn what_cannot_be_written_goes_alone() {
     let stage = Stage::set().await;
     let mut replies = Vec::new();
@@ -127,4 +174,21 @@ async fn what_cannot_be_written_goes_alone() {
         let expected = if number == 3 { StartReply::Unavailable } else { StartReply::Started };
         assert_eq!(reply.await, Ok(expected));
     }
+}
+
+#[tokio::test]
+async fn what_will_be_written_is_answered_when_it_is_while_a_start_is_refused_at_once() {
+    let mut stage = Stage::set().await;
+    let start = stage.start("a", |_| {}).await;
+    let mut write = *stage.lane.items.recv().await.unwrap();
+    let (reply, mut answer) = oneshot::channel();
+    write.reply = Some((reply, StimulusReply::Stale));
+    let mut writes = vec![write];
+    // The store is away.
+    refuse_starts(&mut writes);
+    assert_eq!(start.await, Ok(StartReply::Unavailable));
+    assert!(answer.try_recv().is_err(), "nobody knows yet");
+    stage.lane.write(writes).await;
+    assert_eq!(answer.await, Ok(StimulusReply::Stale));
+    stage.cluster.stop().await;
 }

@@ -1,15 +1,13 @@
-//! How executions come into memory and leave it: gained and lost shards, waking and sleeping.
-
-use std::collections::HashSet;
+//! How executions come into memory and leave it: taken over, loaded because something happens to
+//! them, woken, put to sleep.
 
 use machine::{Stimulus, Timestamp};
-use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::stepping::{moment, said, seed};
-use super::{Awaited, Leaving, Owner, Shard, answer};
+use super::stepping::{moment, number, said, seed};
+use super::{Awaited, MOST_AWAITED, MOST_DEFERRED, Owner, Shard, answer};
 use crate::mail::{
-    Gained, Key, LoadId, Loaded, Mail, NotLoaded, Passivated, Reason, StimulusMail, StimulusReply,
+    Key, LoadId, Loaded, Mail, NotLoaded, Passivated, Reason, StimulusMail, StimulusReply,
 };
 use crate::running::{Asleep, Running};
 use crate::takeover;
@@ -19,88 +17,6 @@ use crate::tenures::Tenure;
 const LOAD_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
 
 impl Owner {
-    /// Tenures of these shards begin; their executions are loaded.
-    pub(super) fn gain(&mut self, gained: Vec<Gained>, done: oneshot::Sender<()>) {
-        let tenures = gained.iter().map(|gained| (gained.shard, gained.tenure)).collect();
-        for Gained { shard, epoch, tenure } in gained {
-            self.drop_shard(shard);
-            let touched = Some(HashSet::new());
-            let gained = Shard { epoch, tenure, touched, is_leaving: false, in_flight: 0 };
-            self.shards.insert(shard, gained);
-            self.shared.tenures.begin(shard, tenure);
-        }
-        let _ = done.send(());
-        takeover::spawn(self.shared.clone(), tenures, self.mailbox.clone());
-    }
-
-    /// Whatever runs in these shards has been loaded.
-    pub(super) fn taken_over(&mut self, shards: Vec<(i16, Tenure)>) {
-        for (shard, tenure) in shards {
-            if let Some(shard) = self.shards.get_mut(&shard)
-                && shard.tenure == tenure
-            {
-                shard.touched = None;
-            }
-        }
-    }
-
-    /// Stops taking anything for these shards; what is in flight is written first.
-    pub(super) fn give_up(&mut self, shards: Vec<i16>, done: oneshot::Sender<()>) {
-        let mut tenures = Vec::new();
-        for shard in shards {
-            self.shared.tenures.end(shard);
-            self.empty(shard);
-            if let Some(left) = self.shards.get_mut(&shard) {
-                left.is_leaving = true;
-                tenures.push((shard, left.tenure));
-            }
-        }
-        self.leaving.push(Leaving { tenures, done });
-        self.leave_what_is_done();
-    }
-
-    pub(super) fn leave_what_is_done(&mut self) {
-        let mut index = 0;
-        while index < self.leaving.len() {
-            // A shard that has been gained anew is not what leaves here.
-            let mut leaving = self.leaving[index].tenures.clone();
-            leaving.retain(|(shard, tenure)| self.tenure(*shard) == Some(*tenure));
-            if leaving.iter().any(|(shard, _)| self.shards[shard].in_flight > 0) {
-                index += 1;
-                continue;
-            }
-            for (shard, _) in leaving {
-                self.drop_shard(shard);
-            }
-            let _ = self.leaving.swap_remove(index).done.send(());
-        }
-    }
-
-    fn tenure(&self, shard: i16) -> Option<Tenure> {
-        self.shards.get(&shard).map(|shard| shard.tenure)
-    }
-
-    /// Forgets a shard and everything of it.
-    fn drop_shard(&mut self, shard: i16) {
-        if self.shards.remove(&shard).is_some() {
-            self.empty(shard);
-        }
-    }
-
-    /// Forgets the executions of a shard, and those that were to be loaded.
-    fn empty(&mut self, shard: i16) {
-        let running = self.running.iter().filter(|(_, running)| running.shard == shard);
-        let ids: Vec<Uuid> = running.map(|(id, _)| *id).collect();
-        for id in ids {
-            self.forget(id);
-        }
-        for (_, awaited) in self.awaited.extract_if(|_, awaited| awaited.shard == shard) {
-            for mail in awaited.mail {
-                answer(mail.reply, StimulusReply::Unavailable);
-            }
-        }
-    }
-
     /// Forgets an execution; whoever waits for it is told to look elsewhere.
     pub(super) fn forget(&mut self, id: Uuid) {
         if let Some(mut running) = self.running.remove(&id) {
@@ -113,20 +29,6 @@ impl Owner {
                 }
             }
             self.shared.calls.abandon_all(id);
-        }
-    }
-
-    /// Somebody else wrote to these shards. What is in memory may be wrong: it is dropped. If a
-    /// beat finds the shards still ours, they are gained anew.
-    pub(super) fn fenced(&mut self, mut shards: Vec<(i16, Tenure)>) {
-        shards.retain(|(shard, tenure)| self.tenure(*shard) == Some(*tenure));
-        for (shard, _) in &shards {
-            self.shared.tenures.end(*shard);
-            self.drop_shard(*shard);
-        }
-        if !shards.is_empty() {
-            // The membership is gone only in a process that is ending.
-            let _ = self.shared.fenced.send(shards);
         }
     }
 
@@ -143,8 +45,19 @@ impl Owner {
         if is_settled && mail.reply.is_none() && mail.message.is_none() {
             return;
         }
+        // Whoever waits for an answer may try again; what nobody waits for must not be lost.
+        let is_waited_for = mail.reply.is_some();
+        let count = self.awaited.len();
         if let Some(awaited) = self.awaited.get_mut(&key.id) {
-            awaited.mail.push(mail);
+            if is_waited_for && awaited.mail.len() >= MOST_DEFERRED {
+                answer(mail.reply, StimulusReply::Unavailable);
+            } else {
+                awaited.mail.push(mail);
+            }
+            return;
+        }
+        if is_waited_for && (self.shared.is_away() || count >= MOST_AWAITED) {
+            answer(mail.reply, StimulusReply::Unavailable);
             return;
         }
         self.last_load += 1;
@@ -187,7 +100,10 @@ impl Owner {
             self.rest(key);
         }
         for mail in self.no_longer_awaited(key.id) {
-            self.stimulate(mail).await;
+            // Its timer is set: what else has arrived comes before it.
+            if mail.stimulus != Stimulus::Timer {
+                self.stimulate(mail).await;
+            }
         }
     }
 
@@ -229,9 +145,9 @@ impl Owner {
         answer(mail.reply, StimulusReply::Stale);
         if let Some(message_id) = mail.message {
             let store = self.shared.store.clone();
-            let answer = store::Answer { message_id, answer: said(StimulusReply::Stale) };
+            let answer = said(StimulusReply::Stale);
             tokio::spawn(async move {
-                if let Err(error) = store.answer_alone(&answer).await {
+                if let Err(error) = store.answer_alone(message_id, &answer).await {
                     tracing::debug!(%error, "a message is not answered; it is taken up again");
                 }
             });
@@ -267,28 +183,40 @@ impl Owner {
     /// Puts an execution to sleep if it only waits, and for long.
     pub(super) fn maybe_passivate(&mut self, key: Key) {
         let not_before = self.sleeps_beyond();
-        let Some(epoch) = self.shards.get(&key.shard).map(|shard| shard.epoch) else { return };
+        let Some(Shard { epoch, tenure, .. }) = self.shards.get(&key.shard) else { return };
         let Some(running) = self.running.get_mut(&key.id) else { return };
         let Some(until) = running.may_sleep_until(not_before) else { return };
         running.is_passivating = true;
         let (shard, execution_id) = (key.shard, key.id);
-        let sleeper = store::Sleeper { shard, execution_id, wake_at: moment(until), epoch };
-        if self.sleepers.send(sleeper).is_err() {
+        let next_event = number(running.execution.next_event());
+        let (epoch, wake_at) = (*epoch, moment(until));
+        let sleeper = store::Sleeper { shard, execution_id, wake_at, epoch, next_event };
+        if self.sleepers.send((sleeper, *tenure)).is_err() {
             running.is_passivating = false;
+            return;
         }
+        *self.tired.entry(key.shard).or_default() += 1;
     }
 
-    pub(super) async fn passivated(&mut self, key: Key, outcome: Passivated) {
+    pub(super) async fn passivated(&mut self, key: Key, tenure: Tenure, outcome: Passivated) {
+        if let Some(tired) = self.tired.get_mut(&key.shard) {
+            *tired -= 1;
+            if *tired == 0 {
+                self.tired.remove(&key.shard);
+                self.begin_what_returns();
+            }
+        }
+        let is_present = self.tenure(key.shard) == Some(tenure);
         let Some(running) = self.running.get_mut(&key.id) else { return };
         // If not, the attempt was made in an earlier tenure; it has been read again since.
-        let is_answered = std::mem::take(&mut running.is_passivating);
+        let is_answered = is_present && std::mem::take(&mut running.is_passivating);
         // In doubt it stays in memory, and its next turn clears `wake_at` to be sure.
         running.asleep = match outcome {
-            Passivated::Asleep => Asleep::Yes,
+            Passivated::Asleep if is_answered => Asleep::Yes,
+            Passivated::Asleep | Passivated::InDoubt => Asleep::Perhaps,
             Passivated::Awake => running.asleep,
-            Passivated::InDoubt => Asleep::Perhaps,
         };
-        if outcome == Passivated::Asleep && is_answered && running.deferred.is_empty() {
+        if running.asleep == Asleep::Yes && is_answered && running.deferred.is_empty() {
             self.running.remove(&key.id);
             return;
         }

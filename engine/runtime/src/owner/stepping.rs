@@ -19,7 +19,8 @@ struct With {
     row: Option<NewExecution>,
     start: Option<tokio::sync::oneshot::Sender<StartReply>>,
     reply: Option<(tokio::sync::oneshot::Sender<StimulusReply>, StimulusReply)>,
-    answer: Option<Answer>,
+    /// What a message is answered with.
+    answer: Option<(Uuid, Bytes)>,
 }
 
 impl Owner {
@@ -82,14 +83,14 @@ impl Owner {
         if is_heartbeat && message.is_none() {
             // Nothing of it is written, so its sender need not wait for the store. But a node that
             // may have lost the shard must not say that it was received.
-            let holds = self.shared.lease.holds_now();
+            let holds = self.shared.lease.holds_now() && self.shared.owns(key.shard);
             answer(reply, if holds { says } else { StimulusReply::Unavailable });
             self.set_timer(key.id);
             return;
         }
         let with = With {
             reply: reply.map(|reply| (reply, says)),
-            answer: message.map(|id| Answer { message_id: id, answer: said(says) }),
+            answer: message.map(|id| (id, said(says))),
             ..With::default()
         };
         if running.execution.wants_to_continue() {
@@ -136,11 +137,13 @@ impl Owner {
         let permits = u32::try_from(bytes.min(crate::ROOM_BYTES)).unwrap_or(u32::MAX);
         let identity = running.identity.clone();
         let Ok(room) = self.room.clone().acquire_many_owned(permits).await else { return };
+        let epoch = shard.epoch;
+        let answer = |(message_id, answer)| Answer { message_id, shard: key.shard, epoch, answer };
         let write = Write {
             key,
             tenure: shard.tenure,
             turn: new_turn,
-            answer: with.answer,
+            answer: with.answer.map(answer),
             commands: turn.commands,
             identity,
             start: with.start,
@@ -192,7 +195,7 @@ fn offered(offer: &machine::Offer, now: Timestamp) -> Offer {
     }
 }
 
-fn number(task: u64) -> i64 {
+pub(super) fn number(task: u64) -> i64 {
     i64::try_from(task).expect("a log has fewer events")
 }
 
@@ -202,8 +205,8 @@ pub(super) fn seed(id: Uuid) -> u64 {
     high ^ low.rotate_left(32)
 }
 
-fn handled(message: Uuid) -> Answer {
-    Answer { message_id: message, answer: Bytes::from_static(b"{}") }
+fn handled(message: Uuid) -> (Uuid, Bytes) {
+    (message, Bytes::from_static(b"{}"))
 }
 
 pub(super) fn said(reply: StimulusReply) -> Bytes {

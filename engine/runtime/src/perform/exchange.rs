@@ -16,13 +16,11 @@ use super::{Call, PerformOptions};
 /// How much of an error's body becomes part of the cause.
 const CAUSE_BYTES: usize = 2_000;
 
-/// Within what time a connection that was closed while idle shows that it is.
-const AT_ONCE: std::time::Duration = std::time::Duration::from_millis(500);
-
 /// Makes requests over pooled connections, HTTP/1.1 and 2.
 pub(super) struct Exchange {
     client: Result<Client, String>,
     answer_bytes: usize,
+    at_once: std::time::Duration,
 }
 
 /// One request, always a POST with a JSON body.
@@ -130,7 +128,7 @@ impl Exchange {
                 client(options).tls_certs_only([]).build()
             })
             .map_err(|error| chain(&error));
-        Self { client, answer_bytes: options.answer_bytes }
+        Self { client, answer_bytes: options.answer_bytes, at_once: options.at_once }
     }
 
     /// Sends a request and reads its answer. A connection that the other side closed while it
@@ -140,7 +138,7 @@ impl Exchange {
         let sent = Instant::now();
         match self.try_make(request).await {
             Err(Broken { repeatable: true, .. })
-                if request.may_repeat && sent.elapsed() < AT_ONCE =>
+                if request.may_repeat && sent.elapsed() < self.at_once =>
             {
                 self.try_make(request).await.map_err(|broken| broken.failure)
             }

@@ -1,7 +1,7 @@
 //! What sleeps is woken once in each tenure of its shard.
 
 use bytes::Bytes;
-use store::{Batch, Lane, NewExecution, NewTurn};
+use store::{Batch, Lane, NewExecution, NewTurn, Sleeper};
 
 use super::*;
 use crate::{EngineOptions, stage};
@@ -37,7 +37,9 @@ async fn asleep(node: &Shared) -> i16 {
     let batch = Batch { turns: vec![turn], answers: Vec::new() };
     Lane::new(&node.store, Uuid::nil()).append(&batch).await.unwrap();
     let soon = moment(node.now().plus_ms(1_000));
-    assert!(node.store.passivate(shard, Uuid::nil(), soon, 0).await.unwrap());
+    let sleeper =
+        Sleeper { shard, execution_id: Uuid::nil(), wake_at: soon, epoch: 0, next_event: 1 };
+    assert_eq!(node.store.passivate(&[sleeper]).await.unwrap().len(), 1);
     shard
 }
 
@@ -47,8 +49,8 @@ async fn what_a_tenure_dropped_is_woken_in_the_next() {
     let shard = asleep(&node).await;
     let (owner, mut woken) = mpsc::channel(1);
     let mut sleepers = Sleepers { shared: node.clone(), owners: vec![owner], seen: HashMap::new() };
-    for tenure in [node.tenures.next(), node.tenures.next()] {
-        node.tenures.begin(shard, tenure);
+    for _ in 0..2 {
+        assert!(node.tenures.begin(shard, node.tenures.grant(shard)));
         assert_eq!(sleepers.wake(AHEAD).await, Next::Later);
         assert_eq!(sleepers.wake(AHEAD).await, Next::Soon, "the mailbox is full");
         assert!(matches!(woken.try_recv(), Ok(Mail::Wake(Key { id, .. })) if id.is_nil()));

@@ -12,11 +12,11 @@ use super::{ClusterError, POLL};
 
 /// Starts a server and ends it when the pipe on its standard input ends, then removes the
 /// directory given first, if any. A server that ends by itself ends the shell, and nothing is
-/// removed.
+/// removed. The shell's standard output is a lock, and not for the server to hold.
 pub(super) const START_AND_WATCH: &str = r#"
 remove=$1; shift
 exec 3<&0
-"$@" 3<&- & pid=$!
+"$@" 3<&- >&2 & pid=$!
 ( read -r _ <&3; kill -INT $pid ) 2>/dev/null & reader=$!
 exec 3<&-
 wait $pid; status=$?
@@ -25,8 +25,9 @@ if [ -n "$remove" ]; then rm -rf "$remove"; fi
 exit $status
 "#;
 
-/// Waits for the end of the pipe and ends the server with the given number.
-pub(super) const WATCH: &str = r#"read -r _; kill -INT "$1""#;
+/// Waits for the end of the pipe and ends the server with the given number, which has heard of it
+/// when the shell ends.
+pub(super) const WATCH: &str = r#"read -r _; kill -INT "$1" && sleep 1"#;
 
 /// A shell that runs a script as the server's user, out of reach of the terminal's Ctrl-C: a
 /// server that ended before us would take our last commits from us.
@@ -96,6 +97,21 @@ fn is_unreaped(pid: u32) -> bool {
         .ok()
         .and_then(|stat| Some(stat.rsplit_once(')')?.1.trim_start().starts_with('Z')))
         .unwrap_or(false)
+}
+
+/// The Postgres processes whose working directory this is, where the system tells: a server and
+/// all its sessions work in its data directory, and perhaps a person's shell does.
+pub(super) fn working_in(dir: &Path) -> Vec<u32> {
+    // A link on the way to it is not told there.
+    let Ok(dir) = std::fs::canonicalize(dir) else { return Vec::new() };
+    let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let pid_if_there = |process: std::fs::DirEntry| {
+        let pid = process.file_name().to_str()?.parse().ok()?;
+        let cwd = std::fs::read_link(process.path().join("cwd")).ok()?;
+        let name = std::fs::read_to_string(process.path().join("comm")).ok()?;
+        (cwd == dir && name.starts_with("postgres")).then_some(pid)
+    };
+    processes.flatten().filter_map(pid_if_there).collect()
 }
 
 /// Waits until a process has ended; whether it did in time.

@@ -58,11 +58,13 @@ impl User {
                 chown(dir, Some(self.uid), Some(self.gid)).map_err(at(dir))?;
             }
         }
-        let owner = fs::metadata(dir).map_err(at(dir))?.uid();
+        if fs::metadata(dir).map_err(at(dir))?.uid() != self.uid {
+            return Err(ClusterError::NotOwned { user: self.name.clone(), dir: dir.to_owned() });
+        }
         let mut entering = self.command(Path::new("sh"));
         let entered =
             entering.args(["-c", "cd \"$1\"", "sh"]).arg(dir).stderr(Stdio::null()).status();
-        if owner == self.uid && entered.await.is_ok_and(|status| status.success()) {
+        if entered.await.is_ok_and(|status| status.success()) {
             return Ok(());
         }
         Err(ClusterError::Unreachable { user: self.name.clone(), dir: dir.to_owned() })

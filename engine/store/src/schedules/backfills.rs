@@ -9,7 +9,7 @@ use crate::status::word;
 use crate::{Error, Store, in_time};
 
 use super::claims::insert;
-use super::{BackfillState, NewFiring};
+use super::{BackfillState, Claimed, NewFiring};
 
 /// Most backfills of a schedule that may run at once.
 const MOST_RUNNING: i64 = 10;
@@ -19,7 +19,7 @@ const MOST_ENDED: i64 = 50;
 /// A backfill to begin.
 #[derive(Clone, Copy, Debug)]
 pub struct NewBackfill {
-    /// Made by who asks; asking twice makes one.
+    /// Made by who asks, for this schedule; asking twice makes one.
     pub id: Uuid,
     /// The first instant of the range.
     pub from: DateTime<Utc>,
@@ -91,8 +91,14 @@ impl Store {
             .await?;
             let Some(told) = told else { return Ok(BackfillAsked::NotFound) };
             let schedule_id: Uuid = told.try_get("id")?;
-            let asked = add(&mut transaction, schedule_id, new).await?;
-            transaction.commit().await?;
+            let (asked, is_new) = add(&mut transaction, schedule_id, new).await?;
+            if is_new {
+                transaction.commit().await?;
+            } else {
+                // Dropped, it would hold the schedule's row for a while yet, and a node that looks
+                // for work would pass it over.
+                transaction.rollback().await?;
+            }
             Ok(asked)
         })
         .await
@@ -133,9 +139,11 @@ impl Store {
     }
 
     /// Adds firings of a backfill, in one commit with how far it is; without `next_at` it is
-    /// done. Nothing happens, and `false` is returned, if it was cancelled or is further already.
+    /// done. Nothing happens, and `false` is returned, if the hold is lost, the schedule was
+    /// changed, or the backfill was cancelled or is further already.
     pub async fn advance_backfill(
         &self,
+        claimed: &Claimed,
         seen: &Backfill,
         decided_until: DateTime<Utc>,
         next_at: Option<DateTime<Utc>>,
@@ -148,17 +156,29 @@ impl Store {
                  firings = firings + $5,
                  state = CASE WHEN $4::timestamptz IS NULL THEN 'done' ELSE 'running' END,
                  ended_at = CASE WHEN $4::timestamptz IS NULL THEN $6 END
-             WHERE id = $1 AND state = 'running' AND decided_until = $2",
+             WHERE id = $1 AND schedule_id = $7 AND state = 'running' AND decided_until = $2",
         )
         .bind(seen.id)
         .bind(seen.decided_until)
         .bind(decided_until)
         .bind(next_at)
         .bind(made)
-        .bind(at);
+        .bind(at)
+        .bind(seen.schedule_id);
         in_time(async {
             let mut transaction = self.pool.begin().await?;
+            let held = sqlx::query(
+                "SELECT FROM schedules WHERE id = $1 AND holder = $2 AND changes = $3
+                 FOR NO KEY UPDATE",
+            )
+            .bind(claimed.schedule.id)
+            .bind(claimed.holder)
+            .bind(claimed.schedule.changes);
+            if held.fetch_optional(&mut *transaction).await?.is_none() {
+                return Ok(false);
+            }
             if moved.execute(&mut *transaction).await?.rows_affected() == 0 {
+                transaction.rollback().await?;
                 return Ok(false);
             }
             insert(&mut transaction, seen.schedule_id, seen.id, firings, at).await?;
@@ -183,8 +203,8 @@ impl Store {
         Ok(row.try_get(0)?)
     }
 
-    /// Cancels a backfill of a schedule: it makes no more firings, and those that wait are
-    /// skipped. Whether it was running.
+    /// Cancels a backfill of a schedule: it makes no more firings, and those that
+    /// wait and were never tried are skipped. Whether it was running.
     pub async fn cancel_backfill(
         &self,
         schedule_id: Uuid,
@@ -193,6 +213,7 @@ impl Store {
     ) -> Result<bool, Error> {
         in_time(async {
             let mut transaction = self.pool.begin().await?;
+            lock(&mut transaction, schedule_id).await?;
             let done = sqlx::query(
                 "UPDATE schedule_backfills SET state = 'cancelled', next_at = NULL, ended_at = $3
                  WHERE schedule_id = $1 AND id = $2 AND state = 'running'",
@@ -204,8 +225,9 @@ impl Store {
             .await?;
             sqlx::query(
                 "UPDATE schedule_firings SET state = 'skipped', decided_at = $3,
-                     next_try_at = NULL, reason = 'the backfill was cancelled'
-                 WHERE schedule_id = $1 AND request = $2 AND decided_at IS NULL",
+                     next_try_at = NULL, input = NULL, reason = 'the backfill was cancelled'
+                 WHERE schedule_id = $1 AND request = $2 AND decided_at IS NULL
+                     AND attempts = 0",
             )
             .bind(schedule_id)
             .bind(id)
@@ -219,12 +241,22 @@ impl Store {
     }
 }
 
-/// Adds a backfill to a schedule whose row is locked; forgets old ones.
+/// Keeps a schedule from being deleted until the end of a transaction. Whoever deletes it locks
+/// its row first, then what belongs to it: so does everyone, or two would wait for each other.
+async fn lock(connection: &mut PgConnection, schedule_id: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT FROM schedules WHERE id = $1 FOR KEY SHARE")
+        .bind(schedule_id)
+        .fetch_optional(connection)
+        .await?;
+    Ok(())
+}
+
+/// Adds a backfill to a schedule whose row is locked, and forgets old ones; whether it is new.
 async fn add(
     connection: &mut PgConnection,
     schedule_id: Uuid,
     new: &NewBackfill,
-) -> Result<BackfillAsked, sqlx::Error> {
+) -> Result<(BackfillAsked, bool), sqlx::Error> {
     let row = sqlx::query(include_str!("../../sql/add_backfill.sql"))
         .bind(new.id)
         .bind(schedule_id)
@@ -236,7 +268,7 @@ async fn add(
         .fetch_optional(&mut *connection)
         .await?;
     sqlx::query(
-        "DELETE FROM schedule_backfills WHERE id IN (
+        "DELETE FROM schedule_backfills WHERE schedule_id = $1 AND id IN (
              SELECT id FROM schedule_backfills
              WHERE schedule_id = $1 AND state <> 'running'
              ORDER BY created_at DESC, id DESC
@@ -248,7 +280,7 @@ async fn add(
     .execute(&mut *connection)
     .await?;
     if let Some(row) = row {
-        return Ok(BackfillAsked::Asked(Box::new(backfill(&row)?)));
+        return Ok((BackfillAsked::Asked(Box::new(backfill(&row)?)), true));
     }
     let row = sqlx::query(
         "SELECT id, schedule_id, from_at, until_at, per_minute, state, decided_until, next_at,
@@ -259,10 +291,11 @@ async fn add(
     .bind(schedule_id)
     .fetch_optional(connection)
     .await?;
-    Ok(match row {
+    let asked = match row {
         Some(row) => BackfillAsked::Asked(Box::new(backfill(&row)?)),
         None => BackfillAsked::TooMany,
-    })
+    };
+    Ok((asked, false))
 }
 
 /// Reads the columns of a backfill.

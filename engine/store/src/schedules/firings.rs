@@ -18,7 +18,8 @@ macro_rules! columns {
     () => {
         "schedule_firings.schedule_id, schedule_firings.due_at, schedule_firings.request,
          schedule_firings.kind, schedule_firings.state, schedule_firings.fire_at,
-         schedule_firings.next_try_at, schedule_firings.attempts, schedule_firings.target_arn,
+         schedule_firings.next_try_at, schedule_firings.attempts, schedule_firings.refusals,
+         schedule_firings.first_tried_at, schedule_firings.target_arn,
          schedule_firings.decided_at, schedule_firings.reason, schedule_firings.since, schedule_firings.due_count,
          schedule_firings.state_machine, schedule_firings.execution"
     };
@@ -51,6 +52,10 @@ pub struct Firing {
     pub next_try_at: Option<DateTime<Utc>>,
     /// How many times it has been tried.
     pub attempts: i32,
+    /// How many of these attempts the engine refused because it had too much to do.
+    pub refusals: i32,
+    /// When it was tried first.
+    pub first_tried_at: Option<DateTime<Utc>>,
     /// What its execution is of, fixed by the first attempt.
     pub target_arn: Option<String>,
     /// When it was decided.
@@ -142,14 +147,18 @@ impl Store {
         at: DateTime<Utc>,
     ) -> Result<RunAsked, Error> {
         let row = in_time(
-            sqlx::query(include_str!("../../sql/run_schedule_now.sql"))
-                .bind(account)
-                .bind(group)
-                .bind(name)
-                .bind(at)
-                .bind(request)
-                .bind(MOST_OPEN)
-                .fetch_optional(&self.pool),
+            sqlx::query(concat!(
+                include_str!("../../sql/run_schedule_now.sql"),
+                "RETURNING ",
+                columns!()
+            ))
+            .bind(account)
+            .bind(group)
+            .bind(name)
+            .bind(at)
+            .bind(request)
+            .bind(MOST_OPEN)
+            .fetch_optional(&self.pool),
         )
         .await?;
         if let Some(row) = row {
@@ -190,6 +199,8 @@ pub(super) fn firing(row: &PgRow) -> Result<Firing, sqlx::Error> {
         fire_at: row.try_get("fire_at")?,
         next_try_at: row.try_get("next_try_at")?,
         attempts: row.try_get("attempts")?,
+        refusals: row.try_get("refusals")?,
+        first_tried_at: row.try_get("first_tried_at")?,
         target_arn: row.try_get("target_arn")?,
         decided_at: row.try_get("decided_at")?,
         reason: row.try_get("reason")?,

@@ -4,13 +4,15 @@ use chrono::{DateTime, Utc};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use crate::{Error, Store, in_time, tags};
+use crate::{Error, Resource, Store, in_time, tags};
 
 /// The group that is always there.
 pub const DEFAULT_GROUP: &str = "default";
 
-/// A group of schedules. Its tags are those of the resource `schedule-group/NAME`
-/// ([`Store::tags`]).
+/// Most schedules that are removed together: each may have a log of thousands of rows.
+const AT_ONCE: i64 = 20;
+
+/// A group of schedules. Its tags are those of [`Resource::ScheduleGroup`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ScheduleGroup {
     /// Twelve digits.
@@ -23,6 +25,8 @@ pub struct ScheduleGroup {
     pub created_at: DateTime<Utc>,
     /// When it was changed last.
     pub modified_at: DateTime<Utc>,
+    /// Whether it goes, as soon as its schedules are gone.
+    pub is_deleting: bool,
 }
 
 /// A group to create.
@@ -59,7 +63,7 @@ impl Store {
             .await?;
             let is_new = done.rows_affected() == 1;
             if is_new {
-                let resource = format!("schedule-group/{}", new.name);
+                let resource = Resource::ScheduleGroup(new.name.clone());
                 tags::write(&mut transaction, &new.account, &resource, &new.tags).await?;
             }
             transaction.commit().await?;
@@ -93,7 +97,7 @@ impl Store {
     ) -> Result<Option<ScheduleGroup>, Error> {
         let row = in_time(
             sqlx::query(
-                "SELECT account, name, client_token, created_at, modified_at
+                "SELECT account, name, client_token, created_at, modified_at, is_deleting
                  FROM schedule_groups WHERE account = $1 AND name = $2",
             )
             .bind(account)
@@ -115,7 +119,7 @@ impl Store {
     ) -> Result<Vec<ScheduleGroup>, Error> {
         let rows = in_time(
             sqlx::query(
-                "SELECT account, name, client_token, created_at, modified_at
+                "SELECT account, name, client_token, created_at, modified_at, is_deleting
                  FROM schedule_groups
                  WHERE account = $1 AND name > $2 AND starts_with(name, $3)
                  ORDER BY name
@@ -131,25 +135,45 @@ impl Store {
         Ok(rows.iter().map(group).collect::<Result<_, _>>()?)
     }
 
-    /// Removes a group with its tags and all its schedules; whether there was one. Executions
-    /// they started go on.
-    pub async fn delete_schedule_group(&self, account: &str, name: &str) -> Result<bool, Error> {
-        in_time(async {
-            let mut transaction = self.pool.begin().await?;
-            let done = sqlx::query("DELETE FROM schedule_groups WHERE account = $1 AND name = $2")
-                .bind(account)
-                .bind(name)
-                .execute(&mut *transaction)
-                .await?;
-            sqlx::query("DELETE FROM tags WHERE account = $1 AND resource = $2")
-                .bind(account)
-                .bind(format!("schedule-group/{name}"))
-                .execute(&mut *transaction)
-                .await?;
-            transaction.commit().await?;
-            Ok(done.rows_affected() == 1)
-        })
-        .await
+    /// Has a group go, with its tags and all its schedules; whether there was one that did not go
+    /// yet. No schedule can be created in it any more; the others are removed by
+    /// [`Store::remove_deleted_groups`]. Executions they started go on.
+    pub async fn delete_schedule_group(
+        &self,
+        account: &str,
+        name: &str,
+        at: DateTime<Utc>,
+    ) -> Result<bool, Error> {
+        let done = in_time(
+            sqlx::query(
+                "UPDATE schedule_groups SET is_deleting = true, modified_at = $3
+                 WHERE account = $1 AND name = $2 AND NOT is_deleting",
+            )
+            .bind(account)
+            .bind(name)
+            .bind(at)
+            .execute(&self.pool),
+        )
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Removes a few schedules of groups that go, with their logs, and the groups that have none
+    /// any more; whether there may be others.
+    pub async fn remove_deleted_groups(&self) -> Result<bool, Error> {
+        let removed: i64 = in_time(
+            sqlx::query(include_str!("../../sql/remove_deleted_schedules.sql"))
+                .bind(AT_ONCE)
+                .fetch_one(&self.pool),
+        )
+        .await?
+        .try_get(0)?;
+        if removed == AT_ONCE {
+            return Ok(true);
+        }
+        let groups = sqlx::query(include_str!("../../sql/remove_deleted_groups.sql"));
+        self.remove_with_tags(groups, Resource::ScheduleGroup).await?;
+        Ok(false)
     }
 }
 
@@ -160,5 +184,6 @@ fn group(row: &PgRow) -> Result<ScheduleGroup, sqlx::Error> {
         client_token: row.try_get("client_token")?,
         created_at: row.try_get("created_at")?,
         modified_at: row.try_get("modified_at")?,
+        is_deleting: row.try_get("is_deleting")?,
     })
 }

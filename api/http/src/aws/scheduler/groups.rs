@@ -123,12 +123,12 @@ fn tags(members: &mut Members) -> Result<Option<Vec<Tag>>, OperationError> {
     })
 }
 
-/// A group goes at once with its schedules, so that none is ever seen `DELETING`.
+/// A group that is `DELETING` is so until its last schedule is gone.
 fn shown(caller: &Caller, group: &ScheduleGroup) -> Value {
     json!({
         "Arn": caller.schedule_group_arn(&group.name),
         "Name": group.name,
-        "State": "ACTIVE",
+        "State": if group.is_deleting { "DELETING" } else { "ACTIVE" },
         "CreationDate": moment(group.created_at),
         "LastModificationDate": moment(group.modified_at),
     })

@@ -13,7 +13,7 @@ use super::{Answer, CLIENT_TOKEN, NAME, NEXT_TOKEN};
 use crate::error::OperationError;
 use crate::operations::schedules::{
     self, DEFAULT_CATCH_UP, DEFAULT_CATCH_UP_SECONDS, Filter, Key, MAX_WINDOW_MINUTES, Overlap,
-    ScheduleSettings, ScheduleState,
+    ScheduleSettings, ScheduleState, Wording,
 };
 use crate::operations::{self, Caller};
 
@@ -59,16 +59,7 @@ pub(super) async fn update(
 ) -> Result<Answer, OperationError> {
     let Given { key, settings, .. } = read(members)?;
     // What AWS does not know it cannot mean to reset.
-    let there = schedules::describe(engine, caller, &key).await?.settings;
-    let still_paused = settings.state == there.state;
-    let settings = ScheduleSettings {
-        overlap: there.overlap,
-        catch_up: there.catch_up,
-        catch_up_seconds: there.catch_up_seconds,
-        paused_reason: there.paused_reason.filter(|_| still_paused),
-        ..settings
-    };
-    let updated = schedules::update(engine, caller, &key, &settings).await?;
+    let updated = schedules::update(engine, caller, &key, &settings, Wording::Aws).await?;
     accepted(caller, &updated)
 }
 

@@ -7,7 +7,7 @@ use runtime::Engine;
 use store::{Schedule, ScheduleState};
 
 use crate::error::OperationError;
-use crate::operations::{Caller, arn, failed, moment};
+use crate::operations::{Caller, arn, failed, moment, tellable};
 
 use super::{Key, describe, rules};
 
@@ -100,6 +100,7 @@ pub async fn preview(
     count: Option<u32>,
 ) -> Result<Preview, OperationError> {
     let count = count_of(count)?;
+    tellable("after", after)?;
     let schedule = describe(engine, caller, key).await?;
     let after = after.unwrap_or_else(|| moment(engine.now()));
     Ok(Due::of(&schedule)?.firings(after, count))
@@ -114,6 +115,9 @@ pub fn preview_of(
     after: Option<DateTime<Utc>>,
     count: Option<u32>,
 ) -> Result<Preview, OperationError> {
+    for (member, date) in [("start", dates.0), ("end", dates.1), ("after", after)] {
+        tellable(member, date).map_err(|refusal| refusal.at(format!("/{member}")))?;
+    }
     let after = after.unwrap_or_else(|| moment(engine.now()));
     let count = count_of(count)?;
     let anchor = dates.0.unwrap_or(after);

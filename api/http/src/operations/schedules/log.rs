@@ -8,7 +8,7 @@ use store::{
 use uuid::Uuid;
 
 use crate::error::{Kind, OperationError};
-use crate::operations::{Caller, failed, moment};
+use crate::operations::{Caller, failed, moment, tellable};
 use crate::page::{self, Page};
 
 use super::{Key, describe, hint, missing};
@@ -76,6 +76,9 @@ pub async fn backfill(
 ) -> Result<Backfill, OperationError> {
     key.exists()?;
     let AskedBackfill { id, from, until, per_minute } = asked;
+    for (member, date) in [("from", from), ("until", until)] {
+        tellable(member, Some(date)).map_err(|refusal| refusal.at(format!("/{member}")))?;
+    }
     let now = moment(engine.now());
     let per_minute = per_minute.unwrap_or(DEFAULT_PER_MINUTE);
     let refuse = |message: String, at: &str| Err(OperationError::validation(message).at(at));
@@ -139,8 +142,10 @@ pub async fn firings(
     limit: Option<u32>,
     token: Option<&str>,
 ) -> Result<Page<Firing>, OperationError> {
-    let schedule = describe(engine, caller, key).await?;
     let FiringsAsked { from, until, state } = asked;
+    tellable("from", from)?;
+    tellable("until", until)?;
+    let schedule = describe(engine, caller, key).await?;
     let instant = |at: Option<DateTime<Utc>>| at.map(|at| at.to_rfc3339()).unwrap_or_default();
     let (id, from_word, until_word) = (schedule.id.to_string(), instant(from), instant(until));
     let state_word = state.map(FiringState::as_str).unwrap_or_default();

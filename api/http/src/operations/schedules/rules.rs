@@ -1,12 +1,12 @@
 //! What a schedule may say, with AWS's complaints where AWS has some.
 
-use asl::arn::StateMachineArn;
+use asl::arn::{Qualifier, StateMachineArn};
 use machine::schedule;
 use runtime::Engine;
 use store::{ScheduleSettings, ScheduleState};
 
 use crate::error::OperationError;
-use crate::operations::{Caller, arn, json_text, storable};
+use crate::operations::{Caller, arn, json_text, storable, tellable};
 
 /// AWS's longest flexible time window.
 pub const MAX_WINDOW_MINUTES: i32 = 1_440;
@@ -23,7 +23,10 @@ const MAX_REPEATED_CHARS: usize = 256;
 
 /// Where the targets stand that Statewright can start.
 const STARTABLE: &str = "Statewright starts state machines: the target is to be the ARN of one, \
-                         or of a version or alias of one";
+                         or of a version of one";
+/// What to do instead of naming an alias.
+const NO_ALIASES: &str = "aliases are not served yet: the target is to be the ARN of a state \
+                          machine, or of a version of one";
 
 /// What is written into an input when a schedule fires, and what stands for it in a check.
 const PLACEHOLDERS: [(&str, &str); 5] = [
@@ -41,6 +44,9 @@ pub(super) fn check(
     settings: &ScheduleSettings,
 ) -> Result<schedule::Schedule, OperationError> {
     let expression = expression(&settings.expression, &settings.timezone)?;
+    for (member, date) in [("start", settings.starts_at), ("end", settings.ends_at)] {
+        tellable(member, date).map_err(|refusal| refusal.at(format!("/{member}")))?;
+    }
     if let (Some(start), Some(end)) = (settings.starts_at, settings.ends_at)
         && start >= end
     {
@@ -154,7 +160,15 @@ fn check_target(caller: &Caller, target: &str) -> Result<(), OperationError> {
         return Err(refuse(message).because(STARTABLE));
     }
     match StateMachineArn::parse(target) {
-        Ok(parsed) if parsed.label.is_none() => {}
+        Ok(StateMachineArn { label: None, qualifier, .. }) => {
+            if let Some(Qualifier::Alias(_)) = qualifier {
+                let message = format!(
+                    "Aliases of state machines are not supported for the target: {}.",
+                    short_of(target)
+                );
+                return Err(refuse(message).because(NO_ALIASES));
+            }
+        }
         Ok(_) | Err(_) => return Err(malformed().because(STARTABLE)),
     }
     if region != caller.region {
@@ -204,7 +218,7 @@ mod tests {
     #[test]
     fn targets_are_state_machines_of_the_caller() {
         let machine = "arn:aws:states:us-east-1:123456789012:stateMachine:m";
-        for target in [machine.to_owned(), format!("{machine}:7"), format!("{machine}:live")] {
+        for target in [machine.to_owned(), format!("{machine}:7")] {
             assert!(check_target(&caller(), &target).is_ok(), "{target}");
         }
         for (target, complaint) in [
@@ -217,6 +231,11 @@ mod tests {
             (
                 "arn:aws:states:us-east-1:123456789012:stateMachine:m/label",
                 "Provided Arn is not in correct format.",
+            ),
+            (
+                "arn:aws:states:us-east-1:123456789012:stateMachine:m:live",
+                "Aliases of state machines are not supported for the target: \
+                 arn:aws:states:us-east-1:123456789012:stateMachine:m:live.",
             ),
             (
                 "arn:aws:sqs:us-east-1:123456789012:q",
