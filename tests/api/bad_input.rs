@@ -1,5 +1,7 @@
 //! What bad input gets: a clear error in the caller's shape, and nothing is changed.
 
+use std::time::Duration;
+
 use runtime::EngineOptions;
 use serde_json::{Value, json};
 
@@ -280,7 +282,9 @@ async fn broken_rest_bodies(client: &Client) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_is_away_is_told_of_at_once() {
-    let mut served = Served::start().await;
+    // The patience of a server.
+    let options = EngineOptions::default();
+    let mut served = Served::start_in(options, Duration::from_secs(2)).await;
     let create = json!({ "name": "bad", "definition": pass(), "roleArn": ROLE });
     served.client.aws("CreateStateMachine", create.clone()).await;
     served.cluster.kill_nine().await;

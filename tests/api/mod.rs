@@ -18,13 +18,15 @@ mod schedules;
 mod tokens;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use http_api::HttpOptions;
 use runtime::perform::{Call, Outcome, Perform, Progress};
 use runtime::{Engine, EngineOptions};
 use serde_json::{Value, json};
-use store::{Cluster, ClusterOptions};
+use store::{Cluster, ClusterOptions, Store};
+use tests::database::PATIENCE;
+use uuid::Uuid;
 
 /// A database, an engine and the API, in this process.
 pub(crate) struct Served {
@@ -39,12 +41,14 @@ impl Served {
     }
 
     pub(crate) async fn start_with(options: EngineOptions) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let folder =
-            std::env::temp_dir().join(format!("statewright-api-{}-{number}", std::process::id()));
+        Self::start_in(options, PATIENCE).await
+    }
+
+    /// With a store that waits so long for a connection.
+    pub(crate) async fn start_in(options: EngineOptions, patience: Duration) -> Self {
+        let folder = std::env::temp_dir().join(format!("statewright-api-{}", Uuid::new_v4()));
         let cluster = Cluster::start(ClusterOptions::new(folder).for_tests()).await.unwrap();
-        let store = tests::database::connect(&cluster.url(), 8).await;
+        let store = Store::connect_patiently(&cluster.url(), 8, patience).await.unwrap();
         store.migrate().await.unwrap();
         let engine = Engine::start(store, options, Arc::new(Nothing)).await.unwrap();
         let router = http_api::router(engine.clone(), HttpOptions::default());
@@ -211,7 +215,7 @@ fn matches(got: &Value, pattern: &str) -> bool {
         "<time>" => {
             got.as_str().is_some_and(|text| chrono::DateTime::parse_from_rfc3339(text).is_ok())
         }
-        "<uuid>" => got.as_str().is_some_and(|text| uuid::Uuid::parse_str(text).is_ok()),
+        "<uuid>" => got.as_str().is_some_and(|text| Uuid::parse_str(text).is_ok()),
         _ => match pattern.strip_suffix('…') {
             Some(begin) => got.as_str().is_some_and(|text| text.starts_with(begin)),
             None => got.as_str() == Some(pattern),

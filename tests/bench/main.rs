@@ -20,6 +20,7 @@ use serde_json::json;
 use store::{Cluster, ClusterOptions};
 use tests::aws::{Aws, DEFAULT_KEY};
 use tests::server::{Server, ServerOptions};
+use uuid::Uuid;
 
 use functions::Functions;
 use load::Load;
@@ -55,7 +56,7 @@ impl Arguments {
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::read()?;
-    let folder = std::env::temp_dir().join(format!("statewright-bench-{}", std::process::id()));
+    let folder = std::env::temp_dir().join(format!("statewright-bench-{}", Uuid::new_v4()));
     let options = ClusterOptions { temporary: true, ..ClusterOptions::new(folder) };
     let postmaster = options.data_dir.join("data/postmaster.pid");
     let cluster = Cluster::start(options).await?;

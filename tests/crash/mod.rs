@@ -52,7 +52,12 @@ struct Nodes {
 
 impl Nodes {
     fn start(url: String) -> Self {
-        let addresses = [free_address(), free_address()].map(|address| address.expect("a port"));
+        let one = free_address().expect("a port");
+        let mut other = one;
+        while other == one {
+            other = free_address().expect("a port");
+        }
+        let addresses = [one, other];
         let mut nodes = Self { url, addresses, servers: [None, None] };
         nodes.restart(0);
         nodes.restart(1);
@@ -79,7 +84,7 @@ impl Nodes {
             if self.servers[index].is_some() {
                 return;
             }
-            // While it was dead, somebody else was given its port for a connection.
+            // While it was dead, another process has taken its port.
             std::thread::sleep(Duration::from_millis(100));
         }
         panic!("its port stays in use");

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::wire::Client;
+use tests::wire::{Client, Refused};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -100,22 +100,28 @@ async fn ask(nodes: [Client; 2], stop: Arc<AtomicBool>) -> Vec<String> {
 async fn decided(client: &Client, name: &str) -> Vec<Value> {
     let all_decided = async {
         loop {
-            let path = format!("/v1/schedules/{name}/backfills");
-            let backfills = client.rest("GET", &path, Value::Null).await.expect("backfills");
-            let path = format!("/v1/schedules/{name}/firings?limit=1000");
-            let mut log = client.rest("GET", &path, Value::Null).await.expect("firings");
-            let Value::Array(mut firings) = log["firings"].take() else { panic!("{log}") };
-            firings.retain(|firing| !firing["request"].is_null());
-            let waits = |it: &Value| it["state"] == "pending" || it["state"] == "queued";
-            let runs = |it: &Value| it["state"] == "running";
-            let backfills = backfills["backfills"].as_array().expect("backfills");
-            if !backfills.iter().any(runs) && !firings.iter().any(waits) {
+            if let Ok(Some(firings)) = decided_by_now(client, name).await {
                 return firings;
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     };
     tokio::time::timeout(PATIENCE, all_decided).await.expect("all firings are decided")
+}
+
+/// The same, or `None` while something waits.
+async fn decided_by_now(client: &Client, name: &str) -> Result<Option<Vec<Value>>, Refused> {
+    let path = format!("/v1/schedules/{name}/backfills");
+    let backfills = client.rest("GET", &path, Value::Null).await?;
+    let path = format!("/v1/schedules/{name}/firings?limit=1000");
+    let mut log = client.rest("GET", &path, Value::Null).await?;
+    let Value::Array(mut firings) = log["firings"].take() else { panic!("{log}") };
+    firings.retain(|firing| !firing["request"].is_null());
+    let waits = |it: &Value| it["state"] == "pending" || it["state"] == "queued";
+    let runs = |it: &Value| it["state"] == "running";
+    let backfills = backfills["backfills"].as_array().expect("backfills");
+    let is_over = !backfills.iter().any(runs) && !firings.iter().any(waits);
+    Ok(is_over.then_some(firings))
 }
 
 /// The ARNs of all executions that schedules have started.

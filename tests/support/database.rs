@@ -2,9 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use store::{Cluster, ClusterOptions, Store};
 use tokio::sync::OnceCell;
+use uuid::Uuid;
 
 const TEMPLATE: &str = "migrated";
 
@@ -30,15 +32,12 @@ impl Database {
     }
 }
 
-/// A store, however long a busy machine takes for the first connection.
+/// How long a busy machine, or one that stands still for a while, may take for a connection.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A store, however long a busy machine takes for a connection.
 pub async fn connect(url: &str, connections: u32) -> Store {
-    for _ in 0..30 {
-        match Store::connect(url, connections).await {
-            Err(error) if error.is_unavailable() => {}
-            connected => return connected.unwrap(),
-        }
-    }
-    panic!("`{url}` does not answer");
+    Store::connect_patiently(url, connections, PATIENCE).await.unwrap()
 }
 
 async fn start_shared() -> Cluster {
@@ -51,11 +50,7 @@ async fn start_shared() -> Cluster {
 
 /// A Postgres that nobody else uses, for tests that kill it.
 pub async fn private_cluster() -> Cluster {
-    let name = format!(
-        "statewright-test-{}-{}",
-        std::process::id(),
-        COUNT.fetch_add(1, Ordering::Relaxed)
-    );
+    let name = format!("statewright-test-{}", Uuid::new_v4());
     let options = ClusterOptions::new(std::env::temp_dir().join(name)).for_tests();
     Cluster::start(options).await.unwrap()
 }
@@ -69,11 +64,7 @@ pub struct Durable {
 
 impl Durable {
     pub async fn start() -> Self {
-        let name = format!(
-            "statewright-durable-{}-{}",
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        );
+        let name = format!("statewright-durable-{}", Uuid::new_v4());
         let mut options = ClusterOptions::new(std::env::temp_dir().join(name));
         options.temporary = true;
         let cluster = Cluster::start(options).await.unwrap();

@@ -7,10 +7,10 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use uuid::Uuid;
 
 /// How long a server may take until `/readyz` answers 200, and to end after SIGTERM.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -59,10 +59,7 @@ impl Server {
 
     /// Starts the process and does not wait for it.
     pub fn spawn(database_url: &str, address: SocketAddr, options: &ServerOptions) -> Result<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let log = std::env::temp_dir()
-            .join(format!("statewright-test-{}-{number}.log", std::process::id()));
+        let log = std::env::temp_dir().join(format!("statewright-test-{}.log", Uuid::new_v4()));
         let out = File::create(&log).with_context(|| format!("create {}", log.display()))?;
         let binary = server_path()?;
         let child = Command::new(&binary)
@@ -150,9 +147,16 @@ impl Drop for Server {
     }
 }
 
-/// A loopback address on which nothing listens.
+/// A loopback address on which nothing listens. Its port is none of those that the system gives
+/// to connections, so that it stays free while its server is dead.
 pub fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
+    for _ in 0..100 {
+        let port = u16::try_from(10_000 + Uuid::new_v4().as_u128() % 20_000)?;
+        if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            return Ok(listener.local_addr()?);
+        }
+    }
+    bail!("no free port after a hundred attempts")
 }
 
 /// The `statewright` binary: `target/PROFILE/statewright`, beside the folder of this test.

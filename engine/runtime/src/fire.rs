@@ -97,6 +97,11 @@ impl Fire {
         }
         // Each ends within the patience of a start, and lets go of its schedule.
         while self.held.join_next().await.is_some() {}
+        if !self.in_doubt.is_empty()
+            && let Err(error) = shared.store.drop_holds(&self.in_doubt, moment(shared.now())).await
+        {
+            tracing::warn!(%error, "some schedules are held for {} s more", HOLD.as_secs());
+        }
     }
 
     /// Takes hold of what has something to do; how long nothing more has.
@@ -158,13 +163,15 @@ impl AtWork {
             tracing::error!(schedule = name, %error, "schedule `{name}` cannot be served: {error}");
             Some(moment(shared.now().plus_ms(LEFT_ALONE_MS)))
         };
-        // Let go as soon as the store answers again. After that the hold has run out anyway.
+        // Let go as soon as the store answers again; a node that stops asks once more. After that
+        // the hold has run out anyway.
         for _ in 0..RELEASES {
-            if shared.store.give_back_schedule(&claimed, again_at).await.is_ok() {
+            let is_last = self.stop.is_cancelled();
+            if shared.store.give_back_schedule(&claimed, again_at).await.is_ok() || is_last {
                 return;
             }
             tokio::select! {
-                () = self.stop.cancelled() => return,
+                () = self.stop.cancelled() => {}
                 () = tokio::time::sleep(RELEASE_AGAIN) => {}
             }
         }

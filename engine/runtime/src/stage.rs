@@ -35,7 +35,9 @@ pub(crate) async fn shared(options: EngineOptions) -> (Cluster, Arc<Shared>, Fen
     let name = format!("statewright-loop-{}", Uuid::new_v4());
     let cluster = ClusterOptions::new(std::env::temp_dir().join(name)).for_tests();
     let cluster = Cluster::start(cluster).await.unwrap();
-    let store = Store::connect(&cluster.url(), 2).await.unwrap();
+    // A busy machine may take its time.
+    let patience = Duration::from_secs(30);
+    let store = Store::connect_patiently(&cluster.url(), 2, patience).await.unwrap();
     store.migrate().await.unwrap();
     let seal = Seal::of(&store).await.unwrap();
     let (shared, fenced) = Shared::new(store, options, Arc::new(Never), seal);

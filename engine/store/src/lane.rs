@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use crate::batch::{AppendError, Appended, Batch, NewTurn};
-use crate::{CONNECT_TIMEOUT, Error, STATEMENT_TIMEOUT, Store, append, in_time};
+use crate::{Error, STATEMENT_TIMEOUT, Store, append, in_time};
 
 /// A connection unused for this long may be dead without our knowing: it is tried before a statement
 /// is sent over it.
@@ -163,7 +163,8 @@ impl Lane {
             }
             self.connect().await
         };
-        let mut open = timeout(CONNECT_TIMEOUT, working).await.map_err(|_| Error::too_slow())??;
+        let patience = self.store.patience;
+        let mut open = timeout(patience, working).await.map_err(|_| Error::too_slow())??;
         if let Some(session) = self.doubtful {
             timeout(STATEMENT_TIMEOUT, end_session(&mut open.connection, session))
                 .await

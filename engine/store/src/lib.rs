@@ -93,6 +93,8 @@ static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
 pub struct Store {
     pub(crate) pool: PgPool,
     pub(crate) options: PgConnectOptions,
+    /// How long to wait for a connection.
+    pub(crate) patience: Duration,
     /// The time to take for `now()`; only tests set it.
     pub(crate) now: Option<DateTime<Utc>>,
 }
@@ -101,6 +103,16 @@ impl Store {
     /// Connects to a `postgres://` URL, once to see that it works; at most `max_connections` are
     /// kept for everything but lanes and hints, which have their own.
     pub async fn connect(url: &str, max_connections: u32) -> Result<Self, Error> {
+        Self::connect_patiently(url, max_connections, CONNECT_TIMEOUT).await
+    }
+
+    /// The same for who would rather wait so long for a connection than hear that the database is
+    /// away.
+    pub async fn connect_patiently(
+        url: &str,
+        max_connections: u32,
+        patience: Duration,
+    ) -> Result<Self, Error> {
         let options: PgConnectOptions = url.parse().map_err(Error::from)?;
         let options = options
             .application_name("statewright")
@@ -108,10 +120,10 @@ impl Store {
             .log_slow_statements(tracing::log::LevelFilter::Warn, Duration::from_secs(2))
             .log_statements(tracing::log::LevelFilter::Trace);
         // Once without the pool, which would say no more than that it waited in vain.
-        let first = tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await;
+        let first = tokio::time::timeout(patience, options.connect()).await;
         let first = first.map_err(|_| Error::too_slow())?.map_err(Error::from)?;
         first.close().await.map_err(Error::from)?;
-        Ok(Self { pool: pool(&options, max_connections), options, now: None })
+        Ok(Self { pool: pool(&options, max_connections, patience), options, patience, now: None })
     }
 
     /// The same database, at a time of the caller's choosing.
@@ -123,7 +135,7 @@ impl Store {
     /// The same database over one connection of its own, for what must not wait behind others.
     #[must_use]
     pub fn apart(&self) -> Self {
-        Self { pool: pool(&self.options, 1), ..self.clone() }
+        Self { pool: pool(&self.options, 1, self.patience), ..self.clone() }
     }
 
     /// Brings the schema up to this release. Safe to call from several nodes at once: they take
@@ -145,10 +157,10 @@ impl Store {
     }
 }
 
-fn pool(options: &PgConnectOptions, max_connections: u32) -> PgPool {
+fn pool(options: &PgConnectOptions, max_connections: u32, patience: Duration) -> PgPool {
     PgPoolOptions::new()
         .max_connections(max_connections)
-        .acquire_timeout(CONNECT_TIMEOUT)
+        .acquire_timeout(patience)
         .after_release(|connection, _| Box::pin(still_answers(connection)))
         .connect_lazy_with(options.clone())
 }

@@ -4,7 +4,7 @@
 use sqlx::postgres::{PgListener, PgPoolOptions};
 
 use crate::heartbeats::{self, Heard, Heartbeat};
-use crate::{CONNECT_TIMEOUT, Error, Store, in_time};
+use crate::{Error, Store, in_time};
 
 /// The channel all nodes listen on.
 const CHANNEL: &str = "statewright";
@@ -59,7 +59,7 @@ impl Store {
     pub async fn listen(&self) -> Result<Hints, Error> {
         let pool = PgPoolOptions::new()
             .max_connections(1)
-            .acquire_timeout(CONNECT_TIMEOUT)
+            .acquire_timeout(self.patience)
             .max_lifetime(None)
             .idle_timeout(None)
             .connect_lazy_with(self.options.clone());

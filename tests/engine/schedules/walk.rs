@@ -146,6 +146,8 @@ impl Walk {
                 new.overlap = overlap;
                 new.catch_up = catch_up;
                 new.catch_up_seconds = 30 * 86_400;
+                // Many hours pass on this clock while a hold that nobody gave back runs out.
+                new.max_event_age_seconds = 30 * 86_400;
                 new.window_minutes = window;
                 new.input = Some(INPUT.to_owned());
                 settings = Some(new.clone());

@@ -38,13 +38,7 @@ impl Stage {
         let (cluster, shared, _) = stage::shared(EngineOptions::default()).await;
         let (items, received) = mpsc::channel(64);
         let (notices, heard) = mpsc::unbounded_channel();
-        let mut lane = Lane::new(&shared.store, shared.options.node);
-        // It is connected already: a first connection that takes too long refuses starts.
-        for _ in 0..30 {
-            if lane.absent(&Batch::default()).await.is_ok() {
-                break;
-            }
-        }
+        let lane = Lane::new(&shared.store, shared.options.node);
         let lane = LaneLoop {
             lane,
             shared: shared.clone(),

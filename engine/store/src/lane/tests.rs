@@ -50,10 +50,12 @@ async fn somebody_waits(connection: &mut PgConnection) {
 
 /// A Postgres of the test's own, and connected to it.
 async fn private(name: &str) -> (Cluster, Store) {
-    let name = format!("statewright-{name}-{}", std::process::id());
+    let name = format!("statewright-{name}-{}", Uuid::new_v4());
     let options = ClusterOptions::new(std::env::temp_dir().join(name)).for_tests();
     let cluster = Cluster::start(options).await.unwrap();
-    let store = Store::connect(&cluster.url(), 2).await.unwrap();
+    // A busy machine may take its time.
+    let patience = Duration::from_secs(30);
+    let store = Store::connect_patiently(&cluster.url(), 2, patience).await.unwrap();
     store.migrate().await.unwrap();
     (cluster, store)
 }
