@@ -33,14 +33,26 @@ fn node_with_lease(url: &str, seconds: u32) -> (Server, Client) {
     (server, client)
 }
 
-/// Starts so many executions and gives their ARNs.
+/// Starts so many executions, as often as it takes on a node that has just found its shards, and
+/// gives their ARNs.
 async fn start(client: &Client, machine: &str, prefix: &str, count: usize) -> Vec<String> {
     let mut arns = Vec::new();
     for number in 0..count {
         let name = format!("{prefix}{number}");
         let start = json!({ "stateMachineArn": machine, "name": name, "input": "{}" });
-        let started = client.must("StartExecution", start).await;
-        arns.push(started["executionArn"].as_str().expect("an ARN").to_owned());
+        for attempt in 1.. {
+            match client.call("StartExecution", &start).await {
+                Ok(_) => break,
+                // One that was refused without knowing may have begun, and ended since.
+                Err(refused) if refused.code() == "ExecutionAlreadyExists" => break,
+                Err(refused) => {
+                    let is_away = refused.code() == "ServiceUnavailable";
+                    assert!(is_away && attempt < 300, "{name}: {refused:?}");
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        arns.push(format!("{}:{name}", machine.replace(":stateMachine:", ":execution:")));
     }
     arns
 }

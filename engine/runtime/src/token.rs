@@ -18,6 +18,9 @@ use crate::mail::Key;
 const SECRET: &str = "task tokens";
 /// Shard, execution, task and account.
 const BYTES: usize = 2 + 16 + 8 + 8;
+/// What comes before the sealed bytes. Every token begins with a letter by it: one that began with
+/// `-` would be an option to the AWS CLI.
+const FIRST: [u8; 1] = [0];
 /// Longest text that is looked at; AWS takes tokens of up to 2,048 characters.
 const MOST_CHARS: usize = 2_048;
 
@@ -47,7 +50,8 @@ impl Seal {
         plain[26..].copy_from_slice(&number(account).to_be_bytes());
         // Without a nonce this cipher only tells equal tokens from others, as it should.
         let sealed = self.0.encrypt(&Nonce::default(), plain.as_slice());
-        URL_SAFE_NO_PAD.encode(sealed.expect("a few bytes can always be sealed"))
+        let sealed = sealed.expect("a few bytes can always be sealed");
+        URL_SAFE_NO_PAD.encode([&FIRST, sealed.as_slice()].concat())
     }
 
     /// Which task this is the token of; `None` if it is none of ours, or not of this account.
@@ -55,8 +59,9 @@ impl Seal {
         if token.len() > MOST_CHARS {
             return None;
         }
-        let sealed = URL_SAFE_NO_PAD.decode(token).ok()?;
-        let plain = self.0.decrypt(&Nonce::default(), sealed.as_slice()).ok()?;
+        let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+        let sealed = bytes.strip_prefix(&FIRST)?;
+        let plain = self.0.decrypt(&Nonce::default(), sealed).ok()?;
         let (shard, rest) = plain.split_first_chunk::<2>()?;
         let (id, rest) = rest.split_first_chunk::<16>()?;
         let (task, rest) = rest.split_first_chunk::<8>()?;
@@ -107,6 +112,10 @@ mod tests {
             None,
             "it is of use in its account alone"
         );
+        for task in 0..500 {
+            let token = ours.token(key, task, account);
+            assert!(token.starts_with(|first: char| first.is_ascii_alphabetic()), "{token}");
+        }
         for end in 0..token.len() {
             let mut forged = token.clone();
             let other = if forged.as_bytes()[end] == b'A' { "B" } else { "A" };
