@@ -126,7 +126,7 @@ async fn a_token_that_is_made_up_is_none() {
 async fn who_gives_heartbeats_has_all_the_time_and_who_does_not_times_out() {
     let database = Database::private().await;
     let node = Node::start(&database, Script::Submit).await;
-    let revision = node.create("m", &beating(2)).await;
+    let revision = node.create("m", &beating(4)).await;
     node.begin(revision, Some("alive"), "{}").await.unwrap();
     node.begin(revision, Some("silent"), "{}").await.unwrap();
     let token = Node::token_of(&[&node], "alive").await;

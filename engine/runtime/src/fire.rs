@@ -163,11 +163,16 @@ impl AtWork {
             tracing::error!(schedule = name, %error, "schedule `{name}` cannot be served: {error}");
             Some(moment(shared.now().plus_ms(LEFT_ALONE_MS)))
         };
-        // Let go as soon as the store answers again; a node that stops asks once more. After that
-        // the hold has run out anyway.
+        self.let_go(&claimed, again_at).await;
+    }
+
+    /// Lets go of a schedule that could not be served, as soon as the store answers again; a node that
+    /// stops asks once more. After that the hold has run out anyway.
+    async fn let_go(&self, claimed: &Claimed, again_at: Option<DateTime<Utc>>) {
         for _ in 0..RELEASES {
             let is_last = self.stop.is_cancelled();
-            if shared.store.give_back_schedule(&claimed, again_at).await.is_ok() || is_last {
+            let given_back = self.shared.store.give_back_schedule(claimed, again_at).await;
+            if given_back.is_ok() || is_last {
                 return;
             }
             tokio::select! {

@@ -16,7 +16,8 @@ use crate::shared::Shared;
 use crate::tenures::Tenure;
 use crate::token::Seal;
 
-struct Never;
+/// Performs calls that never end.
+pub(crate) struct Never;
 
 impl Perform for Never {
     fn perform<'a>(

@@ -9,7 +9,6 @@ use store::{
     Store,
 };
 use tests::database::Database;
-use tests::psql::psql;
 use uuid::Uuid;
 
 use super::super::proxy::{Mode, Proxy};
@@ -176,28 +175,6 @@ async fn a_pause_stops_what_was_refused_and_not_what_may_have_started() {
     assert!(reason(&log[0]).starts_with("the schedule was paused before"), "{}", reason(&log[0]));
     assert_eq!(log[1].state, FiringState::Started);
     next.node.engine.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_stops_lets_go_of_what_it_does_not_know_it_has_hold_of() {
-    let database = Database::private().await;
-    let proxy = Proxy::before(&database.url).await;
-    // No beat is due, so that the node does not see that its answers are cut before it claims.
-    let node = Node::start_at(proxy.url(), Script::Echo, |options| {
-        options.lease = Duration::from_mins(10);
-    })
-    .await;
-    let world = World { clock: node.engine.options().clock.clone(), node };
-    let soon = world.now() + Duration::from_secs(2);
-    world.create("nightly", |settings| settings.starts_at = Some(soon)).await;
-    proxy.set(Mode::CutAnswers);
-    let held = "SELECT count(*) FROM schedules WHERE holder IS NOT NULL";
-    while psql(&database.url, held).unwrap() == "0" {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    proxy.set(Mode::Pass);
-    world.node.engine.shutdown().await;
-    assert_eq!(psql(&database.url, held).unwrap(), "0");
 }
 
 #[tokio::test(flavor = "multi_thread")]

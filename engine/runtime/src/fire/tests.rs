@@ -1,5 +1,7 @@
 //! What follows from a schedule and a clock alone.
 
+mod holds;
+
 use chrono::{DateTime, Utc};
 use machine::Timestamp;
 use machine::schedule::Schedule as Rule;
