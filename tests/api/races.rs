@@ -82,6 +82,20 @@ async fn a_deletion_takes_the_tags_along_that_are_written_meanwhile() {
     served.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_group_is_gone_though_a_node_was_at_work_on_a_schedule_of_it() {
+    let served = Served::start().await;
+    let client = &served.client;
+    let new = json!({ "expression": "rate(1 day)", "state_machine": "report", "state": "paused" });
+    client.rest("PUT", "/v1/schedules/nightly?group=met", new).await;
+    let mut other = Session::start(&served.cluster.url());
+    other.run("BEGIN; SELECT 1 FROM schedules WHERE name = 'nightly' FOR UPDATE;");
+    let delete = client.scheduler_raw("DELETE", "/schedule-groups/met", "");
+    assert_eq!(meets(&served, delete, other).await.0, 200);
+    assert_eq!(client.scheduler_raw("GET", "/schedule-groups/met", "").await.0, 404);
+    served.stop().await;
+}
+
 /// The answer to a request that comes before `other` commits.
 async fn meets<T>(served: &Served, request: impl Future<Output = T>, mut other: Session) -> T {
     let mut request = Box::pin(request);

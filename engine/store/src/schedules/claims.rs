@@ -89,13 +89,19 @@ impl Store {
         Ok(rows.iter().map(claimed).collect::<Result<_, sqlx::Error>>()?)
     }
 
-    /// Ends holds of which the caller does not know whether it took them. Served by
-    /// `schedules_wake`.
+    /// Ends holds of which the caller does not know whether it took them. Locks them in the order of
+    /// their ids, as who removes them does. Served by `schedules_wake`.
     pub async fn drop_holds(&self, holders: &[Uuid], now: DateTime<Utc>) -> Result<(), Error> {
         in_time(
             sqlx::query(
-                "UPDATE schedules SET holder = NULL, held_until = NULL
-                 WHERE wake_at <= $2 AND holder = ANY($1)",
+                "WITH held AS (
+                     SELECT id FROM schedules
+                     WHERE wake_at <= $2 AND holder = ANY($1)
+                     ORDER BY id
+                     FOR UPDATE
+                 )
+                 UPDATE schedules SET holder = NULL, held_until = NULL
+                 FROM held WHERE schedules.id = held.id",
             )
             .bind(holders)
             .bind(now)

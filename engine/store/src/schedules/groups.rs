@@ -159,7 +159,7 @@ impl Store {
     }
 
     /// Removes a few schedules of groups that go, with their logs, and the groups that have none
-    /// any more; whether there may be others.
+    /// any more; whether there are others. Waits for a schedule that a node is at work on.
     pub async fn remove_deleted_groups(&self) -> Result<bool, Error> {
         let removed: i64 = in_time(
             sqlx::query(include_str!("../../sql/remove_deleted_schedules.sql"))
@@ -173,7 +173,13 @@ impl Store {
         }
         let groups = sqlx::query(include_str!("../../sql/remove_deleted_groups.sql"));
         self.remove_with_tags(groups, Resource::ScheduleGroup).await?;
-        Ok(false)
+        // Somebody else may have removed those that were to be removed here, and left others.
+        let row = in_time(
+            sqlx::query("SELECT EXISTS (SELECT FROM schedule_groups WHERE is_deleting)")
+                .fetch_one(&self.pool),
+        )
+        .await?;
+        Ok(row.try_get(0)?)
     }
 }
 
