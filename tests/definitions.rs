@@ -82,7 +82,7 @@ async fn every_sample_gives_its_recorded_output() -> Result<()> {
     server::install_tls();
     let data_dir = std::env::temp_dir().join(format!("statewright-samples-{}", Uuid::new_v4()));
     let cluster = Cluster::start(ClusterOptions::new(data_dir).for_tests()).await?;
-    let store = node::connect(&cluster.url().into(), Duration::from_mins(1)).await?;
+    let store = tests::database::connect(&cluster.url(), 16).await;
     store.migrate().await?;
     let engine = node::start_engine(store, runtime::EngineOptions::default()).await?;
     let stop = CancellationToken::new();

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+import urllib.error
 import urllib.request
 
 import boto3
@@ -28,9 +29,16 @@ def rest(method, path, body=None):
         data=None if body is None else json.dumps(body).encode(),
         headers={"content-type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=60) as response:
-        text = response.read()
-    return json.loads(text) if text else None
+    for attempt in range(1, 11):
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                text = response.read()
+            return json.loads(text) if text else None
+        except urllib.error.HTTPError as refusal:
+            # As the SDKs do: a server that is away for a moment is asked again.
+            if refusal.code != 503 or attempt == 10:
+                raise
+        time.sleep(0.1 * attempt)
 
 
 def machine(client, name, states, start_at=None, **more):
