@@ -66,9 +66,10 @@ impl Lane {
     /// and leave those out. After [`AppendError::Fenced`], drop what memory holds of these shards
     /// and load it again; after [`AppendError::Lost`], of the lost ones, and append the rest.
     ///
-    /// Waits at most two seconds for a connection and five for the commit. Locks: the shards' rows
-    /// (shared) in their order, the rows of executions that end or wake, then inbox rows; nothing of
-    /// another lane's if every execution keeps to one lane.
+    /// Waits for a connection as long as the store does (two seconds, if it was not told otherwise)
+    /// and five seconds for the commit. Locks: the shards' rows (shared) in their order, the rows of
+    /// executions that end or wake, then inbox rows; nothing of another lane's if every execution
+    /// keeps to one lane.
     pub async fn append(&mut self, batch: &Batch) -> Result<Appended, AppendError> {
         if batch.turns.is_empty() && batch.answers.is_empty() {
             return Ok(Appended::default());
