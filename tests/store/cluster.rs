@@ -38,7 +38,7 @@ async fn data_outlives_a_stop_and_a_kill() {
 async fn a_kill_leaves_no_session_at_work() {
     let mut options = options();
     options.temporary = true;
-    let mut cluster = Cluster::start(options).await.unwrap();
+    let mut cluster = Cluster::start(options.clone()).await.unwrap();
     let url = cluster.url();
     let mut session = Session::start(&url);
     // It computes and looks at nothing meanwhile, for longer than this test lasts.
@@ -57,6 +57,7 @@ async fn a_kill_leaves_no_session_at_work() {
         panic!("session {pid} goes on");
     }
     cluster.stop().await;
+    assert!(!options.data_dir.exists(), "a temporary one is removed");
 }
 
 /// The numbers of a process's parent and children, by what the system tells.

@@ -97,9 +97,7 @@ impl Fire {
         }
         // Each ends within the patience of a start, and lets go of its schedule.
         while self.held.join_next().await.is_some() {}
-        if !self.in_doubt.is_empty()
-            && let Err(error) = shared.store.drop_holds(&self.in_doubt, moment(shared.now())).await
-        {
+        if let Err(error) = self.drop_in_doubt(moment(shared.now())).await {
             tracing::warn!(%error, "some schedules are held for {} s more", HOLD.as_secs());
         }
     }
@@ -126,12 +124,9 @@ impl Fire {
 
     /// Takes hold of what has something to do now; when others have.
     async fn claim(&mut self, now: Timestamp) -> Result<Option<DateTime<Utc>>, store::Error> {
-        let store = &self.at_work.shared.store;
         let now = moment(now);
-        if !self.in_doubt.is_empty() {
-            store.drop_holds(&self.in_doubt, now).await?;
-            self.in_doubt.clear();
-        }
+        self.drop_in_doubt(now).await?;
+        let store = &self.at_work.shared.store;
         let free = AT_ONCE.saturating_sub(self.held.len());
         if free > 0 {
             let holder = Uuid::new_v4();
@@ -147,6 +142,15 @@ impl Fire {
             return Ok(Some(now));
         }
         Ok(next.at)
+    }
+
+    /// Lets go of what this node may have taken hold of.
+    async fn drop_in_doubt(&mut self, now: DateTime<Utc>) -> Result<(), store::Error> {
+        if !self.in_doubt.is_empty() {
+            self.at_work.shared.store.drop_holds(&self.in_doubt, now).await?;
+            self.in_doubt.clear();
+        }
+        Ok(())
     }
 }
 

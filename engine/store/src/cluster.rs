@@ -228,15 +228,17 @@ impl Cluster {
     /// Ends the server in good order: sessions are cut, everything is written.
     pub async fn stop(mut self) {
         let pid = self.running_pid().await;
-        let Some(Watcher { mut shell, pipe, .. }) = self.watcher.take() else { return };
-        drop(pipe);
-        if let Some(pid) = pid
-            && !process::gone(pid, STOP_TIMEOUT).await
-        {
-            process::signal(pid, "QUIT").await;
-            process::gone(pid, STOP_TIMEOUT).await;
+        // Without one, the server has been killed and not started again.
+        if let Some(Watcher { mut shell, pipe, .. }) = self.watcher.take() {
+            drop(pipe);
+            if let Some(pid) = pid
+                && !process::gone(pid, STOP_TIMEOUT).await
+            {
+                process::signal(pid, "QUIT").await;
+                process::gone(pid, STOP_TIMEOUT).await;
+            }
+            tokio::task::spawn_blocking(move || shell.wait()).await.ok();
         }
-        tokio::task::spawn_blocking(move || shell.wait()).await.ok();
         // The shell removes it, too; but not behind a server that was adopted, and not a file
         // that a last process of the server was still writing.
         if self.options.temporary {
