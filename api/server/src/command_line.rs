@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::ensure;
 use asl::MachineKind;
 use clap::{Args, Parser, Subcommand};
 use runtime::Clock;
@@ -15,16 +16,25 @@ use crate::{dev, environment, logs, run, schedule, serve, validate};
 
 /// Runs AWS Step Functions state machines durably on Postgres.
 #[derive(Debug, Parser)]
-#[command(name = "statewright", version, about, max_term_width = 100)]
+#[command(
+    name = "statewright",
+    version,
+    about,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 pub struct CommandLine {
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Start everything on this machine: a Postgres of its own, the server, demo functions (what
-    /// is done when no command is given)
+    /// Start everything on this machine: a Postgres of its own, the server, demo functions
+    ///
+    /// Samples and demo functions are deployed once: what you change, pause or delete stays so. A
+    /// database of yours is used only if `--database-url` says so here, and gets none of them.
     Dev(DevArgs),
     /// Serve, on a Postgres of yours
     Serve(ServeArgs),
@@ -53,13 +63,14 @@ struct SettingsArgs {
     settings: Settings,
 }
 
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Args)]
 struct DevArgs {
-    /// Definitions to deploy, JSON or YAML, each named after its file; the samples if none is given
+    /// Definitions to deploy, JSON or YAML, each named after its file; if none is given, the samples
+    /// that were never deployed
     #[arg(value_name = "DEFINITION")]
     definitions: Vec<PathBuf>,
     /// Where the embedded Postgres keeps its files
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", conflicts_with = "database_url")]
     data_dir: Option<PathBuf>,
     #[command(flatten)]
     settings: SettingsArgs,
@@ -97,7 +108,7 @@ struct RunArgs {
     /// A function that the definition calls, and where it is: input is posted as JSON
     #[arg(long = "function", value_name = "NAME=URL", value_parser = function)]
     functions: Vec<(String, String)>,
-    /// Provide the functions that the samples call
+    /// Provide the functions that the samples call; not on a database of yours
     #[arg(long)]
     demo: bool,
     /// A database to run on, in place of one that is gone afterwards; functions stay registered
@@ -123,8 +134,8 @@ impl CommandLine {
     /// How the program ends if [`CommandLine::obey`] returns an error.
     pub fn exit_on_error(&self) -> Exit {
         match self.command {
-            Some(Command::Validate(_) | Command::Run(_) | Command::Schedule(_)) => Exit::Usage,
-            Some(Command::Dev(_) | Command::Serve(_) | Command::Migrate(_)) | None => Exit::Failed,
+            Command::Validate(_) | Command::Run(_) | Command::Schedule(_) => Exit::Usage,
+            Command::Dev(_) | Command::Serve(_) | Command::Migrate(_) => Exit::Failed,
         }
     }
 
@@ -133,10 +144,20 @@ impl CommandLine {
     /// # Errors
     /// It could not be done; the message is for the person who said it.
     pub async fn obey(self) -> anyhow::Result<Exit> {
-        match self.command.unwrap_or_else(|| Command::Dev(DevArgs::default())) {
+        match self.command {
             Command::Dev(args) => {
+                let told = args.settings.settings.database_url.is_some();
                 let configuration = args.settings.decide("warn")?;
-                dev::dev(&args.definitions, args.data_dir, configuration).await
+                let database = match configuration.database_url.clone() {
+                    None => dev::Database::Embedded(args.data_dir),
+                    Some(url) if told => dev::Database::Told(url),
+                    Some(url) => {
+                        let named_by = environment::database_variable()
+                            .map_or(dev::NamedBy::File, dev::NamedBy::Variable);
+                        dev::Database::Untold { url, named_by }
+                    }
+                };
+                dev::dev(&args.definitions, database, configuration).await
             }
             Command::Serve(args) => {
                 serve::serve(args.settings.decide("info")?, !args.no_migrate).await
@@ -150,6 +171,12 @@ impl CommandLine {
                 schedule::answer(&question, Clock::default().now(), &mut std::io::stdout().lock())
             }
             Command::Run(args) => {
+                ensure!(
+                    !(args.demo && args.database_url.is_some()),
+                    "`--demo` and `--database-url` do not go together: the demo functions would \
+                     take the names of functions in that database, and be gone after the run; leave \
+                     out `--database-url`, or name functions with `--function NAME=URL`"
+                );
                 // Nothing of the environment: a run leaves no trace in a database it was not told of.
                 let settings = Settings {
                     database_url: args.database_url,

@@ -7,7 +7,7 @@
 
 mod by_token;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -98,9 +98,28 @@ impl Demo {
     /// # Errors
     /// No loopback port could be opened.
     pub async fn start(api: Router, stop: CancellationToken) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))
-            .await
-            .context("cannot open a loopback port for the demo functions")?;
+        Self::start_at(None, api, stop).await
+    }
+
+    /// Does the same, on this port if it is free.
+    ///
+    /// # Errors
+    /// No loopback port could be opened.
+    pub async fn start_at(
+        port: Option<u16>,
+        api: Router,
+        stop: CancellationToken,
+    ) -> anyhow::Result<Self> {
+        let wanted = match port {
+            Some(port) => TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.ok(),
+            None => None,
+        };
+        let listener = match wanted {
+            Some(listener) => listener,
+            None => TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+                .await
+                .context("cannot open a loopback port for the demo functions")?,
+        };
         let address = listener.local_addr().context("the demo functions' port has no address")?;
         let demo = Router::new()
             .fallback(invoke)
@@ -117,16 +136,14 @@ impl Demo {
         Ok(Self { address })
     }
 
+    /// Where they are served.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     /// All functions.
-    pub fn functions(&self) -> impl Iterator<Item = Provided> + '_ {
-        let provided = |name: &'static str, protocol| Provided {
-            name,
-            url: format!("http://{}/{name}", self.address),
-            protocol,
-        };
-        let at_once = FUNCTIONS.iter().map(move |(name, _)| provided(name, "lambda"));
-        let by_token = by_token::FUNCTIONS.iter().map(move |(name, _)| provided(name, "http"));
-        at_once.chain(by_token)
+    pub fn functions(&self) -> impl Iterator<Item = Provided> + use<> {
+        functions_at(self.port())
     }
 
     /// Registers all functions at this API.
@@ -139,6 +156,18 @@ impl Demo {
         }
         Ok(())
     }
+}
+
+/// All functions, as they are registered when they are served on this port.
+pub fn functions_at(port: u16) -> impl Iterator<Item = Provided> + use<> {
+    let provided = move |name: &'static str, protocol| Provided {
+        name,
+        url: format!("http://{}:{port}/{name}", Ipv4Addr::LOCALHOST),
+        protocol,
+    };
+    let at_once = FUNCTIONS.iter().map(move |(name, _)| provided(name, "lambda"));
+    let by_token = by_token::FUNCTIONS.iter().map(move |(name, _)| provided(name, "http"));
+    at_once.chain(by_token)
 }
 
 /// What a demo function answers; `None` if there is no function of this name. It may be given as

@@ -1,12 +1,13 @@
 //! State machines, schedules and functions put in place through the public API, as any client would.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anyhow::{Context as _, bail};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, StatusCode, header};
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
@@ -29,20 +30,52 @@ pub async fn deploy(router: &Router, name: &str, definition: &str) -> anyhow::Re
     Ok(arn.to_owned())
 }
 
-/// Puts a schedule in place, set up as this JSON says; when it is due next, if it ever is.
+/// Creates the state machine if there is none of this name. Returns whether it is there with this
+/// definition: `false` if the name is another's.
+///
+/// # Errors
+/// The definition has mistakes; they are in the message, one a line.
+pub async fn create(router: &Router, name: &str, definition: &str) -> anyhow::Result<bool> {
+    let definition: &RawValue = serde_json::from_str(definition)
+        .with_context(|| format!("the definition of `{name}` is not JSON"))?;
+    let body = format!(r#"{{"name":{},"definition":{definition}}}"#, json!(name));
+    let (status, answer) = send(router, Method::POST, "/v1/state-machines", body).await?;
+    if status == StatusCode::CONFLICT {
+        return Ok(false);
+    }
+    if !status.is_success() {
+        bail!("cannot deploy `{name}`: {}", problem(status, &answer));
+    }
+    Ok(true)
+}
+
+/// Puts a schedule in place, set up as this JSON says. One that is paused stays paused.
 ///
 /// # Errors
 /// It is refused; the message says why.
-pub async fn schedule(
-    router: &Router,
-    name: &str,
-    settings: &str,
-) -> anyhow::Result<Option<String>> {
+pub async fn schedule(router: &Router, name: &str, settings: &str) -> anyhow::Result<()> {
     let path = format!("/v1/schedules/{}", in_path(name));
-    let answer = ask(router, Method::PUT, &path, settings.to_owned())
+    let settings = match find(router, &path).await? {
+        Some(there) if there["state"] == "paused" => paused_as(&there, settings)
+            .with_context(|| format!("the settings of schedule `{name}` are no JSON object"))?,
+        _ => settings.to_owned(),
+    };
+    ask(router, Method::PUT, &path, settings)
         .await
         .with_context(|| format!("cannot put schedule `{name}` in place"))?;
-    Ok(answer["next_due_at"].as_str().map(str::to_owned))
+    Ok(())
+}
+
+/// These settings, but paused as the schedule that is there.
+fn paused_as(there: &Value, settings: &str) -> serde_json::Result<String> {
+    let mut settings: BTreeMap<String, Box<RawValue>> = serde_json::from_str(settings)?;
+    for member in ["state", "paused_reason"] {
+        match there.get(member) {
+            Some(value) => settings.insert(member.to_owned(), to_raw_value(value)?),
+            None => settings.remove(member),
+        };
+    }
+    serde_json::to_string(&settings)
 }
 
 /// Registers a function at this URL.
@@ -60,6 +93,21 @@ pub async fn register(
         .await
         .with_context(|| format!("cannot register function `{name}`"))?;
     Ok(())
+}
+
+/// What the API of this process knows under this path; `None` if there is nothing.
+///
+/// # Errors
+/// It cannot tell; the message says why.
+pub async fn find(router: &Router, path: &str) -> anyhow::Result<Option<Value>> {
+    let (status, answer) = send(router, Method::GET, path, String::new()).await?;
+    if status == StatusCode::NOT_FOUND {
+        return Ok(None);
+    }
+    if !status.is_success() {
+        bail!("cannot look up `{path}`: {}", problem(status, &answer));
+    }
+    Ok(Some(answer))
 }
 
 /// One request to the API of this process; the JSON it answers.
@@ -131,6 +179,21 @@ mod tests {
         let router = Router::new().route("/v1/state-machines/m", put(echo));
         let arn = deploy(&router, "m", r#"{"StartAt" : 1.50}"#).await.unwrap();
         assert_eq!(arn, r#"{"definition":{"StartAt" : 1.50}}"#);
+    }
+
+    #[test]
+    fn a_schedule_that_is_paused_is_set_up_anew_as_paused_and_its_input_is_not_touched() {
+        let given = r#"{"expression":"rate(1 day)","input":{"n": 1.50},"state":"enabled"}"#;
+        let there = json!({ "state": "paused", "paused_reason": "holidays", "name": "s" });
+        assert_eq!(
+            paused_as(&there, given).unwrap(),
+            r#"{"expression":"rate(1 day)","input":{"n": 1.50},"paused_reason":"holidays","state":"paused"}"#
+        );
+        let given = r#"{"paused_reason":"until I know","state":"paused"}"#;
+        assert_eq!(
+            paused_as(&json!({ "state": "paused" }), given).unwrap(),
+            r#"{"state":"paused"}"#
+        );
     }
 
     #[tokio::test]

@@ -1,6 +1,5 @@
 //! `statewright dev`: everything on one machine, started by one command.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -13,44 +12,70 @@ use tokio_util::sync::CancellationToken;
 use crate::configuration::Configuration;
 use crate::database_url::DatabaseUrl;
 use crate::definition::{self, Definition};
-use crate::demo::Demo;
-use crate::deploy;
 use crate::exit::Exit;
+use crate::guide::{self, Place};
+use crate::marks::Marks;
 use crate::node::{self, Node};
 use crate::samples::SAMPLES;
 use crate::signals::StopSignals;
-use crate::validate;
+use crate::{deploy, once, validate};
+
+/// On which database `dev` works.
+#[derive(Clone, Debug)]
+pub enum Database {
+    /// One of its own, whose files are in this folder; in the usual one, if none is given.
+    Embedded(Option<PathBuf>),
+    /// One that it is told of on the command line.
+    Told(DatabaseUrl),
+    /// One that it came to know of otherwise: nobody may have meant it to be changed.
+    Untold {
+        /// Where it is.
+        url: DatabaseUrl,
+        /// What names it, and what to do so that it is not named.
+        named_by: NamedBy,
+    },
+}
+
+/// What names a database without `dev` being told of it.
+#[derive(Clone, Copy, Debug)]
+pub enum NamedBy {
+    /// This variable of the environment.
+    Variable(&'static str),
+    /// The configuration file.
+    File,
+}
 
 /// A state machine that `dev` puts in place.
-struct Machine {
-    name: String,
+pub(crate) struct Machine {
+    pub(crate) name: String,
     definition: String,
     /// JSON to try it with.
-    input: String,
+    pub(crate) input: String,
     /// When it starts by itself: JSON as `PUT /v1/schedules/{name}` takes it.
-    schedule: Option<String>,
+    pub(crate) schedule: Option<String>,
 }
 
-/// A schedule that was put in place.
-struct Scheduled {
-    name: String,
-    next_due_at: Option<String>,
-}
-
-/// Starts everything, deploys the definitions in these files (the samples if there are none),
-/// says what to do next, and serves until it is asked to stop.
+/// Starts everything, deploys the definitions in these files, says what to do next, and serves
+/// until it is asked to stop. A database of its own also gets demo functions and, if there are no
+/// files, the samples, once. A database that it was not told of is left alone.
 ///
 /// # Errors
 /// There is no Postgres, the port is taken, or a definition is refused.
 pub async fn dev(
     files: &[PathBuf],
-    data_dir: Option<PathBuf>,
+    database: Database,
     configuration: Configuration,
 ) -> anyhow::Result<Exit> {
-    let Some(machines) = machines(files)? else { return Ok(Exit::Usage) };
+    let Some(named) = machines(files)? else { return Ok(Exit::Usage) };
+    if let Database::Untold { url, named_by } = &database {
+        let samples = samples();
+        let in_own = if named.is_empty() { &samples } else { &named };
+        eprint!("{}", guide::untold(url, *named_by, &named, in_own));
+        return Ok(Exit::Usage);
+    }
     let mut signals = StopSignals::listen()?;
     let stop = CancellationToken::new();
-    let start = start(&machines, data_dir, &configuration, &stop);
+    let start = start(named, database, &configuration, &stop);
     let running = tokio::select! {
         running = start => running?,
         _ = signals.next() => return Ok(Exit::Done),
@@ -81,51 +106,83 @@ impl Running {
 }
 
 async fn start(
-    machines: &[Machine],
-    data_dir: Option<PathBuf>,
+    named: Vec<Machine>,
+    database: Database,
     configuration: &Configuration,
     stop: &CancellationToken,
 ) -> anyhow::Result<Running> {
     let metrics = node::collect_metrics()?;
-    let (url, cluster, place) = if let Some(url) = &configuration.database_url {
-        (url.clone(), None, url.to_string())
-    } else {
-        let folder = data_dir.map_or_else(default_data_dir, Ok)?;
-        let cluster = Cluster::start(ClusterOptions::new(&folder)).await.map_err(told)?;
-        let place = format!("embedded Postgres in {}", folder.display());
-        (DatabaseUrl::from(cluster.url()), Some(cluster), place)
+    let (url, own) = match database {
+        Database::Told(url) | Database::Untold { url, .. } => (url, None),
+        Database::Embedded(folder) => {
+            let folder = folder.map_or_else(default_data_dir, Ok)?;
+            let cluster = Cluster::start(ClusterOptions::new(&folder)).await.map_err(told)?;
+            let number = cluster.system_identifier().await?.to_string();
+            let marks = Marks::read(&folder, &number, &configuration.engine.account)?;
+            (DatabaseUrl::from(cluster.url()), Some((cluster, folder, marks)))
+        }
     };
     let store = node::connect(&url, configuration.database_wait).await?;
     store.migrate().await.context("cannot bring the schema up to date")?;
-    let engine = configuration.engine.clone();
-    let node = Node::start(store, engine, &configuration.listen, metrics).await?;
-    let router = node.router();
-    Demo::start(router.clone(), stop.clone()).await?.register(&router).await?;
-    let arns = deploy_all(&router, machines).await?;
-    let schedules = schedule_all(&router, machines).await?;
-    let guide = guide(&node.url(), &place, configuration, machines, &arns)
-        + &schedules_guide(&node.url(), &schedules)
-        + "\nCtrl-C stops it; what was running goes on at the next start.\n";
+    let (engine, listen) = (configuration.engine.clone(), &configuration.listen);
+    let (node, place, cluster, machines) = if let Some((cluster, folder, mut marks)) = own {
+        let prepare = async |router| put_into_own(&router, named, &mut marks, stop).await;
+        let prepared = Node::start_prepared(store, engine, listen, metrics, prepare).await;
+        let (node, (machines, left)) = prepared?;
+        (node, Place::Own { folder, left }, Some(cluster), machines)
+    } else {
+        let prepare = async |router: Router| {
+            deploy_all(&router, &named).await?;
+            Ok(named)
+        };
+        let prepared = Node::start_prepared(store, engine, listen, metrics, prepare).await;
+        let (node, machines) = prepared?;
+        (node, Place::Given(url), None, machines)
+    };
+    let region = &configuration.engine.region;
+    let guide = guide::guide(&node.router(), &node.url(), region, &place, &machines).await?;
     Ok(Running { node, cluster, guide })
 }
 
-async fn deploy_all(router: &Router, machines: &[Machine]) -> anyhow::Result<Vec<String>> {
-    let mut arns = Vec::new();
-    for machine in machines {
-        arns.push(deploy::deploy(router, &machine.name, &machine.definition).await?);
+/// Puts into the embedded database what belongs there; the state machines of this start, and the
+/// demo functions that are not provided, as a person changed or deleted them.
+async fn put_into_own(
+    router: &Router,
+    named: Vec<Machine>,
+    marks: &mut Marks,
+    stop: &CancellationToken,
+) -> anyhow::Result<(Vec<Machine>, Vec<&'static str>)> {
+    let left = once::demo_functions(router, marks, stop.clone()).await?;
+    if named.is_empty() {
+        once::samples(router, marks).await?;
+        return Ok((samples(), left));
     }
-    Ok(arns)
+    once::leave(named.iter().map(|machine| machine.name.as_str()), marks)?;
+    deploy_all(router, &named).await?;
+    Ok((named, left))
 }
 
-async fn schedule_all(router: &Router, machines: &[Machine]) -> anyhow::Result<Vec<Scheduled>> {
-    let mut schedules = Vec::new();
+/// Deploys these, as whoever named them wants it each time.
+async fn deploy_all(router: &Router, machines: &[Machine]) -> anyhow::Result<()> {
+    for machine in machines {
+        deploy::deploy(router, &machine.name, &machine.definition).await?;
+    }
     for machine in machines {
         if let Some(settings) = &machine.schedule {
-            let next_due_at = deploy::schedule(router, &machine.name, settings).await?;
-            schedules.push(Scheduled { name: machine.name.clone(), next_due_at });
+            deploy::schedule(router, &machine.name, settings).await?;
         }
     }
-    Ok(schedules)
+    Ok(())
+}
+
+pub(crate) fn samples() -> Vec<Machine> {
+    let machine = |sample: &crate::samples::Sample| Machine {
+        name: sample.name.to_owned(),
+        definition: sample.definition.to_owned(),
+        input: sample.input.to_owned(),
+        schedule: sample.schedule.map(str::to_owned),
+    };
+    SAMPLES.iter().map(machine).collect()
 }
 
 /// What else to do where two of us want one folder.
@@ -141,15 +198,6 @@ fn told(error: ClusterError) -> anyhow::Error {
 
 /// `None`: a definition has mistakes, which have been shown.
 fn machines(files: &[PathBuf]) -> anyhow::Result<Option<Vec<Machine>>> {
-    if files.is_empty() {
-        let samples = SAMPLES.iter().map(|sample| Machine {
-            name: sample.name.to_owned(),
-            definition: sample.definition.to_owned(),
-            input: sample.input.to_owned(),
-            schedule: sample.schedule.map(str::to_owned),
-        });
-        return Ok(Some(samples.collect()));
-    }
     let (mut machines, mut refused) = (Vec::new(), false);
     for file in files {
         let text = definition::read(file)?;
@@ -204,101 +252,13 @@ fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|this| this.uid() == 0)
 }
 
-/// What to do next, to be pasted.
-fn guide(
-    url: &str,
-    database: &str,
-    configuration: &Configuration,
-    machines: &[Machine],
-    arns: &[String],
-) -> String {
-    let names: Vec<&str> = machines.iter().map(|machine| machine.name.as_str()).collect();
-    let mut text = format!(
-        "\nstatewright {} serves on {url}\n  \
-         database        {database}\n  \
-         state machines  {}\n  \
-         documentation   {url}/openapi.json\n",
-        env!("CARGO_PKG_VERSION"),
-        names.join(", "),
-    );
-    // The last sample is the most telling one that ends at once.
-    if let (Some(machine), Some(arn)) = (machines.last(), arns.last()) {
-        let region = &configuration.engine.region;
-        let input = compact(&machine.input);
-        let body = format!(r#"{{"input":{input}}}"#);
-        let path = deploy::in_path(&machine.name);
-        let _ = write!(
-            text,
-            "\nStart an execution with curl:\n  \
-             curl -sS {url}/v1/state-machines/{path}/executions -H 'content-type: application/json' -d {}\n\
-             \nand list them:\n  \
-             curl -sS '{url}/v1/executions?state_machine={path}'\n\
-             \nThe same with the AWS CLI:\n  \
-             AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local aws stepfunctions start-execution \
-             --endpoint-url {url} --region {region} --state-machine-arn {} --input {}\n\
-             \nand with boto3:\n  \
-             python3 -c {} {} {}\n",
-            quoted(&body),
-            quoted(arn),
-            quoted(&input),
-            quoted(&boto3(url, region)),
-            quoted(arn),
-            quoted(&input),
-        );
-    }
-    text
-}
-
-/// What starts by itself, when, and how to have it at once.
-fn schedules_guide(url: &str, schedules: &[Scheduled]) -> String {
-    let mut text = String::new();
-    for Scheduled { name, next_due_at } in schedules {
-        let path = deploy::in_path(name);
-        let when = next_due_at
-            .as_ref()
-            .map_or_else(|| "is paused or over".to_owned(), |at| format!("is due next at {at}"));
-        let _ = write!(
-            text,
-            "\nSchedule {name} {when}. Run it now, and see what became of it:\n  \
-             curl -sS -X POST {url}/v1/schedules/{path}/run\n  \
-             curl -sS {url}/v1/schedules/{path}/firings\n"
-        );
-    }
-    text
-}
-
-fn boto3(url: &str, region: &str) -> String {
-    format!(
-        "import boto3, sys; \
-         sfn = boto3.client(\"stepfunctions\", endpoint_url=\"{url}\", region_name=\"{region}\", \
-         aws_access_key_id=\"local\", aws_secret_access_key=\"local\"); \
-         print(sfn.start_execution(stateMachineArn=sys.argv[1], input=sys.argv[2])[\"executionArn\"])"
-    )
-}
-
-/// JSON on one line.
-fn compact(json: &str) -> String {
-    serde_json::from_str::<serde_json::Value>(json)
-        .map_or_else(|_| "{}".to_owned(), |value| value.to_string())
-}
-
-/// One argument for a shell, whatever is in it.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_shell_reads_what_was_quoted() {
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-    }
-
-    #[test]
-    fn without_files_the_samples_are_deployed() {
-        let machines = machines(&[]).unwrap().unwrap();
+    fn the_samples_are_those_that_the_program_carries() {
+        let machines = samples();
         let names: Vec<&str> = machines.iter().map(|machine| machine.name.as_str()).collect();
         let carried: Vec<&str> = SAMPLES.iter().map(|sample| sample.name).collect();
         assert_eq!(names, carried);

@@ -56,6 +56,22 @@ impl Node {
         listen: &str,
         metrics: PrometheusHandle,
     ) -> anyhow::Result<Self> {
+        let nothing = async |_| Ok(());
+        Ok(Self::start_prepared(store, options, listen, metrics, nothing).await?.0)
+    }
+
+    /// Does the same, but has the API prepared before anybody else is served: what was looked up
+    /// meanwhile is still so when it is changed. Callers wait in the port's queue.
+    ///
+    /// # Errors
+    /// The port is taken, the database is away, or it could not be prepared.
+    pub async fn start_prepared<T>(
+        store: Store,
+        options: EngineOptions,
+        listen: &str,
+        metrics: PrometheusHandle,
+        prepare: impl AsyncFnOnce(Router) -> anyhow::Result<T>,
+    ) -> anyhow::Result<(Self, T)> {
         // The port comes first: a second node by mistake should not take over shards.
         let listener = TcpListener::bind(listen)
             .await
@@ -66,6 +82,16 @@ impl Node {
         tokio::spawn(upkeep(metrics.clone(), stop.clone()));
         let render = Arc::new(move || metrics.render());
         let router = http_api::router(engine.clone(), HttpOptions { metrics: render });
+        let prepared = match prepare(router.clone()).await {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                stop.cancel();
+                // The next start should not have to wait until leases run out.
+                let _ = timeout(HAND_OVER, engine.shutdown()).await;
+                close(engine.store()).await;
+                return Err(error);
+            }
+        };
         let (service, stopped) = (router.clone(), stop.clone());
         let served = tokio::spawn(async move {
             axum::serve(listener, service)
@@ -73,7 +99,7 @@ impl Node {
                 .await
         });
         tracing::info!(%address, "serving on http://{address}");
-        Ok(Self { engine, router, address, served, stop })
+        Ok((Self { engine, router, address, served, stop }, prepared))
     }
 
     /// The engine.

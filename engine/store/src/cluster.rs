@@ -194,6 +194,16 @@ impl Cluster {
         self.url_of("postgres")
     }
 
+    /// The number that `initdb` gave the cluster: data that was made anew has another.
+    pub async fn system_identifier(&self) -> Result<i64, ClusterError> {
+        let mut connection = self.connect().await.map_err(crate::Error::from)?;
+        let row = sqlx::query("SELECT system_identifier FROM pg_control_system()")
+            .fetch_one(&mut connection)
+            .await
+            .map_err(crate::Error::from)?;
+        Ok(row.try_get(0).map_err(crate::Error::from)?)
+    }
+
     /// The URL of this database; makes it if it is not there. `name` is of letters, digits, `_`.
     pub async fn database(&self, name: &str) -> Result<String, ClusterError> {
         let mut connection = self.connect().await.map_err(crate::Error::from)?;
