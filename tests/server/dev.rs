@@ -11,18 +11,24 @@ use tests::server::free_address;
 use super::{Folder, statewright};
 
 /// A running `statewright dev`. Dropping it kills the process.
-struct Dev {
-    child: Child,
-    url: String,
+pub(super) struct Dev {
+    pub(super) child: Child,
+    pub(super) url: String,
     /// What it said to do next.
-    guide: String,
+    pub(super) guide: String,
 }
 
 impl Dev {
-    fn start(folder: &Folder, definitions: &[&str]) -> Self {
+    /// On an embedded database in this folder.
+    pub(super) fn start(folder: &Folder, definitions: &[&str]) -> Self {
+        let data = folder.path("data");
+        Self::start_with(&[&["--data-dir", &data], definitions].concat())
+    }
+
+    pub(super) fn start_with(arguments: &[&str]) -> Self {
         // Between choosing a free port and listening on it another process may take it.
         for _ in 0..3 {
-            match Self::start_once(folder, definitions) {
+            match Self::start_once(arguments) {
                 Ok(dev) => return dev,
                 Err(said) if said.contains("cannot listen") => {}
                 Err(said) => panic!("it did not start: {said}"),
@@ -32,11 +38,10 @@ impl Dev {
     }
 
     /// Starts it; else what it said.
-    fn start_once(folder: &Folder, definitions: &[&str]) -> Result<Self, String> {
+    fn start_once(arguments: &[&str]) -> Result<Self, String> {
         let listen = free_address().unwrap().to_string();
-        let data = folder.path("data");
-        let mut child = statewright(&["dev", "--listen", &listen, "--data-dir", &data])
-            .args(definitions)
+        let mut child = statewright(&["dev", "--listen", &listen])
+            .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -57,19 +62,47 @@ impl Dev {
         Ok(Self { child, url: format!("http://{listen}"), guide })
     }
 
-    async fn get(&self, path: &str) -> Value {
+    pub(super) async fn get(&self, path: &str) -> Value {
         client().get(format!("{}{path}", self.url)).send().await.unwrap().json().await.unwrap()
+    }
+
+    /// Whether something is there.
+    pub(super) async fn has(&self, path: &str) -> bool {
+        let status = client().get(format!("{}{path}", self.url)).send().await.unwrap().status();
+        assert!(status.is_success() || status == 404, "{path}: {status}");
+        status.is_success()
+    }
+
+    pub(super) async fn put(&self, path: &str, body: Value) {
+        let put = client().put(format!("{}{path}", self.url)).json(&body).send().await.unwrap();
+        assert!(put.status().is_success(), "{path}: {}", put.text().await.unwrap());
+    }
+
+    pub(super) async fn post(&self, path: &str, body: Value) {
+        let post = client().post(format!("{}{path}", self.url)).json(&body).send().await.unwrap();
+        assert!(post.status().is_success(), "{path}: {}", post.text().await.unwrap());
+    }
+
+    pub(super) async fn delete(&self, path: &str) {
+        let gone = client().delete(format!("{}{path}", self.url)).send().await.unwrap();
+        assert!(gone.status().is_success(), "{path}: {}", gone.text().await.unwrap());
+    }
+
+    /// The names in a list of everything of a kind.
+    pub(super) async fn names(&self, path: &str, kind: &str) -> Vec<String> {
+        let list = self.get(&format!("{path}?limit=1000")).await;
+        let items = list[kind].as_array().unwrap().iter();
+        items.map(|item| item["name"].as_str().unwrap().to_owned()).collect()
     }
 
     /// Starts an execution of this name.
     async fn start_execution(&self, machine: &str, name: &str) {
-        let url = format!("{}/v1/state-machines/{machine}/executions", self.url);
-        let answer = client().post(url).json(&json!({ "name": name })).send().await.unwrap();
-        assert_eq!(answer.status(), 201, "{}", answer.text().await.unwrap());
+        let path = format!("/v1/state-machines/{machine}/executions");
+        self.post(&path, json!({ "name": name })).await;
     }
 
     /// The execution once it has ended.
-    async fn ended(&self, id: &str) -> Value {
+    pub(super) async fn ended(&self, id: &str) -> Value {
         // The stream of its events ends with it.
         let url = format!("{}/v1/executions/{id}/events", self.url);
         let stream = client().get(url).timeout(Duration::from_mins(1)).send();
@@ -78,7 +111,7 @@ impl Dev {
     }
 
     /// Ends it with Ctrl-C; its exit code.
-    fn interrupt(mut self) -> Option<i32> {
+    pub(super) fn interrupt(mut self) -> Option<i32> {
         let kill = format!("kill -INT {}", self.child.id());
         Command::new("sh").args(["-c", &kill]).status().unwrap();
         self.child.wait().unwrap().code()
@@ -92,7 +125,7 @@ impl Drop for Dev {
     }
 }
 
-fn wait(seconds: u32) -> String {
+pub(super) fn wait(seconds: u32) -> String {
     format!(
         r#"{{"StartAt": "A", "States": {{"A": {{"Type": "Wait", "Seconds": {seconds}, "End": true}}}}}}"#
     )
@@ -113,16 +146,27 @@ async fn what_was_running_goes_on_after_kill_nine() {
 }
 
 #[tokio::test]
-async fn a_changed_definition_is_deployed_at_the_next_start() {
+async fn a_changed_definition_is_deployed_at_the_next_start_and_a_paused_schedule_stays_paused() {
     let folder = Folder::new();
     let file = folder.file("nap.asl.json", &wait(1));
+    folder.file("nap.schedule.json", r#"{"expression": "rate(9 days)", "state_machine": "nap"}"#);
     let dev = Dev::start(&folder, &[&file]);
     assert_eq!(dev.get("/v1/state-machines/nap").await["definition"]["States"]["A"]["Seconds"], 1);
+    dev.post("/v1/schedules/nap/pause", json!({ "reason": "holidays" })).await;
     assert_eq!(dev.interrupt(), Some(0));
 
     folder.file("nap.asl.json", &wait(2));
+    let schedule = r#"{"expression": "rate(8 days)", "state_machine": "nap", "state": "enabled"}"#;
+    folder.file("nap.schedule.json", schedule);
     let dev = Dev::start(&folder, &[&file]);
     assert_eq!(dev.get("/v1/state-machines/nap").await["definition"]["States"]["A"]["Seconds"], 2);
+    let schedule = dev.get("/v1/schedules/nap").await;
+    assert_eq!(
+        (&schedule["expression"], &schedule["state"], &schedule["paused_reason"]),
+        (&json!("rate(8 days)"), &json!("paused"), &json!("holidays"))
+    );
+    let resume = format!("curl -sS -X POST {}/v1/schedules/nap/resume", dev.url);
+    assert!(dev.guide.contains(&resume), "{}", dev.guide);
 }
 
 #[tokio::test]
@@ -133,7 +177,7 @@ async fn a_schedule_beside_a_definition_is_put_in_place_with_it() {
     folder.file("nap.schedule.json", schedule);
     let dev = Dev::start(&folder, &[&file]);
     assert_eq!(dev.get("/v1/schedules/nap").await["expression"], "rate(1 day)");
-    assert!(dev.guide.contains("Schedule nap is paused or over."), "{}", dev.guide);
+    assert!(dev.guide.contains("Schedule nap is paused."), "{}", dev.guide);
 }
 
 #[tokio::test]

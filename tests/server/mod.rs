@@ -4,6 +4,7 @@ mod configuration;
 mod dev;
 mod lifecycle;
 mod run;
+mod surprises;
 mod validate;
 
 use std::fs;
@@ -17,7 +18,10 @@ use uuid::Uuid;
 /// matter.
 fn statewright(arguments: &[&str]) -> Command {
     let mut command = Command::new(server_path().unwrap());
-    command.args(arguments).stdin(Stdio::null()).env_remove("DATABASE_URL");
+    command.args(arguments).stdin(Stdio::null());
+    for name in ["DATABASE_URL", "STATEWRIGHT_DATABASE_URL", "STATEWRIGHT_CONFIG"] {
+        command.env_remove(name);
+    }
     command
 }
 

@@ -50,11 +50,14 @@ fn what_cannot_be_run_exits_with_2() {
     let good = folder.file("good.json", &machine(r#"{"Type": "Succeed"}"#));
     let bad = folder.file("bad.json", &machine(r#"{"Type": "Nothing"}"#));
     let missing = folder.path("missing.json");
-    let cases: [(&[&str], &str); 4] = [
+    let nowhere = "postgres://me@127.0.0.1:1/x";
+    let cases: [(&[&str], &str); 5] = [
         (&["run", &bad], "error SCHEMA_VALIDATION_FAILED"),
         (&["run", &missing], "cannot read `"),
         (&["run", &good, "--input", "{"], "the input is not JSON"),
         (&["run", &good, "--function", "f"], "expected NAME=URL"),
+        // The demo functions would take the places of functions in that database.
+        (&["run", &good, "--demo", "--database-url", nowhere], "do not go together"),
     ];
     for (arguments, said) in cases {
         let ended = run(arguments);

@@ -49,21 +49,26 @@ pub async fn create(router: &Router, name: &str, definition: &str) -> anyhow::Re
     Ok(true)
 }
 
-/// Puts a schedule in place, set up as this JSON says. One that is paused stays paused.
+/// Puts a schedule in place, set up as this JSON says; when it is due next, if it ever is. One that
+/// is paused stays paused.
 ///
 /// # Errors
 /// It is refused; the message says why.
-pub async fn schedule(router: &Router, name: &str, settings: &str) -> anyhow::Result<()> {
+pub async fn schedule(
+    router: &Router,
+    name: &str,
+    settings: &str,
+) -> anyhow::Result<Option<String>> {
     let path = format!("/v1/schedules/{}", in_path(name));
     let settings = match find(router, &path).await? {
         Some(there) if there["state"] == "paused" => paused_as(&there, settings)
             .with_context(|| format!("the settings of schedule `{name}` are no JSON object"))?,
         _ => settings.to_owned(),
     };
-    ask(router, Method::PUT, &path, settings)
+    let answer = ask(router, Method::PUT, &path, settings)
         .await
         .with_context(|| format!("cannot put schedule `{name}` in place"))?;
-    Ok(())
+    Ok(answer["next_due_at"].as_str().map(str::to_owned))
 }
 
 /// These settings, but paused as the schedule that is there.

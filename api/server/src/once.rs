@@ -136,3 +136,156 @@ fn port_of_most(there: &BTreeMap<&'static str, Value>) -> Option<u16> {
     }
     at.into_iter().find(|(_, functions)| functions * 2 > all).map(|(port, _)| port)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::{Arc, Mutex};
+
+    use axum::Json;
+    use axum::extract::Path;
+    use axum::http::StatusCode;
+    use axum::routing::get;
+
+    use super::*;
+
+    /// Functions by name, as REST shows them.
+    type Registry = Arc<Mutex<BTreeMap<String, Value>>>;
+
+    /// As much of the API as demo functions need.
+    fn api(registry: &Registry) -> Router {
+        let (reads, writes) = (registry.clone(), registry.clone());
+        let describe = |Path(name): Path<String>| async move {
+            let found = reads.lock().unwrap().get(&name).cloned();
+            found.map(Json).ok_or(StatusCode::NOT_FOUND)
+        };
+        let register = |Path(name): Path<String>, body: String| async move {
+            let mut function: Value = serde_json::from_str(&body).unwrap();
+            function["headers"] = json!({});
+            function["delivery"] = json!("at-least-once");
+            writes.lock().unwrap().insert(name, function.clone());
+            Json(function)
+        };
+        Router::new().route("/v1/functions/{name}", get(describe).put(register))
+    }
+
+    /// All demo functions, registered for this port.
+    fn registry_at(port: u16) -> Registry {
+        let functions = demo::functions_at(port).map(|Provided { name, url, protocol }| {
+            let (headers, delivery) = (json!({}), "at-least-once");
+            let shown =
+                json!({ "url": url, "protocol": protocol, "headers": headers, "delivery": delivery });
+            (name.to_owned(), shown)
+        });
+        Arc::new(Mutex::new(functions.collect()))
+    }
+
+    fn url(registry: &Registry, name: &str) -> Value {
+        registry.lock().unwrap()[name]["url"].clone()
+    }
+
+    /// A folder of one test's own, gone when it is dropped.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new() -> Self {
+            let name = format!("statewright-once-{}", uuid::Uuid::new_v4());
+            let folder = std::env::temp_dir().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            Self(folder)
+        }
+
+        fn marks(&self) -> Marks {
+            Marks::read(&self.0, "db", "one").unwrap()
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    async fn provide(registry: &Registry, folder: &Folder) -> (Vec<&'static str>, Deployed) {
+        let mut marks = folder.marks();
+        let stop = CancellationToken::new();
+        let left = demo_functions(&api(registry), &mut marks, stop.clone()).await.unwrap();
+        stop.cancel();
+        (left, folder.marks().deployed().unwrap().clone())
+    }
+
+    #[tokio::test]
+    async fn after_a_stop_in_the_middle_those_at_either_port_are_known_for_its_own() {
+        let folder = Folder::new();
+        // Neither is free: root itself may have the first, but the last is tried alone.
+        let taken = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let new = taken.local_addr().unwrap().port();
+        let registry = registry_at(1);
+        for Provided { name, url, .. } in demo::functions_at(new).take(5) {
+            registry.lock().unwrap().get_mut(name).unwrap()["url"] = json!(url);
+        }
+        registry.lock().unwrap().get_mut("write-report").unwrap()["url"] = json!("http://x/");
+        registry.lock().unwrap().remove("charge-card");
+        let functions = demo::functions_at(0).map(|function| function.name.to_owned()).collect();
+        let ports = vec![1, new];
+        let interrupted = Deployed { functions, ports, ..Deployed::default() };
+        folder.marks().write(interrupted).unwrap();
+
+        let (left, deployed) = provide(&registry, &folder).await;
+        assert_eq!(left, ["charge-card", "write-report"]);
+        let [port] = deployed.ports[..] else { panic!("{:?}", deployed.ports) };
+        assert_ne!(port, new);
+        assert!(!registry.lock().unwrap().contains_key("charge-card"));
+        assert_eq!(url(&registry, "write-report"), "http://x/");
+        for Provided { name, url: expected, .. } in demo::functions_at(port) {
+            if !left.contains(&name) {
+                assert_eq!(url(&registry, name), expected);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn without_marks_those_at_the_port_of_most_are_its_own_and_a_few_elsewhere_are_not() {
+        let (folder, registry) = (Folder::new(), registry_at(1));
+        for name in ["book-car", "book-hotel"] {
+            registry.lock().unwrap().get_mut(name).unwrap()["url"] =
+                json!(format!("http://127.0.0.1:2/{name}"));
+        }
+        let (left, deployed) = provide(&registry, &folder).await;
+        assert_eq!(left, ["book-car", "book-hotel"]);
+        assert_eq!(url(&registry, "book-car"), "http://127.0.0.1:2/book-car");
+        let port = deployed.ports[0];
+        assert_eq!(url(&registry, "charge-card"), format!("http://127.0.0.1:{port}/charge-card"));
+    }
+
+    #[tokio::test]
+    async fn a_deleted_function_stays_deleted() {
+        let (folder, registry) = (Folder::new(), Registry::default());
+        let (left, first) = provide(&registry, &folder).await;
+        assert!(left.is_empty());
+        assert_eq!(registry.lock().unwrap().len(), first.functions.len());
+        registry.lock().unwrap().remove("book-car");
+
+        // The first may still be on its way out.
+        let (left, _) = provide(&registry, &folder).await;
+        assert_eq!(left, ["book-car"]);
+        assert!(!registry.lock().unwrap().contains_key("book-car"));
+    }
+
+    #[test]
+    fn a_url_that_only_looks_alike_is_not_its_own() {
+        let port = |url: &str| port_of(&json!({ "url": url }), "f");
+        assert_eq!(port("http://127.0.0.1:80/f"), Some(80));
+        for url in [
+            "http://127.0.0.1/f",
+            "http://127.0.0.1:080/f",
+            "http://127.0.0.1:+80/f",
+            "http://127.0.0.1:80/f?x",
+            "http://127.0.0.1:80/x/f",
+            "https://127.0.0.1:80/f",
+            "http://localhost:80/f",
+        ] {
+            assert_eq!(port(url), None, "{url}");
+        }
+    }
+}
