@@ -55,6 +55,14 @@ impl Error {
         self.kind == ErrorKind::Unavailable
     }
 
+    /// Whether the schema is an earlier release's, or there is none.
+    pub fn lacks_schema(&self) -> bool {
+        // A table or a column that is not there.
+        self.database_error()
+            .and_then(DatabaseError::code)
+            .is_some_and(|code| ["42P01", "42703"].contains(&code.as_ref()))
+    }
+
     /// A statement or connection that took longer than we wait.
     pub(crate) fn too_slow() -> Self {
         let late = io::Error::new(io::ErrorKind::TimedOut, "no answer in time");

@@ -28,7 +28,7 @@ impl Store {
 
     /// Whether all keys in use are given, and are what they say they are. A database without
     /// tables needs none.
-    pub(crate) async fn check_keys(&self) -> Result<(), Error> {
+    pub async fn check_keys(&self) -> Result<(), Error> {
         let keys = self.keys()?;
         let there = in_time(
             sqlx::query("SELECT to_regclass('sealing_keys') IS NOT NULL").fetch_one(&self.pool),
