@@ -13,7 +13,6 @@ mod place;
 use crate::configuration::{check_account, scope};
 use crate::exit::Exit;
 use crate::sealing;
-use crate::validate::Format;
 
 pub use place::PlaceArgs;
 
@@ -105,6 +104,15 @@ pub struct ListArgs {
     /// How they are printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+}
+
+/// How something is printed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+pub enum Format {
+    /// For a person.
+    Text,
+    /// For a script.
+    Json,
 }
 
 /// Does what was asked at this time.

@@ -7,6 +7,9 @@ use crate::sealing::SealingKeys;
 use crate::secrets::purpose_of_secret;
 use crate::{Error, Store, in_time};
 
+#[cfg(test)]
+mod tests;
+
 /// Rows sealed by one commit.
 const AT_ONCE: i64 = 200;
 
