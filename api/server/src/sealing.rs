@@ -50,9 +50,9 @@ pub async fn unlock(store: &Store) -> anyhow::Result<()> {
 pub fn told(error: store::Error) -> anyhow::Error {
     let remedy = match error.sealing() {
         Some(SealingError::KeyNotGiven { .. }) => {
-            "nothing was changed. Give that key back: as a further line of `sealing_key_file`, or \
-             after a comma in `STATEWRIGHT_SEALING_KEY` (`statewright keys reseal` then lets you \
-             do without it)"
+            "nothing was changed. Give that key back: as a further line of the file of sealing keys \
+             (`sealing_key_file`; for `dev`: `sealing-key` in its data folder), or after a comma in \
+             `STATEWRIGHT_SEALING_KEY`. `statewright keys reseal` then lets you do without it"
         }
         Some(SealingError::StillInUse(_)) => {
             "what is sealed so far stays sealed; do that, restart the nodes and run this again"
@@ -77,12 +77,22 @@ pub async fn beside(folder: &Path, store: &Store) -> anyhow::Result<SealingKeys>
     if !file.exists() {
         // A new key would be of no use to a database whose secrets are sealed with another.
         let probe = store.clone().sealed_with(SealingKeys::random());
-        probe.check_keys().await.map_err(told).with_context(|| {
-            format!("the file `{}`, which had the sealing key, is not there", file.display())
-        })?;
+        probe.check_keys().await.map_err(|error| lost(error, &file))?;
         make(&file)?;
     }
     read_sealing_keys(&file)
+}
+
+/// The database has secrets, and the file that had their key is gone.
+fn lost(error: store::Error, file: &Path) -> anyhow::Error {
+    let Some(SealingError::KeyNotGiven { needed, .. }) = error.sealing() else {
+        return error.into();
+    };
+    anyhow::anyhow!(
+        "the file `{}` is not there, which had the key `{needed}` that the database's secrets are \
+         sealed with: put it back, or begin anew with another `--data-dir`",
+        file.display()
+    )
 }
 
 /// Makes a file with a new sealing key that only its owner can read, whole or not at all; one that
