@@ -24,7 +24,7 @@ use http_api::HttpOptions;
 use runtime::perform::{Call, Outcome, Perform, Progress};
 use runtime::{Engine, EngineOptions};
 use serde_json::{Value, json};
-use store::{Cluster, ClusterOptions, Store};
+use store::{Cluster, ClusterOptions, SealingKeys, Store};
 use tests::database::PATIENCE;
 use uuid::Uuid;
 
@@ -49,6 +49,7 @@ impl Served {
         let folder = std::env::temp_dir().join(format!("statewright-api-{}", Uuid::new_v4()));
         let cluster = Cluster::start(ClusterOptions::new(folder).for_tests()).await.unwrap();
         let store = Store::connect_patiently(&cluster.url(), 8, patience).await.unwrap();
+        let store = store.sealed_with(SealingKeys::random());
         store.migrate().await.unwrap();
         let engine = Engine::start(store, options, Arc::new(Nothing)).await.unwrap();
         let router = http_api::router(engine.clone(), HttpOptions::default());

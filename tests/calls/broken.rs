@@ -167,7 +167,8 @@ async fn a_header_that_cannot_be_sent_is_named_without_its_value() {
     let peer = Peer::always(|| ok("1")).await;
     let caller = Caller::new().await;
     let change = |function: &mut store::Function| {
-        function.headers = [("x-bad".to_owned(), format!("{}\n", super::caller::SECRET.1))].into();
+        function.headers =
+            [("x-bad".to_owned(), format!("{}\n", super::caller::SECRET.1).into())].into();
     };
     caller.register("f", &peer.url, change).await;
     let outcome = caller.perform(&by_arn("f", "{}")).await;

@@ -59,7 +59,7 @@ impl Caller {
             url: url.to_owned(),
             protocol: Protocol::Http,
             timeout_seconds: None,
-            headers: [(SECRET.0.to_owned(), SECRET.1.to_owned())].into(),
+            headers: [(SECRET.0.to_owned(), SECRET.1.into())].into(),
             max_concurrency: None,
             delivery: Delivery::AtLeastOnce,
             created_at: DateTime::UNIX_EPOCH,

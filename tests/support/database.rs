@@ -35,9 +35,14 @@ impl Database {
 /// How long a busy machine, or one that stands still for a while, may take for a connection.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What seals the secrets of every database of the tests: the same for this process and for the
+/// programs that it starts.
+pub const SEALING_KEY: &str = "b25lIGtleSBmb3IgYWxsIHRlc3RzLCAzMiBieXRlcyE=";
+
 /// A store, however long a busy machine takes for a connection.
 pub async fn connect(url: &str, connections: u32) -> Store {
-    Store::connect_patiently(url, connections, PATIENCE).await.unwrap()
+    let store = Store::connect_patiently(url, connections, PATIENCE).await.unwrap();
+    store.sealed_with(SEALING_KEY.parse().unwrap())
 }
 
 async fn start_shared() -> Cluster {

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use uuid::Uuid;
 
+use crate::database::SEALING_KEY;
+
 /// How long a server may take until `/readyz` answers 200, and to end after SIGTERM.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -66,6 +68,7 @@ impl Server {
             .args(["serve", "--listen", &address.to_string()])
             .args(&options.args)
             .env("DATABASE_URL", database_url)
+            .env("STATEWRIGHT_SEALING_KEY", SEALING_KEY)
             .envs(options.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(out.try_clone()?)

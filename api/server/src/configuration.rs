@@ -1,6 +1,7 @@
 //! How the program is set up: a file, then the environment, then flags; the later wins.
 
 mod limits;
+mod secrets;
 mod settings;
 mod sources;
 
@@ -10,14 +11,17 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use runtime::EngineOptions;
+use store::{AccessKey, SealingKeys};
 
 use crate::database_url::DatabaseUrl;
 use crate::logs::LogFormat;
 
 pub use limits::{LimitsSetting, NamedLimits, SingleLimits};
+pub use secrets::{AccessKeySetting, AccessKeyTable, SecretText};
 pub use settings::Settings;
 
 pub(crate) use limits::limits_of_flag;
+pub(crate) use secrets::{check_account, read_sealing_keys, scope};
 
 /// Everything decided.
 #[derive(Clone, Debug)]
@@ -27,6 +31,10 @@ pub struct Configuration {
     pub database_url: Option<DatabaseUrl>,
     /// How long to wait for it at the start.
     pub database_wait: Duration,
+    /// What secrets are sealed with; only an embedded or a temporary database can do without.
+    pub sealing_keys: Option<SealingKeys>,
+    /// Access keys beside those of the database.
+    pub access_keys: Vec<AccessKey>,
     pub log_format: LogFormat,
     pub log_level: String,
     pub engine: EngineOptions,
@@ -52,10 +60,8 @@ impl Settings {
     fn decide(self, log_level: &str) -> anyhow::Result<Configuration> {
         let defaults = EngineOptions::default();
         let account = self.account.unwrap_or(defaults.account);
-        ensure!(
-            account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()),
-            "`account` is `{account}`, expected twelve digits"
-        );
+        check_account(&account)?;
+        let access_keys = secrets::access_keys(self.access_keys, &account)?;
         let region = self.region.unwrap_or(defaults.region);
         ensure!(
             !region.is_empty()
@@ -96,6 +102,8 @@ impl Settings {
                 0,
                 3600,
             )?),
+            sealing_keys: secrets::sealing_keys(self.sealing_key, self.sealing_key_file)?,
+            access_keys,
             log_format: self.log_format.unwrap_or(LogFormat::Text),
             log_level,
             engine,
@@ -145,6 +153,32 @@ mod tests {
         let refused = |text: &str| file(text).unwrap().decide("info").unwrap_err().to_string();
         assert_eq!(refused("account = '12'"), "`account` is `12`, expected twelve digits");
         assert_eq!(refused("lanes = 0"), "`lanes` is 0, expected 1 to 64");
+    }
+
+    #[test]
+    fn access_keys_are_tables_of_the_file() {
+        let keys = |text: &str| file(text)?.decide("info").map(|decided| decided.access_keys);
+        let text = "account = '210987654321'\n[[access_keys]]\nid = 'ci-1'\nscope = 'run'\n\
+                    secret = 'hush-hush-hush-hush'";
+        let key = &keys(text).unwrap()[0];
+        assert_eq!((key.id.as_str(), key.account.as_str()), ("ci-1", "210987654321"));
+        assert!(!format!("{:?}", file(text).unwrap()).contains("hush"));
+        let refused = keys("[[access_keys]]\nid = 'ci-1'\nsecrets = 'hush'").unwrap_err();
+        assert!(refused.to_string().contains("expected tables with `id`"), "{refused}");
+    }
+
+    #[test]
+    fn a_sealing_key_is_said_once() {
+        let key = "00".repeat(32);
+        let decided = file(&format!("sealing_key = '{key}'")).unwrap();
+        assert!(!format!("{decided:?}").contains(&key));
+        assert!(decided.decide("info").unwrap().sealing_keys.is_some());
+        let both = file(&format!("sealing_key = '{key}'\nsealing_key_file = 'x'")).unwrap();
+        let refused = both.decide("info").unwrap_err().to_string();
+        assert!(refused.starts_with("both `sealing_key`"), "{refused}");
+        let wrong = file("sealing_key = 'hush'").unwrap().decide("info").unwrap_err();
+        assert!(!format!("{wrong:#}").contains("hush"), "{wrong:#}");
+        assert!(file("").unwrap().decide("info").unwrap().sealing_keys.is_none());
     }
 
     #[test]

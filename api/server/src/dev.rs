@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use asl::MachineKind;
 use axum::Router;
 use store::{Cluster, ClusterError, ClusterOptions};
@@ -17,6 +17,7 @@ use crate::guide::{self, Place};
 use crate::marks::Marks;
 use crate::node::{self, Node};
 use crate::samples::SAMPLES;
+use crate::sealing;
 use crate::signals::StopSignals;
 use crate::{deploy, once, validate};
 
@@ -123,7 +124,12 @@ async fn start(
         }
     };
     let store = node::connect(&url, configuration.database_wait).await?;
-    store.migrate().await.context("cannot bring the schema up to date")?;
+    let keys = match &own {
+        Some((_, folder, _)) => sealing::beside(folder, &store).await?,
+        None => sealing::configured(configuration)?,
+    };
+    let store = store.sealed_with(keys);
+    sealing::migrate(&store).await?;
     let (engine, listen) = (configuration.engine.clone(), &configuration.listen);
     let (node, place, cluster, machines) = if let Some((cluster, folder, mut marks)) = own {
         let prepare = async |router| put_into_own(&router, named, &mut marks, stop).await;

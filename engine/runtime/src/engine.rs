@@ -8,7 +8,7 @@ use asl::Payload;
 use bytes::Bytes;
 use machine::{Identity, Limits, Timestamp};
 use store::{Lane, Store};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -215,6 +215,12 @@ impl Engine {
     /// reads the log instead.
     pub fn appended(&self) -> broadcast::Receiver<Uuid> {
         self.shared.appended.subscribe()
+    }
+
+    /// Changes whenever an access key may have been made or revoked, here or elsewhere: what is
+    /// remembered of them is to be read again. A change may go unheard while the database is away.
+    pub fn access_keys_changed(&self) -> watch::Receiver<()> {
+        self.shared.access_keys.subscribe()
     }
 
     /// Starts an execution and returns once it is committed. The same name with the same input

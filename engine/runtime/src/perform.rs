@@ -12,7 +12,7 @@ use std::time::Duration;
 use asl::Payload;
 use futures_util::future::BoxFuture;
 use machine::{Failure, TaskKind};
-use store::{Delivery, Function, Protocol, Store};
+use store::{Delivery, Function, Protocol, Store, masked_url};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -161,7 +161,7 @@ impl Performers {
                 if *waits_for_token {
                     answer = answer.acknowledgment();
                 }
-                Ok(ended(call, false, answer.into_payload(url)?))
+                Ok(ended(call, false, answer.into_payload(&masked_url(url))?))
             }
         }
     }

@@ -1,8 +1,11 @@
 //! What can be set: the keys of the file, the environment and the flags.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::limits::{LimitsSetting, limits_of_flag};
+use super::secrets::{AccessKeySetting, SecretText};
 use crate::database_url::DatabaseUrl;
 use crate::logs::LogFormat;
 
@@ -23,6 +26,16 @@ pub struct Settings {
     /// How long to wait at the start for a database that does not answer yet [default: 30]
     #[arg(long)]
     pub database_wait_seconds: Option<u64>,
+    /// A file with the keys that secrets are sealed with, one a line; the first seals, all open
+    /// [else environment: `STATEWRIGHT_SEALING_KEY`]
+    #[arg(long, value_name = "FILE")]
+    pub sealing_key_file: Option<PathBuf>,
+    /// The same keys themselves, separated by commas or line ends.
+    #[arg(skip)]
+    pub sealing_key: Option<SecretText>,
+    /// Access keys beside those of the database.
+    #[arg(skip)]
+    pub access_keys: Option<Vec<AccessKeySetting>>,
     /// The region in ARNs [default: us-east-1]
     #[arg(long)]
     pub region: Option<String>,

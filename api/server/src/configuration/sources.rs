@@ -12,7 +12,7 @@ use crate::definition;
 const PREFIX: &str = "STATEWRIGHT_";
 
 /// Keys that have no flag, since a command line is no place for a secret or a list of tables.
-const WITHOUT_FLAG: [&str; 0] = [];
+const WITHOUT_FLAG: [&str; 2] = ["sealing_key", "access_keys"];
 
 /// What the flags say; what they leave open is as this environment says, and then the file that one of
 /// them names.

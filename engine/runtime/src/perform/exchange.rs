@@ -9,6 +9,7 @@ use machine::Failure;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, ClientBuilder, Url};
 use serde_json::Value;
+use store::{Secret, masked_url};
 use tokio::time::Instant;
 
 use super::{Call, PerformOptions};
@@ -78,10 +79,12 @@ impl Request {
     }
 
     /// Adds headers, in the place of those of the same name.
-    pub(super) fn add_headers(&mut self, headers: &BTreeMap<String, String>) {
+    pub(super) fn add_headers(&mut self, headers: &BTreeMap<String, Secret>) {
         let given = |name: &String| headers.keys().any(|given| given.eq_ignore_ascii_case(name));
         self.headers.retain(|(name, _)| !given(name));
-        self.headers.extend(headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+        let revealed =
+            |(name, value): (&String, &Secret)| (name.clone(), value.reveal().to_owned());
+        self.headers.extend(headers.iter().map(revealed));
     }
 }
 
@@ -152,7 +155,7 @@ impl Exchange {
             Broken { failure: Failure::new("States.Http.Socket", cause), repeatable: false }
         })?;
         let url: Url = request.url.parse().map_err(|why| {
-            let cause = format!("`{}` is not a URL: {why}", request.url);
+            let cause = format!("`{}` is not a URL: {why}", masked_url(&request.url));
             Broken { failure: Failure::new("States.Http.Socket", cause), repeatable: false }
         })?;
         let place = shown(&url);
