@@ -41,6 +41,10 @@ impl Caller {
         let mut options = PerformOptions {
             lambda_endpoint: None,
             concurrency: 100,
+            idle_connections: 50,
+            call_timeout: None,
+            allow: Vec::new(),
+            own_ports: Vec::new(),
             answer_bytes: ANSWER_BYTES,
             connect_timeout: Duration::from_secs(3),
             // However busy the machine is.

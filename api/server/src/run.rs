@@ -129,7 +129,7 @@ async fn on_database(
 ) -> anyhow::Result<Exit> {
     let store = node::connect(url, configuration.database_wait).await?;
     store.migrate().await.context("cannot bring the schema up to date")?;
-    let engine = node::start_engine(store, configuration.engine.clone()).await?;
+    let engine = node::start_engine(store, configuration.engine.clone(), &[]).await?;
     let router = http_api::router(engine.clone(), HttpOptions::default());
     let ended = async {
         if order.demo {

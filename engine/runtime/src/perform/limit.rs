@@ -1,0 +1,66 @@
+//! How long one call may take where no timeout of a state ends it.
+
+use std::time::Duration;
+
+use machine::Failure;
+use store::Function;
+
+use super::Call;
+
+/// How long one call may take, and who says so.
+pub(super) enum Limit<'a> {
+    /// The state's timeout ends it, or nothing does.
+    None,
+    Function(&'a Function, u64),
+    /// The configuration of the server, for lack of any other.
+    Server(u64),
+}
+
+impl<'a> Limit<'a> {
+    /// The limit of a call of this function, or of one that is not registered.
+    pub(super) fn of(
+        call: &Call,
+        function: Option<&'a Function>,
+        otherwise: Option<Duration>,
+    ) -> Self {
+        let own = function
+            .and_then(|function| Some((function, u64::try_from(function.timeout_seconds?).ok()?)));
+        match (own, call.timeout_seconds, otherwise) {
+            (Some((function, seconds)), ..) => Self::Function(function, seconds),
+            (None, None, Some(longest)) => Self::Server(longest.as_secs()),
+            (None, Some(_), _) | (None, None, None) => Self::None,
+        }
+    }
+
+    /// An exchange, if it ends in time.
+    pub(super) async fn within<T, E>(
+        &self,
+        place: &str,
+        exchange: impl Future<Output = Result<T, E>>,
+        failed: impl FnOnce(Failure) -> E,
+    ) -> Result<T, E> {
+        let (Self::Function(_, seconds) | Self::Server(seconds)) = self else {
+            return exchange.await;
+        };
+        let longest = Duration::from_secs(*seconds);
+        tokio::time::timeout(longest, exchange)
+            .await
+            .unwrap_or_else(|_| Err(failed(Failure::new("States.Timeout", self.text(place)))))
+    }
+
+    fn text(&self, place: &str) -> String {
+        match self {
+            Self::None => format!("`{place}` did not answer in time"),
+            Self::Function(function, seconds) => format!(
+                "the function `{}` did not answer within {seconds} s, the `timeout_seconds` it is \
+                 registered with",
+                function.name
+            ),
+            Self::Server(seconds) => format!(
+                "`{place}` did not answer within {seconds} s, the `call_timeout_seconds` of this \
+                 server, which holds where neither the state has a `TimeoutSeconds` nor the \
+                 function a `timeout_seconds`"
+            ),
+        }
+    }
+}
