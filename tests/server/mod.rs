@@ -3,6 +3,7 @@
 mod configuration;
 mod dev;
 mod lifecycle;
+mod outgoing;
 mod run;
 mod validate;
 

@@ -129,7 +129,6 @@ pub async fn start_engine(
         PerformOptions {
             lambda_endpoint: options.lambda_endpoint.clone(),
             concurrency: options.concurrency,
-            idle_connections: options.concurrency.div_ceil(2),
             call_timeout: options.call_timeout,
             allow: options.outgoing_allow.clone(),
             own_ports: own_ports.to_vec(),

@@ -103,8 +103,6 @@ pub struct PerformOptions {
     /// Most calls under way at once on this node, each with a connection. Functions and accounts
     /// share them: one function gets at most half.
     pub concurrency: usize,
-    /// About how many connections are kept for later calls, to all hosts together.
-    pub idle_connections: usize,
     /// Most time for one call where neither the state nor the function gives a limit.
     pub call_timeout: Option<Duration>,
     /// What may be called though it is refused otherwise.
@@ -118,6 +116,22 @@ pub struct PerformOptions {
     /// Within what time a connection that was closed while idle shows that it is: a call that breaks
     /// sooner was not carried out, and is made once more.
     pub at_once: Duration,
+}
+
+/// How many descriptors so many calls at once take: one each, and those of connections that are kept
+/// for later calls.
+pub fn descriptors_of(concurrency: usize) -> usize {
+    concurrency.saturating_add(kept_of(concurrency))
+}
+
+/// How many calls at once so many descriptors allow.
+pub fn concurrency_within(descriptors: usize) -> usize {
+    (descriptors / 3).saturating_mul(2).saturating_add(descriptors % 3 / 2).max(1)
+}
+
+/// How many connections are kept for later calls, to all hosts together.
+fn kept_of(concurrency: usize) -> usize {
+    concurrency / 2
 }
 
 /// Performs every kind of task there is.
@@ -313,4 +327,21 @@ fn not_served(arn: &str) -> Failure {
              Functions itself by `arn:aws:states:::aws-sdk:sfn:…`"
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_take_no_more_descriptors_than_there_are() {
+        for descriptors in 1..2_000 {
+            let concurrency = concurrency_within(descriptors);
+            assert!(descriptors_of(concurrency) <= descriptors, "{descriptors}");
+            assert!(
+                descriptors_of(concurrency + 1) > descriptors || descriptors < 3,
+                "{descriptors}"
+            );
+        }
+    }
 }

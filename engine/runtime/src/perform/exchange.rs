@@ -128,7 +128,7 @@ impl Exchange {
         Self {
             client,
             destinations,
-            kept: Kept::new(options.idle_connections, IDLE),
+            kept: Kept::new(super::kept_of(options.concurrency), IDLE),
             answer_bytes: options.answer_bytes,
             at_once: options.at_once,
         }

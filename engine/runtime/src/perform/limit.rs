@@ -64,3 +64,57 @@ impl<'a> Limit<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use asl::Payload;
+    use machine::TaskKind;
+    use store::{Delivery, Protocol};
+    use uuid::Uuid;
+
+    use super::super::TaskToken;
+    use super::*;
+
+    fn seconds(state: Option<u64>, function: Option<i32>, server: Option<u64>) -> Option<u64> {
+        let call = Call {
+            account: String::new(),
+            region: String::new(),
+            execution_arn: String::new(),
+            execution_id: Uuid::nil(),
+            state: String::new(),
+            task: 1,
+            token: TaskToken(String::new()),
+            attempt: 1,
+            kind: TaskKind::from(String::new()),
+            parameters: Payload::null(),
+            timeout_seconds: state,
+            repeated: false,
+        };
+        let registered = Function {
+            account: String::new(),
+            name: "f".to_owned(),
+            url: String::new(),
+            protocol: Protocol::Http,
+            timeout_seconds: function,
+            headers: std::collections::BTreeMap::new(),
+            max_concurrency: None,
+            delivery: Delivery::AtLeastOnce,
+            created_at: chrono::DateTime::UNIX_EPOCH,
+            updated_at: chrono::DateTime::UNIX_EPOCH,
+        };
+        match Limit::of(&call, Some(&registered), server.map(Duration::from_secs)) {
+            Limit::None => None,
+            Limit::Function(_, seconds) | Limit::Server(seconds) => Some(seconds),
+        }
+    }
+
+    #[test]
+    fn the_servers_time_holds_only_where_nobody_else_says_one() {
+        assert_eq!(seconds(None, None, Some(9)), Some(9));
+        assert_eq!(seconds(None, None, None), None);
+        assert_eq!(seconds(None, Some(5), Some(9)), Some(5));
+        assert_eq!(seconds(None, Some(50), Some(9)), Some(50), "also if it is longer");
+        assert_eq!(seconds(Some(50), None, Some(9)), None, "the state's own timeout ends it");
+        assert_eq!(seconds(Some(50), Some(5), Some(9)), Some(5));
+    }
+}

@@ -31,7 +31,6 @@ fn exchange(lookup: Lookup, own_ports: Vec<u16>) -> Exchange {
     let options = PerformOptions {
         lambda_endpoint: None,
         concurrency: 10,
-        idle_connections: 5,
         call_timeout: None,
         allow: Vec::new(),
         own_ports: own_ports.clone(),
