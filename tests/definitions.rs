@@ -84,7 +84,7 @@ async fn every_sample_gives_its_recorded_output() -> Result<()> {
     let cluster = Cluster::start(ClusterOptions::new(data_dir).for_tests()).await?;
     let store = tests::database::connect(&cluster.url(), 16).await;
     store.migrate().await?;
-    let engine = node::start_engine(store, runtime::EngineOptions::default()).await?;
+    let engine = node::start_engine(store, runtime::EngineOptions::default(), &[]).await?;
     let stop = CancellationToken::new();
     let complaints = run_all(&engine, &stop).await;
     stop.cancel();

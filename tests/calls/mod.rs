@@ -2,8 +2,10 @@
 
 mod broken;
 mod caller;
+mod destination;
 mod http;
 mod lambda;
+mod limits;
 mod peer;
 mod places;
 mod registry;

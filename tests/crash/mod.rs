@@ -77,6 +77,7 @@ impl Nodes {
                 ("STATEWRIGHT_LEASE_SECONDS".to_owned(), LEASE.as_secs().to_string()),
                 ("STATEWRIGHT_LOG_LEVEL".to_owned(), "info".to_owned()),
             ],
+            ..ServerOptions::default()
         };
         for _ in 0..100 {
             let started = Server::start_at(&self.url, self.addresses[index], &options);

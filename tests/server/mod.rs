@@ -4,6 +4,7 @@ mod configuration;
 mod dev;
 mod keys;
 mod lifecycle;
+mod outgoing;
 mod run;
 mod sealing;
 mod surprises;

@@ -4,6 +4,7 @@ pub mod aws;
 pub mod client;
 pub mod database;
 pub mod model;
+pub mod network;
 pub mod psql;
 pub mod server;
 pub mod wire;

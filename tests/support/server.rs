@@ -24,6 +24,8 @@ pub struct ServerOptions {
     pub args: Vec<String>,
     /// Further environment variables; `DATABASE_URL` is set by [`Server::start`].
     pub env: Vec<(String, String)>,
+    /// How many files and sockets it may have open; as many as this process if it is not said.
+    pub descriptors: Option<u32>,
 }
 
 /// A running server. Dropping it kills the process; its log is printed if the test is failing.
@@ -64,7 +66,15 @@ impl Server {
         let log = std::env::temp_dir().join(format!("statewright-test-{}.log", Uuid::new_v4()));
         let out = File::create(&log).with_context(|| format!("create {}", log.display()))?;
         let binary = server_path()?;
-        let child = Command::new(&binary)
+        let mut command = match options.descriptors {
+            None => Command::new(&binary),
+            Some(most) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("ulimit -n {most} && exec \"$0\" \"$@\"")]).arg(&binary);
+                shell
+            }
+        };
+        let child = command
             .args(["serve", "--listen", &address.to_string()])
             .args(&options.args)
             .env("DATABASE_URL", database_url)

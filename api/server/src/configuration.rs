@@ -2,6 +2,7 @@
 
 mod limits;
 mod secrets;
+mod outgoing;
 mod settings;
 mod sources;
 
@@ -18,10 +19,14 @@ use crate::logs::LogFormat;
 
 pub use limits::{LimitsSetting, NamedLimits, SingleLimits};
 pub use secrets::{AccessKeySetting, AccessKeyTable, SecretText};
+pub use outgoing::OutgoingSettings;
 pub use settings::Settings;
 
 pub(crate) use limits::limits_of_flag;
 pub(crate) use secrets::{check_account, read_sealing_keys, scope};
+
+/// For a call that nothing else ends: long enough for work that is meant to be waited for.
+const CALL_TIMEOUT_SECONDS: u64 = 3_600;
 
 /// Everything decided.
 #[derive(Clone, Debug)]
@@ -76,6 +81,8 @@ impl Settings {
         }
         let lease = self.lease_seconds.unwrap_or(defaults.lease.as_secs());
         let limits = limits::decide(self.limits)?;
+        let call_timeout = self.call_timeout_seconds.unwrap_or(CALL_TIMEOUT_SECONDS);
+        let call_timeout = within("call_timeout_seconds", call_timeout, 0, 99_999_999)?;
         let engine = EngineOptions {
             account,
             region,
@@ -87,6 +94,8 @@ impl Settings {
                 1,
                 100_000,
             )?,
+            call_timeout: (call_timeout > 0).then(|| Duration::from_secs(call_timeout)),
+            outgoing_allow: outgoing::decide(self.outgoing)?,
             lease: Duration::from_secs(within("lease_seconds", lease, 2, 3600)?),
             lambda_endpoint: self.lambda_endpoint,
             ..EngineOptions::default()
@@ -146,6 +155,25 @@ mod tests {
         let single = limits("[limits]\npayload_bytes = 2048\nhistory_events = 0");
         assert_eq!((single.payload_bytes, single.history_events), (2048, None));
         assert_eq!(single.map_concurrency, Limits::strict().map_concurrency);
+    }
+
+    #[test]
+    fn a_call_has_an_hour_another_time_or_all_the_time_there_is() {
+        let timeout = |text: &str| file(text).unwrap().decide("info").unwrap().engine.call_timeout;
+        assert_eq!(timeout(""), Some(Duration::from_hours(1)));
+        assert_eq!(timeout("call_timeout_seconds = 7"), Some(Duration::from_secs(7)));
+        assert_eq!(timeout("call_timeout_seconds = 0"), None);
+    }
+
+    #[test]
+    fn what_calls_may_reach_is_a_list_whose_entries_are_named_when_wrong() {
+        let decide = |text: &str| file(text).unwrap().decide("info");
+        let allowed = decide("outgoing.allow = ['169.254.10.0/24', 'a.internal']").unwrap();
+        let expected = ["169.254.10.0/24", "a.internal"].map(|entry| entry.parse().unwrap());
+        assert_eq!(allowed.engine.outgoing_allow, expected);
+        let error = decide("outgoing.allow = ['10.0.0.0/33']").unwrap_err();
+        let said = format!("{error:#}");
+        assert!(said.starts_with("`outgoing.allow`: `10.0.0.0/33` is to be a network"), "{said}");
     }
 
     #[test]

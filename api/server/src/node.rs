@@ -77,7 +77,7 @@ impl Node {
             .await
             .with_context(|| format!("cannot listen on `{listen}`"))?;
         let address = listener.local_addr().context("the port has no address")?;
-        let engine = start_engine(store, options).await?;
+        let engine = start_engine(store, options, &[address.port()]).await?;
         let stop = CancellationToken::new();
         tokio::spawn(upkeep(metrics.clone(), stop.clone()));
         let render = Arc::new(move || metrics.render());
@@ -140,16 +140,24 @@ impl Node {
     }
 }
 
-/// Starts the engine on this store, with all that it can call.
+/// Starts the engine on this store, with all that it can call; not these ports, on which this
+/// server listens itself.
 ///
 /// # Errors
 /// The database is away.
-pub async fn start_engine(store: Store, options: EngineOptions) -> anyhow::Result<Engine> {
+pub async fn start_engine(
+    store: Store,
+    options: EngineOptions,
+    own_ports: &[u16],
+) -> anyhow::Result<Engine> {
     let performers = Performers::new(
         store.clone(),
         PerformOptions {
             lambda_endpoint: options.lambda_endpoint.clone(),
             concurrency: options.concurrency,
+            call_timeout: options.call_timeout,
+            allow: options.outgoing_allow.clone(),
+            own_ports: own_ports.to_vec(),
             answer_bytes: options.limits.payload_bytes,
             connect_timeout: CONNECT_TIMEOUT,
             at_once: AT_ONCE,

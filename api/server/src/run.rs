@@ -135,7 +135,7 @@ async fn on_database(
     };
     let store = node::connect(url, configuration.database_wait).await?.sealed_with(keys);
     sealing::migrate(&store).await?;
-    let engine = node::start_engine(store, configuration.engine.clone()).await?;
+    let engine = node::start_engine(store, configuration.engine.clone(), &[]).await?;
     let router = http_api::router(engine.clone(), HttpOptions::default());
     let ended = async {
         if order.demo {

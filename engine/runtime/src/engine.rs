@@ -193,6 +193,11 @@ impl Engine {
         self.shared.now()
     }
 
+    /// Why no call to this URL will ever be made, where that can be told beforehand.
+    pub async fn objection(&self, url: &str) -> Option<String> {
+        self.shared.calls.objection(url).await
+    }
+
     pub fn limits(&self) -> &Limits {
         &self.shared.options.limits
     }

@@ -168,6 +168,13 @@ impl Store {
         Ok(())
     }
 
+    /// Host and port of the database; `None` if it is reached by a socket of this machine.
+    pub fn address(&self) -> Option<(String, u16)> {
+        let host = self.options.get_host();
+        let is_socket = self.options.get_socket().is_some() || host.starts_with('/');
+        (!is_socket).then(|| (host.to_owned(), self.options.get_port()))
+    }
+
     /// Closes the pool; statements in flight end first.
     pub async fn close(&self) {
         self.pool.close().await;

@@ -87,6 +87,9 @@ pub async fn register(
 ) -> Result<Registered, OperationError> {
     check_name(name)?;
     registration.check()?;
+    if let Some(why) = engine.objection(&registration.url).await {
+        return Err(OperationError::validation(why).at("/url"));
+    }
     let now = moment(engine.now());
     let function = store::Function {
         account: caller.account.clone(),

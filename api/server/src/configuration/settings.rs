@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::limits::{LimitsSetting, limits_of_flag};
 use super::secrets::{AccessKeySetting, SecretText};
+use super::outgoing::OutgoingSettings;
 use crate::database_url::DatabaseUrl;
 use crate::logs::LogFormat;
 
@@ -51,6 +52,14 @@ pub struct Settings {
     /// Function calls under way at once [default: 1000]
     #[arg(long)]
     pub concurrency: Option<usize>,
+    /// Most time for one call where neither state nor function gives a limit, 0 is none
+    /// [default: 3600]
+    #[arg(long)]
+    pub call_timeout_seconds: Option<u64>,
+    /// Where calls may go.
+    #[command(flatten)]
+    #[serde(default)]
+    pub outgoing: OutgoingSettings,
     /// After how long without a sign of life a node's work is taken over [default: 10]
     #[arg(long)]
     pub lease_seconds: Option<u64>,

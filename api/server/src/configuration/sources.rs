@@ -159,6 +159,13 @@ mod tests {
     }
 
     #[test]
+    fn a_list_is_said_with_commas() {
+        let settings = said(&[("STATEWRIGHT_OUTGOING_ALLOW", "10.0.0.0/8, a.internal:80,")]);
+        let expected = Some(vec!["10.0.0.0/8".to_owned(), "a.internal:80".to_owned()]);
+        assert_eq!(settings.unwrap().outgoing.allow, expected);
+    }
+
+    #[test]
     fn a_wrong_variable_is_named_with_what_was_expected() {
         let refused = |name: &str, text: &str| said(&[(name, text)]).unwrap_err().to_string();
         assert_eq!(
