@@ -6,4 +6,5 @@ pub mod database;
 pub mod model;
 pub mod psql;
 pub mod server;
+pub mod signing;
 pub mod wire;
