@@ -11,6 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use axum::body::{Body, HttpBody as _};
 use axum::http::request::Parts;
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, header};
 
 use super::Reach;
@@ -80,7 +81,7 @@ pub(super) async fn refuse_undeclared(
 
 fn refuse_host(parts: &Parts, host: Option<&str>, reach: Reach) -> Result<(), OperationError> {
     let is_ours = |authority: &str| named(authority).is_some_and(|name| name.is_within(reach));
-    let in_target = parts.uri.authority().map(|authority| authority.as_str());
+    let in_target = parts.uri.authority().map(Authority::as_str);
     if host.is_some_and(is_ours) && in_target.is_none_or(is_ours) {
         return Ok(());
     }

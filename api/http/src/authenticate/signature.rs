@@ -176,17 +176,16 @@ impl Found {
         }
         let date = headers.get("x-amz-date").or_else(|| headers.get(header::DATE));
         let date = date.map(|date| String::from_utf8_lossy(date.as_bytes()).trim().to_owned());
-        let mut lacks = String::new();
-        for (name, value) in
+        let mut lacks: Vec<String> =
             [("Credential", &credential), ("Signature", &hex), ("SignedHeaders", &signed_headers)]
-        {
-            if value.is_none() {
-                lacks += &format!("Authorization header requires '{name}' parameter. ");
-            }
-        }
+                .iter()
+                .filter(|(_, value)| value.is_none())
+                .map(|(name, _)| format!("Authorization header requires '{name}' parameter. "))
+                .collect();
         if date.is_none() {
-            lacks += "Authorization header requires existence of either a 'X-Amz-Date' or a \
+            let dates = "Authorization header requires existence of either a 'X-Amz-Date' or a \
                       'Date' header. ";
+            lacks.push(dates.to_owned());
         }
         match (credential, signed_headers, hex, date) {
             (Some(credential), Some(signed_headers), Some(hex), Some(date)) => Ok(Self {
@@ -198,7 +197,7 @@ impl Found {
                 expires: None,
                 has_token: headers.contains_key("x-amz-security-token"),
             }),
-            _ => Err(incomplete(format!("{lacks}Authorization={}", shown(text)))),
+            _ => Err(incomplete(format!("{}Authorization={}", lacks.concat(), shown(text)))),
         }
     }
 
@@ -227,10 +226,10 @@ impl Found {
             });
         }
         let absent = names.iter().zip(&values).filter(|(_, value)| value.is_none());
-        let lacks: String = absent
+        let lacks: Vec<String> = absent
             .map(|(name, _)| format!("AWS query-string parameters must include '{name}'. "))
             .collect();
-        Err(incomplete(lacks + "Re-examine the query-string parameters."))
+        Err(incomplete(lacks.concat() + "Re-examine the query-string parameters."))
     }
 }
 
@@ -354,31 +353,34 @@ fn scoped(
             shown(credential)
         )));
     };
-    let mut complaints = String::new();
-    if region != expected.region {
-        let region = shown(region);
-        complaints += &format!("Credential should be scoped to a valid region, not '{region}'. ");
-    }
-    if service != expected.service {
-        let service = expected.service;
-        complaints += &format!("Credential should be scoped to correct service: '{service}'. ");
-    }
-    if terminator != "aws4_request" {
-        complaints += &format!(
-            "Credential should be scoped with a valid terminator: 'aws4_request', not '{}'. ",
-            shown(terminator)
-        );
-    }
-    if date != &timestamp[..8] {
-        complaints += &format!(
-            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from \
-             HTTP: '{}' != '{}', from '{timestamp}'. ",
-            shown(date),
-            &timestamp[..8]
-        );
-    }
+    let expected_date = &timestamp[..8];
+    let complaints = [
+        (region != expected.region).then(|| {
+            let region = shown(region);
+            format!("Credential should be scoped to a valid region, not '{region}'. ")
+        }),
+        (service != expected.service).then(|| {
+            let service = expected.service;
+            format!("Credential should be scoped to correct service: '{service}'. ")
+        }),
+        (terminator != "aws4_request").then(|| {
+            let terminator = shown(terminator);
+            format!(
+                "Credential should be scoped with a valid terminator: 'aws4_request', not \
+                 '{terminator}'. "
+            )
+        }),
+        (date != expected_date).then(|| {
+            let date = shown(date);
+            format!(
+                "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date \
+                 from HTTP: '{date}' != '{expected_date}', from '{timestamp}'. "
+            )
+        }),
+    ];
+    let complaints: Vec<String> = complaints.into_iter().flatten().collect();
     if !complaints.is_empty() {
-        return Err(invalid(complaints));
+        return Err(invalid(complaints.concat()));
     }
     let scope = [region, service, terminator].map(str::to_owned);
     Ok((key_id.to_owned(), date.to_owned(), scope))
@@ -391,7 +393,7 @@ fn keyed(key: &[u8], text: &[u8]) -> Hmac<Sha256> {
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.is_ascii() || text.len() % 2 != 0 {
+    if !text.is_ascii() || !text.len().is_multiple_of(2) {
         return None;
     }
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
