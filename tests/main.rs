@@ -7,6 +7,7 @@ mod clients;
 mod conformance;
 mod crash;
 mod definitions;
+mod doors;
 mod engine;
 mod nodes;
 mod readme;

@@ -7,7 +7,7 @@ use std::process::Output;
 use serde_json::{Value, json};
 use tests::client::client;
 use tests::database::{Database, SEALING_KEY};
-use tests::psql::psql;
+use tests::psql::{in_hexadecimal, psql};
 use tests::server::{Server, ServerOptions};
 
 use super::dev::Dev;
@@ -33,6 +33,12 @@ async fn ask(server: &Server, method: &str, path: &str, body: Value) -> (u16, St
     let url = format!("{}{path}", server.url());
     let answer = client().request(method, url).json(&body).send().await.unwrap();
     (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
+/// A state machine of one task, as `PUT` takes it.
+fn one_task(resource: &str) -> Value {
+    let states = json!({ "A": { "Type": "Task", "Resource": resource, "End": true } });
+    json!({ "definition": { "StartAt": "A", "States": states } })
 }
 
 /// The program on this database, with these sealing keys; none if there are none.
@@ -156,10 +162,8 @@ async fn a_function_shows_its_secrets_nowhere() {
     let resource = "arn:aws:lambda:us-east-1:123456789012:function:charge";
     let tasks = [("registered", resource.to_owned()), ("direct", format!("{url}?key={SECRET}"))];
     for (name, resource) in tasks {
-        let states = json!({ "A": { "Type": "Task", "Resource": resource, "End": true } });
-        let definition = json!({ "definition": { "StartAt": "A", "States": states } });
         let path = format!("/v1/state-machines/{name}");
-        let (status, text) = ask(&server, "PUT", &path, definition).await;
+        let (status, text) = ask(&server, "PUT", &path, one_task(&resource)).await;
         assert!(status < 300, "{text}");
         let started = format!("{path}/executions");
         ask(&server, "POST", &started, json!({ "name": "one" })).await;
@@ -172,7 +176,7 @@ async fn a_function_shows_its_secrets_nowhere() {
         assert!(!text.contains(SECRET), "{text}");
     }
     assert!(!server.log().contains(SECRET), "{}", server.log());
-    let hexadecimal: String = SECRET.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hexadecimal = in_hexadecimal(SECRET.as_bytes());
     let dumped = dump(&database);
     assert!(!dumped.contains(SECRET) && !dumped.contains(&hexadecimal), "{dumped}");
 }
@@ -183,9 +187,7 @@ async fn tokens_given_out_before_their_secret_was_sealed_go_on_working() {
     let server = serve(&database, SEALING_KEY).await;
     ask(&server, "PUT", "/v1/activities/pick", json!({})).await;
     let resource = "arn:aws:states:us-east-1:123456789012:activity:pick";
-    let states = json!({ "A": { "Type": "Task", "Resource": resource, "End": true } });
-    let definition = json!({ "definition": { "StartAt": "A", "States": states } });
-    ask(&server, "PUT", "/v1/state-machines/m", definition).await;
+    ask(&server, "PUT", "/v1/state-machines/m", one_task(resource)).await;
     ask(&server, "POST", "/v1/state-machines/m/executions", json!({ "name": "one" })).await;
     let (status, task) = ask(&server, "POST", "/v1/activities/pick/poll", json!({})).await;
     assert_eq!(status, 200, "{task}");
@@ -194,7 +196,7 @@ async fn tokens_given_out_before_their_secret_was_sealed_go_on_working() {
 
     // As the release before kept it.
     let secret = database.store.secret("task tokens", b"").await.unwrap();
-    let secret: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let secret = in_hexadecimal(&secret);
     let plain =
         format!("UPDATE secrets SET plain_value = '\\x{secret}', sealed = NULL, sealed_by = NULL");
     psql(&database.url, &plain).unwrap();

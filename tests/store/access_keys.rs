@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use store::{Hint, NewAccessKey, Scope, Store};
 use tests::database::Database;
-use tests::psql::psql;
+use tests::psql::{in_hexadecimal, psql};
 
 use super::at;
 
@@ -36,7 +36,7 @@ async fn its_secret_is_sealed_and_bound_to_it() {
     let one = store.create_access_key(&new(ACCOUNT, Scope::Read, None)).await.unwrap();
     let two = store.create_access_key(&new("210987654321", Scope::Admin, None)).await.unwrap();
     let rows = psql(&database.url, "SELECT it::text FROM access_keys it").unwrap();
-    let hexadecimal: String = one.secret.reveal().bytes().map(|b| format!("{b:02x}")).collect();
+    let hexadecimal = in_hexadecimal(one.secret.reveal().as_bytes());
     assert!(!rows.contains(one.secret.reveal()) && !rows.contains(&hexadecimal), "{rows}");
     // Whoever can write to the database still cannot make one account's key another's.
     psql(&database.url, &format!("UPDATE access_keys SET account = '{ACCOUNT}'")).unwrap();

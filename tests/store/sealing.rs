@@ -3,7 +3,7 @@
 use chrono::DateTime;
 use store::{Delivery, Function, Protocol, SealingError, SealingKeys, Store};
 use tests::database::{Database, SEALING_KEY};
-use tests::psql::psql;
+use tests::psql::{in_hexadecimal, psql};
 
 const ACCOUNT: &str = "123456789012";
 const SECRET: &str = "hunter2-f00d";
@@ -48,7 +48,7 @@ async fn a_dump_of_the_database_tells_no_secret() {
     database.store.secret("task tokens", SECRET.as_bytes()).await.unwrap();
     let rows = psql(&database.url, "SELECT f::text, s::text FROM functions f, secrets s").unwrap();
     assert!(rows.contains("http://host/f?***"), "{rows}");
-    let hexadecimal: String = SECRET.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hexadecimal = in_hexadecimal(SECRET.as_bytes());
     assert!(!rows.contains(SECRET) && !rows.contains(&hexadecimal), "{rows}");
     let found = database.store.function(ACCOUNT, "f").await.unwrap().unwrap();
     assert_eq!(found, function("f"));

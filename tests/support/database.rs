@@ -4,9 +4,11 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use store::{Cluster, ClusterOptions, Store};
+use store::{Cluster, ClusterOptions, NewAccessKey, Scope, Store};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
+
+use crate::signing::{self, Key};
 
 const TEMPLATE: &str = "migrated";
 
@@ -29,6 +31,18 @@ impl Database {
         let url = cluster.copy_database(TEMPLATE, &name).await.unwrap();
         let store = connect(&url, 4).await;
         Self { url, store }
+    }
+
+    /// A new access key of this account that allows this.
+    pub async fn key(&self, account: &str, scope: Scope) -> Key {
+        let new = NewAccessKey {
+            account: account.to_owned(),
+            scope,
+            note: String::new(),
+            created_at: signing::now(),
+            expires_at: None,
+        };
+        Key::from(&self.store.create_access_key(&new).await.unwrap())
     }
 }
 

@@ -7,4 +7,5 @@ pub mod model;
 pub mod network;
 pub mod psql;
 pub mod server;
+pub mod signing;
 pub mod wire;

@@ -48,3 +48,13 @@ async fn read_to_end(body: Body, limit_bytes: usize) -> Result<Bytes, OperationE
     }
     Ok(bytes.into())
 }
+
+/// Whether nothing comes. What does come is thrown away, as in [`read`], so that the client lives
+/// to read what it is told.
+pub(crate) async fn is_empty(body: Body) -> Result<bool, OperationError> {
+    match read(body, 0).await {
+        Ok(_) => Ok(true),
+        Err(refusal) if refusal.kind == Kind::RequestTooLarge => Ok(false),
+        Err(refusal) => Err(refusal),
+    }
+}

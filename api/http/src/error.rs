@@ -24,13 +24,16 @@ pub struct OperationError {
 /// The kinds of error, named as AWS names its error shapes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
+    AccessDenied,
     ActivityAlreadyExists,
     ActivityDoesNotExist,
     ActivityWorkerLimitExceeded,
     ConflictException,
     ExecutionAlreadyExists,
     ExecutionDoesNotExist,
+    ExpiredToken,
     FunctionDoesNotExist,
+    IncompleteSignature,
     InternalFailure,
     InvalidArn,
     InvalidDefinition,
@@ -39,7 +42,10 @@ pub enum Kind {
     InvalidLoggingConfiguration,
     InvalidName,
     InvalidOutput,
+    InvalidSignature,
     InvalidToken,
+    Misdirected,
+    MissingAuthenticationToken,
     MissingRequiredParameter,
     RequestTooLarge,
     ResourceNotFound,
@@ -56,20 +62,26 @@ pub enum Kind {
     ThrottlingException,
     TooManyTags,
     UnknownOperationException,
+    UnrecognizedClient,
+    UnsupportedMediaType,
     ValidationException,
 }
 
 impl Kind {
-    /// The name of AWS's error shape; `FunctionDoesNotExist` is the one that AWS has not.
+    /// The name of AWS's error shape. AWS has no `FunctionDoesNotExist`, nor a name for a foreign
+    /// `Host` or for a body that is not declared as JSON.
     pub fn name(self) -> &'static str {
         match self {
+            Self::AccessDenied => "AccessDeniedException",
             Self::ActivityAlreadyExists => "ActivityAlreadyExists",
             Self::ActivityDoesNotExist => "ActivityDoesNotExist",
             Self::ActivityWorkerLimitExceeded => "ActivityWorkerLimitExceeded",
             Self::ConflictException => "ConflictException",
             Self::ExecutionAlreadyExists => "ExecutionAlreadyExists",
             Self::ExecutionDoesNotExist => "ExecutionDoesNotExist",
+            Self::ExpiredToken => "ExpiredTokenException",
             Self::FunctionDoesNotExist => "FunctionDoesNotExist",
+            Self::IncompleteSignature => "IncompleteSignatureException",
             Self::InternalFailure => "InternalFailure",
             Self::InvalidArn => "InvalidArn",
             Self::InvalidDefinition => "InvalidDefinition",
@@ -78,7 +90,10 @@ impl Kind {
             Self::InvalidLoggingConfiguration => "InvalidLoggingConfiguration",
             Self::InvalidName => "InvalidName",
             Self::InvalidOutput => "InvalidOutput",
+            Self::InvalidSignature => "InvalidSignatureException",
             Self::InvalidToken => "InvalidToken",
+            Self::Misdirected => "MisdirectedRequestException",
+            Self::MissingAuthenticationToken => "MissingAuthenticationTokenException",
             Self::MissingRequiredParameter => "MissingRequiredParameter",
             Self::RequestTooLarge => "RequestTooLargeException",
             Self::ResourceNotFound => "ResourceNotFound",
@@ -95,6 +110,8 @@ impl Kind {
             Self::ThrottlingException => "ThrottlingException",
             Self::TooManyTags => "TooManyTags",
             Self::UnknownOperationException => "UnknownOperationException",
+            Self::UnrecognizedClient => "UnrecognizedClientException",
+            Self::UnsupportedMediaType => "UnsupportedMediaTypeException",
             Self::ValidationException => "ValidationException",
         }
     }
@@ -268,6 +285,12 @@ impl OperationError {
             Kind::ServiceUnavailable,
             "the database cannot be reached; nothing was changed, try again",
         )
+    }
+
+    /// Nobody found out who asks, so nobody is served: a fault of ours.
+    pub(crate) fn nobody() -> Self {
+        tracing::error!("a request has come to its handler without a caller");
+        Self::internal()
     }
 
     /// What a caller is told of a fault of ours; the reason goes to the log.

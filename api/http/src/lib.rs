@@ -8,17 +8,20 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, Method, StatusCode, header};
+use axum::http::{HeaderName, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use runtime::Engine;
+use store::AccessKey;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use utoipa::OpenApi;
 
+use crate::authenticate::{Entrance, authenticate, is_for_people};
 use crate::operations::startable::Startables;
 
+mod authenticate;
 mod aws;
 mod body;
 mod error;
@@ -29,6 +32,7 @@ pub mod page;
 mod rest;
 mod watch;
 
+pub use authenticate::{Access, OwnCall, Reach};
 pub use error::{Kind, OperationError};
 pub use own::own_api;
 
@@ -39,12 +43,17 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 pub struct HttpOptions {
     /// Renders the metrics for `/metrics`, in Prometheus's text format.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Who is let in.
+    pub access: Access,
+    /// Access keys beside those of the store, which they take precedence over.
+    pub access_keys: Vec<AccessKey>,
 }
 
 impl Default for HttpOptions {
-    /// Without metrics.
+    /// Without metrics, for holders of access keys of the store.
     fn default() -> Self {
-        Self { metrics: Arc::new(String::new) }
+        let metrics = Arc::new(String::new);
+        Self { metrics, access: Access::Closed, access_keys: Vec::new() }
     }
 }
 
@@ -67,7 +76,9 @@ impl Door {
 
 /// Everything that is served over HTTP.
 pub fn router(engine: Engine, options: HttpOptions) -> Router {
-    let door = Door { engine, startables: Arc::default(), options };
+    let (access, keys) = (options.access, options.access_keys.clone());
+    let door = Door { engine: engine.clone(), startables: Arc::default(), options };
+    let entrance = Entrance::new(engine, access, keys, door.body_limit());
     Router::new()
         .route("/", any(root))
         .route("/openapi.json", get(openapi))
@@ -77,6 +88,7 @@ pub fn router(engine: Engine, options: HttpOptions) -> Router {
         .merge(rest::routes())
         .merge(aws::scheduler::routes())
         .fallback(fallback)
+        .layer(middleware::from_fn_with_state(entrance, authenticate))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(watch::watch))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
@@ -91,7 +103,7 @@ pub fn openapi_json() -> String {
 
 /// `POST` is the AWS door. A person who looks with a browser is told where things are.
 async fn root(State(door): State<Door>, request: Request) -> Response {
-    if request.method() == Method::GET && !request.headers().contains_key(aws::TARGET) {
+    if is_for_people(request.method(), request.headers()) {
         return axum::Json(serde_json::json!({
             "name": "statewright",
             "version": env!("CARGO_PKG_VERSION"),

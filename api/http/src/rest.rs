@@ -9,6 +9,7 @@ mod functions;
 mod problem;
 mod request;
 mod schedules;
+mod security;
 mod state_machines;
 mod tasks;
 mod validate;
@@ -18,6 +19,8 @@ use axum::routing::{get, post};
 use utoipa::OpenApi;
 
 use crate::{Door, live};
+
+use security::Keys;
 
 pub(crate) use executions::execution_arn;
 pub(crate) use problem::{Problem, Refusal, problem, shown, status_problem};
@@ -106,6 +109,7 @@ pub(crate) fn routes() -> Router<Door> {
         schedules::firings::cancel_backfill,
     ),
     components(schemas(Problem)),
+    modifiers(&Keys),
     tags(
         (name = "state machines", description = "Definitions that can be run"),
         (name = "executions", description = "Runs of state machines"),

@@ -171,7 +171,7 @@ impl CommandLine {
                         dev::Database::Untold { url, named_by }
                     }
                 };
-                dev::dev(&args.definitions, database, configuration).await
+                Box::pin(dev::dev(&args.definitions, database, configuration)).await
             }
             Command::Serve(args) => {
                 serve::serve(args.settings.decide("info")?, !args.no_migrate).await

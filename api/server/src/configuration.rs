@@ -40,6 +40,8 @@ pub struct Configuration {
     pub sealing_keys: Option<SealingKeys>,
     /// Access keys beside those of the database.
     pub access_keys: Vec<AccessKey>,
+    /// Whether everybody is let in, wherever it listens.
+    pub insecure_no_auth: bool,
     pub log_format: LogFormat,
     pub log_level: String,
     pub engine: EngineOptions,
@@ -113,6 +115,7 @@ impl Settings {
             )?),
             sealing_keys: secrets::sealing_keys(self.sealing_key, self.sealing_key_file)?,
             access_keys,
+            insecure_no_auth: self.insecure_no_auth.unwrap_or(false),
             log_format: self.log_format.unwrap_or(LogFormat::Text),
             log_level,
             engine,

@@ -1,6 +1,7 @@
 //! What the `statewright` program is made of: the command line, configuration, and the wiring
 //! of store, engine and API into one process.
 
+pub mod access;
 pub mod command_line;
 pub mod configuration;
 pub mod database_url;

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::access::Doors;
 use crate::database_url::DatabaseUrl;
 
 /// Connections for reads and small writes; lanes and hints have their own.
@@ -49,26 +50,28 @@ impl Node {
     /// Opens the port, starts the engine on this store and serves the API.
     ///
     /// # Errors
-    /// The port is taken or the database is away.
+    /// The port is taken, the database is away, or everybody would be let in from elsewhere.
     pub async fn start(
         store: Store,
         options: EngineOptions,
         listen: &str,
+        doors: Doors,
         metrics: PrometheusHandle,
     ) -> anyhow::Result<Self> {
         let nothing = async |_| Ok(());
-        Ok(Self::start_prepared(store, options, listen, metrics, nothing).await?.0)
+        Ok(Self::start_prepared(store, options, listen, doors, metrics, nothing).await?.0)
     }
 
     /// Does the same, but has the API prepared before anybody else is served: what was looked up
     /// meanwhile is still so when it is changed. Callers wait in the port's queue.
     ///
     /// # Errors
-    /// The port is taken, the database is away, or it could not be prepared.
+    /// As for [`Node::start`], or it could not be prepared.
     pub async fn start_prepared<T>(
         store: Store,
         options: EngineOptions,
         listen: &str,
+        doors: Doors,
         metrics: PrometheusHandle,
         prepare: impl AsyncFnOnce(Router) -> anyhow::Result<T>,
     ) -> anyhow::Result<(Self, T)> {
@@ -77,11 +80,14 @@ impl Node {
             .await
             .with_context(|| format!("cannot listen on `{listen}`"))?;
         let address = listener.local_addr().context("the port has no address")?;
+        let access = doors.access(address.ip(), &store).await?;
         let engine = start_engine(store, options, &[address.port()]).await?;
         let stop = CancellationToken::new();
         tokio::spawn(upkeep(metrics.clone(), stop.clone()));
         let render = Arc::new(move || metrics.render());
-        let router = http_api::router(engine.clone(), HttpOptions { metrics: render });
+        let access_keys = doors.access_keys;
+        let options = HttpOptions { metrics: render, access, access_keys };
+        let router = http_api::router(engine.clone(), options);
         let prepared = match prepare(router.clone()).await {
             Ok(prepared) => prepared,
             Err(error) => {

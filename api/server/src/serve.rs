@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 
+use crate::access::{Doors, Start};
 use crate::configuration::Configuration;
 use crate::exit::Exit;
 use crate::node::{self, Node};
@@ -24,7 +25,9 @@ pub async fn serve(configuration: Configuration, migrate: bool) -> anyhow::Resul
         } else {
             sealing::unlock(&store).await?;
         }
-        Node::start(store, configuration.engine.clone(), &configuration.listen, metrics).await
+        let doors = Doors::new(Start::Serve, &configuration);
+        let engine = configuration.engine.clone();
+        Node::start(store, engine, &configuration.listen, doors, metrics).await
     };
     let node = tokio::select! {
         node = start => node?,

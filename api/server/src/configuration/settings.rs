@@ -37,10 +37,13 @@ pub struct Settings {
     /// Access keys beside those of the database.
     #[arg(skip)]
     pub access_keys: Option<Vec<AccessKeySetting>>,
+    /// Let in whoever reaches the port, without an access key, wherever it listens
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub insecure_no_auth: Option<bool>,
     /// The region in ARNs [default: us-east-1]
     #[arg(long)]
     pub region: Option<String>,
-    /// The account of calls that name none: twelve digits [default: 123456789012]
+    /// The account of calls while no access key is needed: twelve digits [default: 123456789012]
     #[arg(long)]
     pub account: Option<String>,
     /// AWS's quotas, or far beyond them: `strict` or `lifted` [default: strict]
