@@ -21,6 +21,7 @@ use crate::operations::startable::Startables;
 
 mod aws;
 mod body;
+pub mod connections;
 mod error;
 mod live;
 pub mod operations;

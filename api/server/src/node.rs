@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::Router;
 use http_api::HttpOptions;
+use http_api::connections::{self, ConnectionOptions};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use runtime::perform::{PerformOptions, Performers};
 use runtime::{Engine, EngineOptions};
@@ -41,7 +42,7 @@ pub struct Node {
     engine: Engine,
     router: Router,
     address: SocketAddr,
-    served: JoinHandle<std::io::Result<()>>,
+    served: JoinHandle<()>,
     stop: CancellationToken,
 }
 
@@ -66,12 +67,8 @@ impl Node {
         tokio::spawn(upkeep(metrics.clone(), stop.clone()));
         let render = Arc::new(move || metrics.render());
         let router = http_api::router(engine.clone(), HttpOptions { metrics: render });
-        let (service, stopped) = (router.clone(), stop.clone());
-        let served = tokio::spawn(async move {
-            axum::serve(listener, service)
-                .with_graceful_shutdown(async move { stopped.cancelled().await })
-                .await
-        });
+        let connections = ConnectionOptions::default();
+        let served = connections::serve(listener, router.clone(), connections, stop.clone());
         tracing::info!(%address, "serving on http://{address}");
         Ok(Self { engine, router, address, served, stop })
     }
@@ -97,18 +94,20 @@ impl Node {
 
     /// Ends in good order: takes no more connections, hands the shards over, lets open requests
     /// end, closes its database connections. Takes 30 seconds at most.
-    pub async fn shutdown(self) {
+    pub async fn shutdown(mut self) {
         tracing::info!("stopping: no more connections are taken, shards are handed over");
         self.stop.cancel();
         if timeout(HAND_OVER, self.engine.shutdown()).await.is_err() {
             let seconds = HAND_OVER.as_secs();
             tracing::warn!("shards were not handed over in {seconds} s; their leases will run out");
         }
-        match timeout(DRAIN, self.served).await {
-            Ok(Ok(Ok(()))) => tracing::info!("stopped"),
-            Ok(Ok(Err(error))) => tracing::error!(%error, "serving ended with an error"),
+        match timeout(DRAIN, &mut self.served).await {
+            Ok(Ok(())) => tracing::info!("stopped"),
             Ok(Err(error)) => tracing::error!(%error, "serving ended with a panic"),
-            Err(_) => tracing::info!("stopped; requests that were still open are cut"),
+            Err(_) => {
+                self.served.abort();
+                tracing::info!("stopped; requests that were still open are cut");
+            }
         }
         close(self.engine.store()).await;
     }
