@@ -39,7 +39,7 @@ pub(crate) async fn serve(door: &Door, request: Request<Body>) -> Response {
     };
     let caller = caller(&parts.headers, door);
     let trace = executions::trace(&parts.headers);
-    let answer = match body::read(body, door.body_limit()).await {
+    let answer = match body::read(body, &door.bodies).await {
         Ok(body) => dispatch(door, &caller, &operation, &body, trace).await,
         Err(too_large) => Err(too_large),
     };

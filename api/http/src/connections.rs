@@ -32,6 +32,7 @@ mod socket;
 mod tls;
 
 pub(crate) use self::guest::Guest;
+pub(crate) use self::presence::Overstay;
 
 /// How long no connection is taken after the system has refused one, for lack of descriptors
 /// most often.
@@ -158,12 +159,13 @@ impl Port {
 
     fn sweep(&mut self) {
         for (why, count) in self.guests.sweep(Instant::now(), &self.patience) {
-            tracing::debug!(
-                reason = why.name(),
-                count,
-                "{count} connections are ended: {}",
-                why.told()
-            );
+            let reason = why.name();
+            // Idle ones are the rule; who does not read loses something.
+            if why == Overstay::Reader {
+                tracing::warn!(reason, count, "{count} connections are cut: {}", why.told());
+            } else {
+                tracing::debug!(reason, count, "{count} connections are ended: {}", why.told());
+            }
             metrics::ended(why, count);
         }
         metrics::connections(self.guests.len());

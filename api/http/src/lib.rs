@@ -4,6 +4,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -17,6 +18,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use utoipa::OpenApi;
 
+use crate::body::Allowance;
+use crate::live::Followers;
 use crate::operations::startable::Startables;
 
 mod aws;
@@ -31,6 +34,7 @@ mod rest;
 mod watch;
 
 pub use error::{Kind, OperationError};
+pub use live::StreamCaps;
 pub use own::own_api;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
@@ -40,12 +44,20 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 pub struct HttpOptions {
     /// Renders the metrics for `/metrics`, in Prometheus's text format.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// How many streams of events there may be.
+    pub streams: StreamCaps,
+    /// How long a request body may take, and a second more for every 64 KiB of it.
+    pub body_patience: Duration,
 }
 
 impl Default for HttpOptions {
     /// Without metrics.
     fn default() -> Self {
-        Self { metrics: Arc::new(String::new) }
+        Self {
+            metrics: Arc::new(String::new),
+            streams: StreamCaps::default(),
+            body_patience: Duration::from_secs(20),
+        }
     }
 }
 
@@ -54,21 +66,25 @@ impl Default for HttpOptions {
 pub(crate) struct Door {
     pub(crate) engine: Engine,
     pub(crate) startables: Arc<Startables>,
+    pub(crate) followers: Arc<Followers>,
+    /// What request bodies may take.
+    pub(crate) bodies: Allowance,
     options: HttpOptions,
 }
 
-impl Door {
-    /// The longest request body, in bytes. It leaves room for a definition or an input over its
-    /// own limit, so that the answer can say so, and for the escapes around it.
-    pub(crate) fn body_limit(&self) -> usize {
-        const LEAST: usize = 4 * 1024 * 1024;
-        LEAST.max(2 * self.engine.limits().payload_bytes + 1024 * 1024)
-    }
+/// What request bodies may take. The longest leaves room for a definition or an input over its
+/// own limit, so that the answer can say so, and for the escapes around it.
+fn allowance(engine: &Engine, patience: Duration) -> Allowance {
+    const LEAST: usize = 4 * 1024 * 1024;
+    let longest = LEAST.max(2 * engine.limits().payload_bytes + 1024 * 1024);
+    Allowance::new(longest, patience)
 }
 
 /// Everything that is served over HTTP.
 pub fn router(engine: Engine, options: HttpOptions) -> Router {
-    let door = Door { engine, startables: Arc::default(), options };
+    let followers = Followers::new(options.streams);
+    let bodies = allowance(&engine, options.body_patience);
+    let door = Door { engine, startables: Arc::default(), followers, bodies, options };
     Router::new()
         .route("/", any(root))
         .route("/openapi.json", get(openapi))

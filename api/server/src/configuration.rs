@@ -1,5 +1,6 @@
 //! How the program is set up: a file, then the environment, then flags; the later wins.
 
+mod connections;
 mod limits;
 mod settings;
 mod sources;
@@ -14,6 +15,7 @@ use runtime::EngineOptions;
 use crate::database_url::DatabaseUrl;
 use crate::logs::LogFormat;
 
+pub use connections::{ConnectionSettings, Connections, TlsSettings};
 pub use limits::{LimitsSetting, NamedLimits, SingleLimits};
 pub use settings::Settings;
 
@@ -29,6 +31,7 @@ pub struct Configuration {
     pub database_wait: Duration,
     pub log_format: LogFormat,
     pub log_level: String,
+    pub connections: Connections,
     pub engine: EngineOptions,
 }
 
@@ -87,7 +90,9 @@ impl Settings {
         };
         let log_level = self.log_level.unwrap_or_else(|| log_level.to_owned());
         crate::logs::check_level(&log_level)?;
+        let connections = connections::decide(&self.connections, self.tls)?;
         Ok(Configuration {
+            connections,
             listen: self.listen.unwrap_or_else(|| "127.0.0.1:8083".to_owned()),
             database_url: self.database_url,
             database_wait: Duration::from_secs(within(

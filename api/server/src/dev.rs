@@ -97,8 +97,7 @@ async fn start(
     };
     let store = node::connect(&url, configuration.database_wait).await?;
     store.migrate().await.context("cannot bring the schema up to date")?;
-    let engine = configuration.engine.clone();
-    let node = Node::start(store, engine, &configuration.listen, metrics).await?;
+    let node = Node::start(store, configuration, metrics).await?;
     let router = node.router();
     Demo::start(router.clone(), stop.clone()).await?.register(&router).await?;
     let arns = deploy_all(&router, machines).await?;

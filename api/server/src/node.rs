@@ -7,17 +7,19 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::Router;
 use http_api::HttpOptions;
-use http_api::connections::{self, ConnectionOptions};
+use http_api::connections::{self, Caps, ConnectionOptions};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use runtime::perform::{PerformOptions, Performers};
-use runtime::{Engine, EngineOptions};
+use runtime::{Descriptors, Engine, EngineOptions};
 use store::Store;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::configuration::Configuration;
 use crate::database_url::DatabaseUrl;
+use crate::descriptors;
 
 /// Connections for reads and small writes; lanes and hints have their own.
 const CONNECTIONS: u32 = 16;
@@ -41,6 +43,7 @@ const SECONDS: [f64; 12] =
 pub struct Node {
     engine: Engine,
     router: Router,
+    scheme: &'static str,
     address: SocketAddr,
     served: JoinHandle<()>,
     stop: CancellationToken,
@@ -50,13 +53,22 @@ impl Node {
     /// Opens the port, starts the engine on this store and serves the API.
     ///
     /// # Errors
-    /// The port is taken or the database is away.
+    /// The port is taken, its certificate cannot be used, or the database is away.
     pub async fn start(
         store: Store,
-        options: EngineOptions,
-        listen: &str,
+        configuration: &Configuration,
         metrics: PrometheusHandle,
     ) -> anyhow::Result<Self> {
+        let Configuration { listen, connections: wanted, engine: options, .. } = configuration;
+        let tls = wanted.load_tls()?;
+        let descriptors = descriptors::acquire(Descriptors::wanted(
+            CONNECTIONS as usize,
+            options.lanes,
+            options.concurrency,
+            wanted.most,
+        ));
+        // A call that has no descriptor would fail; one that has no place waits.
+        let options = EngineOptions { concurrency: descriptors.calls, ..options.clone() };
         // The port comes first: a second node by mistake should not take over shards.
         let listener = TcpListener::bind(listen)
             .await
@@ -66,11 +78,19 @@ impl Node {
         let stop = CancellationToken::new();
         tokio::spawn(upkeep(metrics.clone(), stop.clone()));
         let render = Arc::new(move || metrics.render());
-        let router = http_api::router(engine.clone(), HttpOptions { metrics: render });
-        let connections = ConnectionOptions::default();
-        let served = connections::serve(listener, router.clone(), connections, stop.clone());
-        tracing::info!(%address, "serving on http://{address}");
-        Ok(Self { engine, router, address, served, stop })
+        let (streams, body_patience) = (wanted.streams, wanted.body_patience);
+        let http = HttpOptions { metrics: render, streams, body_patience };
+        let router = http_api::router(engine.clone(), http);
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let half = descriptors.guests.div_ceil(2);
+        let caps = Caps {
+            most: descriptors.guests,
+            most_per_address: wanted.most_per_address.unwrap_or(half),
+        };
+        let options = ConnectionOptions { caps, patience: wanted.patience, tls };
+        let served = connections::serve(listener, router.clone(), options, stop.clone());
+        tracing::info!(%address, "serving on {scheme}://{address}");
+        Ok(Self { engine, router, scheme, address, served, stop })
     }
 
     /// The engine.
@@ -83,13 +103,13 @@ impl Node {
         self.router.clone()
     }
 
-    /// `http://ADDRESS:PORT`, as a program on this machine reaches it.
+    /// `http://ADDRESS:PORT`, or `https`, as a program on this machine reaches it.
     pub fn url(&self) -> String {
         let mut address = self.address;
         if address.ip().is_unspecified() {
             address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
         }
-        format!("http://{address}")
+        format!("{}://{address}", self.scheme)
     }
 
     /// Ends in good order: takes no more connections, hands the shards over, lets open requests

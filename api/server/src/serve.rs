@@ -20,7 +20,7 @@ pub async fn serve(configuration: Configuration, migrate: bool) -> anyhow::Resul
         if migrate {
             store.migrate().await.context("cannot bring the schema up to date")?;
         }
-        Node::start(store, configuration.engine.clone(), &configuration.listen, metrics).await
+        Node::start(store, &configuration, metrics).await
     };
     let node = tokio::select! {
         node = start => node?,

@@ -133,7 +133,7 @@ async fn members(
     path: Result<Path<HashMap<String, String>>, PathRejection>,
     body: Body,
 ) -> Result<Members, OperationError> {
-    let bytes = body::read(body, door.body_limit()).await?;
+    let bytes = body::read(body, &door.bodies).await?;
     let has_body = matches!(parts.method, Method::POST | Method::PUT);
     let mut members = Members::of(if has_body { &bytes } else { b"" })?;
     let unreadable = |_| OperationError::validation("the path is not UTF-8 when decoded");

@@ -28,7 +28,7 @@ impl Answer {
 
     fn part(&mut self) -> Bytes {
         let length = self.rest.len().min(PART_BYTES);
-        self.under_way.offer();
+        self.under_way.offer(self.size_hint().lower());
         self.rest.split_to(length)
     }
 }

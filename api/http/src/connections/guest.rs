@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::presence::{Overstay, Patience, Presence};
+use super::presence::{Overstay, Patience, Presence, Unread};
 
 /// Where connections come from, as far as caps tell addresses apart: an IPv6 subscriber has a
 /// whole /64, and an IPv4 address may come in IPv6's clothes.
@@ -86,6 +86,11 @@ impl Guest {
         if self.dismissed.is_cancelled() { None } else { self.presence().idle_since() }
     }
 
+    /// What it has not read of its answers; nothing for one that is leaving already.
+    pub(super) fn unread(&self) -> Option<Unread> {
+        if self.dismissed.is_cancelled() { None } else { self.presence().unread() }
+    }
+
     pub(super) fn overstays(&self, now: Instant, patience: &Patience) -> Option<Overstay> {
         self.presence().overstays(now, patience)
     }
@@ -108,9 +113,9 @@ impl UnderWay {
         Self { guest: guest.clone(), offered: None }
     }
 
-    /// A part of the answer is there for the client to take.
-    pub(super) fn offer(&mut self) {
-        self.offered = Some(self.guest.presence().offered(Instant::now()));
+    /// A part of the answer is there for the client to take, and so many bytes wait with it.
+    pub(super) fn offer(&mut self, bytes: u64) {
+        self.offered = Some(self.guest.presence().offered(Instant::now(), bytes));
     }
 
     /// The part is taken.

@@ -18,6 +18,10 @@ const SETTLED: Duration = Duration::from_secs(1);
 /// How many that make room may still be leaving while others have their places.
 const MOST_LEAVING: usize = 8;
 
+/// What answers that are not read may hold in memory, all together. Where it is more, those who
+/// have not read for longest are not waited for.
+const MOST_UNREAD_BYTES: u64 = 256 * 1024 * 1024;
+
 /// How many connections there may be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Caps {
@@ -116,20 +120,36 @@ impl Guests {
         self.list().make_room(None)
     }
 
-    /// Ends those that have passed a limit; how many for which.
+    /// Ends those that have passed a limit, and those that have not read for longest where what
+    /// is not read takes too much memory; how many for which reason.
     pub(super) fn sweep(&self, now: Instant, patience: &Patience) -> Vec<(Overstay, usize)> {
         let mut counts = Overstay::ALL.map(|why| (why, 0));
-        let dismissed = self
-            .list()
-            .guests
-            .values()
-            .filter_map(|guest| {
-                let why = guest.overstays(now, patience)?;
-                guest.dismiss(why).then_some(why)
-            })
-            .collect::<Vec<_>>();
-        for (why, count) in &mut counts {
-            *count = dismissed.iter().filter(|dismissed| *dismissed == why).count();
+        let mut dismiss = |guest: &Guest, why: Overstay| {
+            if guest.dismiss(why) {
+                counts.iter_mut().filter(|(other, _)| *other == why).for_each(|(_, n)| *n += 1);
+            }
+        };
+        let mut unread = Vec::new();
+        let list = self.list();
+        for guest in list.guests.values() {
+            if let Some(why) = guest.overstays(now, patience) {
+                dismiss(guest, why);
+            } else if let Some(waits) = guest.unread() {
+                unread.push((waits, guest));
+            }
+        }
+        let mut bytes: u64 = unread.iter().map(|(waits, _)| waits.bytes).sum();
+        if bytes > MOST_UNREAD_BYTES {
+            unread.sort_by_key(|(waits, _)| waits.since);
+            for (waits, guest) in unread {
+                if bytes <= MOST_UNREAD_BYTES
+                    || now.saturating_duration_since(waits.since) < SETTLED
+                {
+                    break;
+                }
+                dismiss(guest, Overstay::Reader);
+                bytes -= waits.bytes;
+            }
         }
         counts.into_iter().filter(|(_, count)| *count > 0).collect()
     }
@@ -244,6 +264,24 @@ mod tests {
         let _places = [1, 1, 2, 2].map(|last| house.admit(last).unwrap());
         tokio::time::advance(Duration::from_millis(900)).await;
         assert_eq!(house.admit(3).unwrap_err(), Full::InAll);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_not_read_for_longest_goes_where_the_unread_takes_too_much() {
+        let house = House::new();
+        let places = [1, 2, 3, 4].map(|last| house.admit(last).unwrap());
+        let mut requests = Vec::new();
+        for place in &places {
+            tokio::time::advance(Duration::from_secs(2)).await;
+            let mut request = UnderWay::new(&place.guest, false);
+            request.offer(MOST_UNREAD_BYTES / 3);
+            requests.push(request);
+        }
+        tokio::time::advance(Duration::from_secs(2)).await;
+        let swept = house.guests.sweep(Instant::now(), &Patience::default());
+        assert_eq!(swept, [(Overstay::Reader, 1)]);
+        assert_eq!(places[0].guest.dismissed_for(), Some(Overstay::Reader));
+        assert_eq!(house.guests.sweep(Instant::now(), &Patience::default()), []);
     }
 
     #[tokio::test(start_paused = true)]

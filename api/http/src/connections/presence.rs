@@ -65,6 +65,14 @@ impl Overstay {
     }
 }
 
+/// An answer that waits for its reader.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Unread {
+    pub(super) since: Instant,
+    /// How much of it is in memory.
+    pub(super) bytes: u64,
+}
+
 /// What a connection is doing.
 #[derive(Debug)]
 pub(super) struct Presence {
@@ -75,8 +83,8 @@ pub(super) struct Presence {
     /// Since when the head of a request is awaited that has begun, or has to be the first.
     head_since: Option<Instant>,
     is_http2: bool,
-    /// Parts of answers that wait for their reader, by their number, and since when.
-    unread: BTreeMap<u64, Instant>,
+    /// Answers a part of which waits for its reader, by that part's number.
+    unread: BTreeMap<u64, Unread>,
     numbered: u64,
 }
 
@@ -121,16 +129,25 @@ impl Presence {
         self.quiet_since = now;
     }
 
-    /// A part of an answer waits for its reader; the number under which it does.
-    pub(super) fn offered(&mut self, now: Instant) -> u64 {
+    /// A part of an answer waits for its reader, and so many bytes with it; the number under which
+    /// it does.
+    pub(super) fn offered(&mut self, since: Instant, bytes: u64) -> u64 {
         self.numbered += 1;
-        self.unread.insert(self.numbered, now);
+        self.unread.insert(self.numbered, Unread { since, bytes });
         self.numbered
     }
 
     /// That part was taken.
     pub(super) fn taken(&mut self, number: u64) {
         self.unread.remove(&number);
+    }
+
+    /// What of its answers is not read: since when, and how much together.
+    pub(super) fn unread(&self) -> Option<Unread> {
+        // Numbers rise with time: the first is the one that has waited longest.
+        let (_, first) = self.unread.first_key_value()?;
+        let bytes = self.unread.values().map(|unread| unread.bytes).sum();
+        Some(Unread { since: first.since, bytes })
     }
 
     /// Since when nothing has been under way, if nothing is.
@@ -141,8 +158,7 @@ impl Presence {
     /// Which limit it has passed.
     pub(super) fn overstays(&self, now: Instant, patience: &Patience) -> Option<Overstay> {
         let passed = |since: Instant, limit| now.saturating_duration_since(since) >= limit;
-        // Numbers rise with time: the first is the one that has waited longest.
-        if self.unread.first_key_value().is_some_and(|(_, since)| passed(*since, patience.reader)) {
+        if self.unread().is_some_and(|unread| passed(unread.since, patience.reader)) {
             return Some(Overstay::Reader);
         }
         if self.under_way > 0 {
@@ -259,8 +275,9 @@ mod tests {
         let mut it = Clock::new();
         it.presence.asked(true);
         it.presence.asked(true);
-        let first = it.presence.offered(it.at(1));
-        let second = it.presence.offered(it.at(5));
+        let first = it.presence.offered(it.at(1), 7);
+        let second = it.presence.offered(it.at(5), 8);
+        assert_eq!(it.presence.unread(), Some(Unread { since: it.at(1), bytes: 15 }));
         assert_eq!(it.overstays(20), None);
         assert_eq!(it.overstays(21), Some(Overstay::Reader));
         it.presence.taken(first);
