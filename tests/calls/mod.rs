@@ -7,3 +7,4 @@ mod lambda;
 mod peer;
 mod places;
 mod registry;
+mod surplus;
