@@ -59,10 +59,32 @@ impl Server {
 
     /// Starts the process and does not wait for it.
     pub fn spawn(database_url: &str, address: SocketAddr, options: &ServerOptions) -> Result<Self> {
+        Self::spawn_by(Command::new(server_path()?), database_url, address, options)
+    }
+
+    /// Starts the process so that it may have so many files and sockets open, and does not wait
+    /// for it.
+    pub fn spawn_confined(
+        database_url: &str,
+        address: SocketAddr,
+        options: &ServerOptions,
+        descriptors: u32,
+    ) -> Result<Self> {
+        let mut shell = Command::new("sh");
+        let script = format!("ulimit -n {descriptors} && exec \"$0\" \"$@\"");
+        shell.arg("-c").arg(script).arg(server_path()?);
+        Self::spawn_by(shell, database_url, address, options)
+    }
+
+    fn spawn_by(
+        mut command: Command,
+        database_url: &str,
+        address: SocketAddr,
+        options: &ServerOptions,
+    ) -> Result<Self> {
         let log = std::env::temp_dir().join(format!("statewright-test-{}.log", Uuid::new_v4()));
         let out = File::create(&log).with_context(|| format!("create {}", log.display()))?;
-        let binary = server_path()?;
-        let child = Command::new(&binary)
+        let child = command
             .args(["serve", "--listen", &address.to_string()])
             .args(&options.args)
             .env("DATABASE_URL", database_url)
@@ -71,7 +93,7 @@ impl Server {
             .stdout(out.try_clone()?)
             .stderr(out)
             .spawn()
-            .with_context(|| format!("start {}", binary.display()))?;
+            .context("start the server")?;
         Ok(Self { child, address, log })
     }
 

@@ -52,7 +52,7 @@ pub(crate) async fn read(body: Body, allowance: &Allowance) -> Result<Bytes, Ope
         bytes: Vec::new(),
         room: None,
     }
-    .to_end()
+    .whole()
     .await
 }
 
@@ -77,7 +77,7 @@ impl AsRef<[u8]> for Kept {
 }
 
 impl Reading<'_> {
-    async fn to_end(mut self) -> Result<Bytes, OperationError> {
+    async fn whole(mut self) -> Result<Bytes, OperationError> {
         while let Some(chunk) = self.next().await? {
             if self.bytes.len() + chunk.len() > self.allowance.bytes {
                 return Err(self.discard(chunk.len()).await);

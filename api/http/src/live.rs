@@ -13,7 +13,7 @@ use std::time::Duration;
 use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use tokio::sync::watch;
@@ -66,10 +66,7 @@ pub(crate) async fn events(
         .and_then(|value| value.to_str().ok()?.trim().parse().ok())
         .unwrap_or(0);
     let log = history::followable(&door.engine, &caller, &arn).await?;
-    let seat = match door.followers.sit_down(&door.engine, log) {
-        Ok(seat) => seat,
-        Err(taken) => return Ok(refused(taken)),
-    };
+    let seat = door.followers.sit_down(&door.engine, log).map_err(refused)?;
     let follower = Follower {
         news: seat.followed.news(),
         reading: door.followers.reading(&door.engine),
@@ -89,16 +86,13 @@ pub(crate) async fn events(
     Ok((headers, Body::from_stream(parts)).into_response())
 }
 
-fn refused(taken: Taken) -> Response {
+fn refused(taken: Taken) -> OperationError {
     let what = match taken {
         Taken::InAll(count) => format!("{count} streams of events are open on this node"),
         Taken::OfExecution(count) => format!("{count} streams of this execution are open"),
     };
     let why = format!("{what}, which is the most there may be; try again later");
-    let error = OperationError::new(Kind::ServiceUnavailable, why);
-    let mut response = Refusal(error).into_response();
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-    response
+    OperationError::new(Kind::ServiceUnavailable, why)
 }
 
 struct Follower {

@@ -36,13 +36,13 @@ const HTTP2_STREAMS: u32 = 100;
 /// ends its connection.
 const HTTP2_HEADER_BYTES: u32 = 32 * 1024;
 /// What a client may send of one body, and of all, before it is read.
-const HTTP2_WINDOW_BYTES: (u32, u32) = (256 * 1024, 1024 * 1024);
+const HTTP2_WINDOW_BYTES: (u32, u32) = (128 * 1024, 256 * 1024);
 /// What is written ahead of the client's window for one answer.
 const HTTP2_SEND_BYTES: usize = 64 * 1024;
 /// Requests that a client has taken back before they were looked at; more end the connection.
 const HTTP2_RESETS: usize = 20;
 /// Requests that were taken back by us for what the client did; more end the connection.
-const HTTP2_ERRORS: usize = 64;
+const HTTP2_ERRORS: usize = 256;
 /// How often a client is asked whether it is still there, and how long it may take to say so.
 const HTTP2_PING: Duration = Duration::from_secs(20);
 
@@ -107,15 +107,11 @@ impl Conversation {
             service_fn(|request| answer(self.router.clone(), request, peer, guest.clone()));
         let mut connection = pin!(self.http.serve_connection(TokioIo::new(stream), service));
         let ended = tokio::select! {
-            ended = connection.as_mut() => Some(ended),
-            () = guest.asked_to_leave() => None,
-        };
-        let ended = match ended {
-            Some(ended) => ended,
-            None => {
+            ended = connection.as_mut() => ended,
+            () = guest.asked_to_leave() => {
                 connection.as_mut().graceful_shutdown();
                 tokio::select! {
-                    ended = connection => ended,
+                    ended = connection.as_mut() => ended,
                     () = farewell(guest) => return,
                 }
             }

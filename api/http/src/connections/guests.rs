@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::guest::{Guest, Origin};
+use super::metrics;
 use super::presence::{Overstay, Patience};
 
 /// A connection that has had less time than this is no idle one: its request may be on the way.
@@ -175,6 +176,7 @@ impl List {
             .min_by_key(|(since, _)| *since);
         match longest {
             Some((since, guest)) if now.saturating_duration_since(since) >= SETTLED => {
+                metrics::ended(Overstay::Crowded, 1);
                 guest.dismiss(Overstay::Crowded)
             }
             Some(_) | None => false,

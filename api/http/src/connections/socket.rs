@@ -18,7 +18,7 @@ use super::guest::Guest;
 const UNSENT_BYTES: u32 = 128 * 1024;
 /// After how long without traffic the other side is asked whether it is still there, and how
 /// often then.
-const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(15));
+const KEEPALIVE: (Duration, Duration) = (Duration::from_mins(1), Duration::from_secs(15));
 
 /// A socket that notes for its guest when bytes come and go.
 #[derive(Debug)]

@@ -144,8 +144,8 @@ impl Followers {
     }
 
     fn stir(&self, id: Uuid) {
-        if let Some(kept) = self.list().executions.get(&id) {
-            kept.iter().for_each(|kept| kept.followed.stir());
+        for kept in self.list().executions.get(&id).into_iter().flatten() {
+            kept.followed.stir();
         }
     }
 
