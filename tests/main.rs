@@ -9,6 +9,7 @@ mod crash;
 mod definitions;
 mod doors;
 mod engine;
+mod guests;
 mod nodes;
 mod readme;
 mod server;

@@ -9,3 +9,4 @@ mod limits;
 mod peer;
 mod places;
 mod registry;
+mod surplus;

@@ -63,8 +63,6 @@ impl Server {
 
     /// Starts the process and does not wait for it.
     pub fn spawn(database_url: &str, address: SocketAddr, options: &ServerOptions) -> Result<Self> {
-        let log = std::env::temp_dir().join(format!("statewright-test-{}.log", Uuid::new_v4()));
-        let out = File::create(&log).with_context(|| format!("create {}", log.display()))?;
         let binary = server_path()?;
         let mut command = match options.descriptors {
             None => Command::new(&binary),
@@ -74,6 +72,8 @@ impl Server {
                 shell
             }
         };
+        let log = std::env::temp_dir().join(format!("statewright-test-{}.log", Uuid::new_v4()));
+        let out = File::create(&log).with_context(|| format!("create {}", log.display()))?;
         let child = command
             .args(["serve", "--listen", &address.to_string()])
             .args(&options.args)

@@ -142,6 +142,12 @@ impl Client {
         Err(Refused::Error(status.as_u16(), said("title"), said("detail")))
     }
 
+    /// What the node says at this path, as text.
+    pub async fn rest_text(&self, path: &str) -> String {
+        let answer = self.http.get(format!("{}{path}", self.node)).send().await;
+        answer.expect("the node answers").text().await.expect("text")
+    }
+
     /// The value of one of the node's metrics.
     pub async fn metric(&self, name: &str) -> Option<f64> {
         let call = self.http.get(format!("{}/metrics", self.node));

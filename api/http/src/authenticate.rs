@@ -28,7 +28,7 @@ use runtime::Engine;
 use store::AccessKey;
 
 use crate::aws::{self, scheduler};
-use crate::body;
+use crate::body::{self, Allowance, Whole};
 use crate::error::{Kind, OperationError};
 use crate::operations::{Caller, moment};
 use crate::rest::Refusal;
@@ -51,7 +51,7 @@ pub(crate) struct Entrance {
     engine: Engine,
     gate: Gate,
     keyring: Keyring,
-    body_limit: usize,
+    bodies: Allowance,
 }
 
 impl Entrance {
@@ -59,11 +59,11 @@ impl Entrance {
         engine: Engine,
         access: Access,
         configured: Vec<AccessKey>,
-        body_limit: usize,
+        bodies: Allowance,
     ) -> Arc<Self> {
         let gate = Gate::new(access, &engine);
         let keyring = Keyring::new(configured, &engine);
-        Arc::new(Self { engine, gate, keyring, body_limit })
+        Arc::new(Self { engine, gate, keyring, bodies })
     }
 
     fn now(&self) -> DateTime<Utc> {
@@ -205,7 +205,7 @@ async fn with_signature(
     let key = key.filter(|key| key.revoked_at.is_none() && !signature.has_token);
     let key = key.ok_or_else(signature::unrecognized)?;
     let body = browser::refuse_undeclared(&parts.headers, body).await?;
-    let body = body::read(body, entrance.body_limit).await?;
+    let body = body::read(body, &entrance.bodies).await?;
     signature.verify(&parts, &body, key.secret.reveal().as_bytes())?;
     if !key.is_good(now) {
         return Err(signature::expired());
@@ -215,7 +215,8 @@ async fn with_signature(
         return Err(denied(&service, &key, &caller, &body));
     }
     parts.extensions.insert(entrance.caller(&key.account));
-    Ok((Request::from_parts(parts, Body::from(body)), Admitted::ByKey(signature.key_id)))
+    parts.extensions.insert(Whole(body));
+    Ok((Request::from_parts(parts, Body::empty()), Admitted::ByKey(signature.key_id)))
 }
 
 /// AWS's words for an operation that a key does not allow, as in

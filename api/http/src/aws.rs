@@ -30,17 +30,17 @@ pub(crate) const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 
 /// Answers one call of the AWS API.
 pub(crate) async fn serve(door: &Door, request: Request<Body>) -> Response {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let operation = match operation(&parts.headers) {
         Ok(operation) => operation,
         Err(refusal) => return refuse(&refusal),
     };
-    let Some(caller) = parts.extensions.get::<Caller>() else {
+    let Some(caller) = parts.extensions.get::<Caller>().cloned() else {
         return refuse(&OperationError::nobody());
     };
     let trace = executions::trace(&parts.headers);
-    let answer = match body::read(body, door.body_limit()).await {
-        Ok(body) => dispatch(door, caller, &operation, &body, trace).await,
+    let answer = match body::read_once(&mut parts, body, &door.bodies).await {
+        Ok(body) => dispatch(door, &caller, &operation, &body, trace).await,
         Err(too_large) => Err(too_large),
     };
     match answer {

@@ -4,6 +4,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -19,11 +20,14 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 use utoipa::OpenApi;
 
 use crate::authenticate::{Entrance, authenticate, is_for_people};
+use crate::body::Allowance;
+use crate::live::Followers;
 use crate::operations::startable::Startables;
 
 mod authenticate;
 mod aws;
 mod body;
+pub mod connections;
 mod error;
 mod live;
 pub mod operations;
@@ -34,6 +38,7 @@ mod watch;
 
 pub use authenticate::{Access, OwnCall, Reach};
 pub use error::{Kind, OperationError};
+pub use live::StreamCaps;
 pub use own::own_api;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
@@ -47,13 +52,22 @@ pub struct HttpOptions {
     pub access: Access,
     /// Access keys beside those of the store, which they take precedence over.
     pub access_keys: Vec<AccessKey>,
+    /// How many streams of events there may be.
+    pub streams: StreamCaps,
+    /// How long a request body may take, and a second more for every 64 KiB of it.
+    pub body_patience: Duration,
 }
 
 impl Default for HttpOptions {
     /// Without metrics, for holders of access keys of the store.
     fn default() -> Self {
-        let metrics = Arc::new(String::new);
-        Self { metrics, access: Access::Closed, access_keys: Vec::new() }
+        Self {
+            metrics: Arc::new(String::new),
+            access: Access::Closed,
+            access_keys: Vec::new(),
+            streams: StreamCaps::default(),
+            body_patience: Duration::from_secs(20),
+        }
     }
 }
 
@@ -62,23 +76,27 @@ impl Default for HttpOptions {
 pub(crate) struct Door {
     pub(crate) engine: Engine,
     pub(crate) startables: Arc<Startables>,
+    pub(crate) followers: Arc<Followers>,
+    /// What request bodies may take.
+    pub(crate) bodies: Allowance,
     options: HttpOptions,
 }
 
-impl Door {
-    /// The longest request body, in bytes. It leaves room for a definition or an input over its
-    /// own limit, so that the answer can say so, and for the escapes around it.
-    pub(crate) fn body_limit(&self) -> usize {
-        const LEAST: usize = 4 * 1024 * 1024;
-        LEAST.max(2 * self.engine.limits().payload_bytes + 1024 * 1024)
-    }
+/// What request bodies may take. The longest leaves room for a definition or an input over its
+/// own limit, so that the answer can say so, and for the escapes around it.
+fn allowance(engine: &Engine, patience: Duration) -> Allowance {
+    const LEAST: usize = 4 * 1024 * 1024;
+    let longest = LEAST.max(2 * engine.limits().payload_bytes + 1024 * 1024);
+    Allowance::new(longest, patience)
 }
 
 /// Everything that is served over HTTP.
 pub fn router(engine: Engine, options: HttpOptions) -> Router {
+    let followers = Followers::new(options.streams);
+    let bodies = allowance(&engine, options.body_patience);
     let (access, keys) = (options.access, options.access_keys.clone());
-    let door = Door { engine: engine.clone(), startables: Arc::default(), options };
-    let entrance = Entrance::new(engine, access, keys, door.body_limit());
+    let entrance = Entrance::new(engine.clone(), access, keys, bodies.clone());
+    let door = Door { engine, startables: Arc::default(), followers, bodies, options };
     Router::new()
         .route("/", any(root))
         .route("/openapi.json", get(openapi))

@@ -1,8 +1,9 @@
 //! How the program is set up: a file, then the environment, then flags; the later wins.
 
+mod connections;
 mod limits;
-mod secrets;
 mod outgoing;
+mod secrets;
 mod settings;
 mod sources;
 
@@ -17,9 +18,10 @@ use store::{AccessKey, SealingKeys};
 use crate::database_url::DatabaseUrl;
 use crate::logs::LogFormat;
 
+pub use connections::{ConnectionSettings, Connections, TlsSettings};
 pub use limits::{LimitsSetting, NamedLimits, SingleLimits};
-pub use secrets::{AccessKeySetting, AccessKeyTable, SecretText};
 pub use outgoing::OutgoingSettings;
+pub use secrets::{AccessKeySetting, AccessKeyTable, SecretText};
 pub use settings::Settings;
 
 pub(crate) use limits::limits_of_flag;
@@ -44,6 +46,7 @@ pub struct Configuration {
     pub insecure_no_auth: bool,
     pub log_format: LogFormat,
     pub log_level: String,
+    pub connections: Connections,
     pub engine: EngineOptions,
 }
 
@@ -104,7 +107,9 @@ impl Settings {
         };
         let log_level = self.log_level.unwrap_or_else(|| log_level.to_owned());
         crate::logs::check_level(&log_level)?;
+        let connections = connections::decide(&self.connections, self.tls)?;
         Ok(Configuration {
+            connections,
             listen: self.listen.unwrap_or_else(|| "127.0.0.1:8083".to_owned()),
             database_url: self.database_url,
             database_wait: Duration::from_secs(within(

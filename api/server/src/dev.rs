@@ -9,7 +9,7 @@ use axum::Router;
 use store::{Cluster, ClusterError, ClusterOptions};
 use tokio_util::sync::CancellationToken;
 
-use crate::access::{Doors, Start};
+use crate::access::Start;
 use crate::configuration::Configuration;
 use crate::database_url::DatabaseUrl;
 use crate::definition::{self, Definition};
@@ -131,11 +131,10 @@ async fn start(
     };
     let store = store.sealed_with(keys);
     sealing::migrate(&store).await?;
-    let (engine, listen) = (configuration.engine.clone(), &configuration.listen);
-    let doors = Doors::new(Start::Dev, configuration);
     let (node, place, cluster, machines) = if let Some((cluster, folder, mut marks)) = own {
         let prepare = async |router| put_into_own(&router, named, &mut marks, stop).await;
-        let prepared = Node::start_prepared(store, engine, listen, doors, metrics, prepare).await;
+        let prepared =
+            Node::start_prepared(store, configuration, Start::Dev, metrics, prepare).await;
         let (node, (machines, left)) = prepared?;
         (node, Place::Own { folder, left }, Some(cluster), machines)
     } else {
@@ -143,7 +142,8 @@ async fn start(
             deploy_all(&router, &named).await?;
             Ok(named)
         };
-        let prepared = Node::start_prepared(store, engine, listen, doors, metrics, prepare).await;
+        let prepared =
+            Node::start_prepared(store, configuration, Start::Dev, metrics, prepare).await;
         let (node, machines) = prepared?;
         (node, Place::Given(url), None, machines)
     };

@@ -8,6 +8,7 @@ pub mod database_url;
 pub mod definition;
 pub mod demo;
 pub mod deploy;
+mod descriptors;
 pub mod dev;
 mod environment;
 pub mod exit;

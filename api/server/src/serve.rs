@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 
-use crate::access::{Doors, Start};
+use crate::access::Start;
 use crate::configuration::Configuration;
 use crate::exit::Exit;
 use crate::node::{self, Node};
@@ -25,9 +25,7 @@ pub async fn serve(configuration: Configuration, migrate: bool) -> anyhow::Resul
         } else {
             sealing::unlock(&store).await?;
         }
-        let doors = Doors::new(Start::Serve, &configuration);
-        let engine = configuration.engine.clone();
-        Node::start(store, engine, &configuration.listen, doors, metrics).await
+        Node::start(store, &configuration, Start::Serve, metrics).await
     };
     let node = tokio::select! {
         node = start => node?,

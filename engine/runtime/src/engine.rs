@@ -216,6 +216,11 @@ impl Engine {
         self.shared.owned().len()
     }
 
+    /// Whether this node works on the shard: then it hears of all that happens in it.
+    pub fn owns(&self, shard: i16) -> bool {
+        self.shared.owns(shard)
+    }
+
     /// Ids of executions that get new turns on this node. A listener that lags misses some and
     /// reads the log instead.
     pub fn appended(&self) -> broadcast::Receiver<Uuid> {

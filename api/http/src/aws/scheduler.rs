@@ -86,7 +86,7 @@ async fn serve(
     path: Result<Path<HashMap<String, String>>, PathRejection>,
     request: Request,
 ) -> Response {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let Some(action) = action(&parts.method, route.as_str()) else {
         return status_refusal(axum::http::StatusCode::METHOD_NOT_ALLOWED);
     };
@@ -94,7 +94,7 @@ async fn serve(
         return refuse(&OperationError::nobody());
     };
     let answer = async {
-        let members = members(&door, &parts, path, body).await?;
+        let members = members(&door, &mut parts, path, body).await?;
         dispatch(&door, &caller, action, members).await
     };
     match answer.await {
@@ -130,11 +130,11 @@ async fn dispatch(
 /// The members of a request, wherever they lie, under their names in the model.
 async fn members(
     door: &Door,
-    parts: &Parts,
+    parts: &mut Parts,
     path: Result<Path<HashMap<String, String>>, PathRejection>,
     body: Body,
 ) -> Result<Members, OperationError> {
-    let bytes = body::read(body, door.body_limit()).await?;
+    let bytes = body::read_once(parts, body, &door.bodies).await?;
     let has_body = matches!(parts.method, Method::POST | Method::PUT);
     let mut members = Members::of(if has_body { &bytes } else { b"" })?;
     let unreadable = |_| OperationError::validation("the path is not UTF-8 when decoded");

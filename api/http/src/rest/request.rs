@@ -29,7 +29,7 @@ impl<T: DeserializeOwned> FromRequest<Door> for Json<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, door: &Door) -> Result<Self, Refusal> {
-        let body = body::read(request.into_body(), door.body_limit()).await?;
+        let body = body::read(request.into_body(), &door.bodies).await?;
         let text: &[u8] = if body.trim_ascii().is_empty() { b"{}" } else { &body };
         serde_json::from_slice(text).map(Self).map_err(|why| {
             let message = format!("the request body is not as it should be: {why}");

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::connections::{ConnectionSettings, TlsSettings};
 use super::limits::{LimitsSetting, limits_of_flag};
-use super::secrets::{AccessKeySetting, SecretText};
 use super::outgoing::OutgoingSettings;
+use super::secrets::{AccessKeySetting, SecretText};
 use crate::database_url::DatabaseUrl;
 use crate::logs::LogFormat;
 
@@ -77,6 +78,14 @@ pub struct Settings {
     /// [default: info]
     #[arg(long)]
     pub log_level: Option<String>,
+    /// How connections of clients are treated.
+    #[command(flatten)]
+    #[serde(default)]
+    pub connections: ConnectionSettings,
+    /// What makes the port speak TLS.
+    #[command(flatten)]
+    #[serde(default)]
+    pub tls: TlsSettings,
 }
 
 /// As it is, for the merging of sources; never to be shown.
