@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use runtime::EngineOptions;
-use store::{AccessKey, SealingKeys};
+use store::{AccessKey, SealingKeys, masked_url};
 
 use crate::database_url::DatabaseUrl;
 use crate::logs::LogFormat;
@@ -81,7 +81,8 @@ impl Settings {
         if let Some(url) = &self.lambda_endpoint {
             ensure!(
                 url.starts_with("http://") || url.starts_with("https://"),
-                "`lambda_endpoint` is `{url}`, expected an http:// or https:// URL"
+                "`lambda_endpoint` is `{}`, expected an http:// or https:// URL",
+                masked_url(url)
             );
         }
         let lease = self.lease_seconds.unwrap_or(defaults.lease.as_secs());
