@@ -128,8 +128,8 @@ async fn a_newcomer_begins_at_once_beside_two_hosts_that_hang() {
         assert_eq!(call.next().await, None, "it begins at once");
         assert_eq!(call.end().await, "1");
     }
-    let called = first.received().len() + second.received().len();
-    assert!(called < 9, "{called}");
+    let hanging = first.received().len() + second.received().len();
+    assert!(hanging < 9, "{hanging}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -36,9 +36,25 @@ impl Served {
     }
 
     async fn put(&self, path: &str, body: &Value) -> (u16, Value) {
-        let url = format!("{}/v1/{path}", self.server.url());
-        let answer = self.http.put(url).json(body).send().await.unwrap();
-        (answer.status().as_u16(), answer.json().await.unwrap())
+        self.ask(&self.http.put(self.url(path)).json(body)).await
+    }
+
+    /// Asks until the server can answer: one that lacks descriptors may have none for its database.
+    async fn ask(&self, request: &reqwest::RequestBuilder) -> (u16, Value) {
+        let answered = async {
+            loop {
+                let answer = request.try_clone().unwrap().send().await.unwrap();
+                if answer.status() != 503 {
+                    return (answer.status().as_u16(), answer.json().await.unwrap());
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, answered).await.expect("an answer")
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}/v1/{path}", self.server.url())
     }
 
     /// Puts a machine of one state, and starts it with this input under the name of the machine.
@@ -47,23 +63,20 @@ impl Served {
         let machine = format!("state-machines/{name}");
         let (status, answer) = self.put(&machine, &json!({ "definition": definition })).await;
         assert!((200..300).contains(&status), "{answer}");
-        let url = format!("{}/v1/{machine}/executions", self.server.url());
         let start = json!({ "name": name, "input": input });
-        let answer = self.http.post(url).json(&start).send().await.unwrap();
-        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+        let start = self.http.post(self.url(&format!("{machine}/executions"))).json(&start);
+        let (status, answer) = self.ask(&start).await;
+        assert!((200..300).contains(&status), "{answer}");
     }
 
     /// The execution of [`Self::run`], once it has ended.
     async fn ended(&self, name: &str) -> Value {
-        let url = format!("{}/v1/executions/{name}:{name}", self.server.url());
+        let url = self.url(&format!("executions/{name}:{name}"));
         let ended = async {
             loop {
-                // A server that lacks descriptors may not hear us at once.
-                if let Ok(answer) = self.http.get(&url).send().await {
-                    let execution: Value = answer.json().await.unwrap();
-                    if execution["status"] != "RUNNING" {
-                        return execution;
-                    }
+                let (_, execution) = self.ask(&self.http.get(&url)).await;
+                if execution["status"] != "RUNNING" {
+                    return execution;
                 }
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
@@ -151,7 +164,7 @@ async fn function() -> (u16, Arc<AtomicUsize>) {
 async fn a_server_that_lacks_descriptors_fails_no_task_and_calls_each_once() {
     let (port, calls) = function().await;
     // It has room for itself and its database, and for a few of the calls that it may make at once.
-    let served = Served::start(ServerOptions { descriptors: Some(72), ..Default::default() }).await;
+    let served = Served::start(ServerOptions { descriptors: Some(80), ..Default::default() }).await;
     for (name, host) in [("literal", "127.0.0.1"), ("named", "localhost")] {
         let body = json!({ "url": format!("http://{host}:{port}/"), "delivery": "at-most-once" });
         let (status, answer) = served.put(&format!("functions/{name}"), &body).await;
@@ -176,5 +189,6 @@ async fn a_server_that_lacks_descriptors_fails_no_task_and_calls_each_once() {
         }
     }
     assert_eq!(calls.load(Ordering::Relaxed), 8 * items.len());
+    assert!(served.server.log().contains("`ulimit -n`"), "the operator is told");
     served.stop().await;
 }

@@ -126,7 +126,7 @@ pub fn descriptors_of(concurrency: usize) -> usize {
 
 /// How many calls at once so many descriptors allow.
 pub fn concurrency_within(descriptors: usize) -> usize {
-    (descriptors / 3).saturating_mul(2).saturating_add(descriptors % 3 / 2).max(1)
+    (descriptors - descriptors.saturating_add(1) / 3).max(1)
 }
 
 /// How many connections are kept for later calls, to all hosts together.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use reqwest::Url;
 
-use super::lack::{self, Lack};
+use super::lack::{Lack, Lacks};
 use own::Database;
 
 pub use allowed::{Allowed, AllowedError};
@@ -31,6 +31,7 @@ pub(super) struct Destinations {
     own_ports: Vec<u16>,
     database: Option<Database>,
     lookup: Lookup,
+    lacks: Lacks,
 }
 
 /// Why an address is not called.
@@ -62,7 +63,7 @@ impl Reason {
 /// Why no connection is made.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Objection {
-    #[error("{} is {}", place(*.0, .1), .1.text())]
+    #[error("{} is {}", place(*.0, *.1), .1.text())]
     Refused(SocketAddr, Reason),
     #[error("this node cannot look it up now: {0}")]
     Lack(Lack),
@@ -77,7 +78,7 @@ impl Objection {
 }
 
 /// An address as far as it matters.
-fn place(address: SocketAddr, reason: &Reason) -> String {
+fn place(address: SocketAddr, reason: Reason) -> String {
     match reason {
         Reason::OwnPort | Reason::Database => address.to_string(),
         Reason::LinkLocal
@@ -98,7 +99,12 @@ impl Destinations {
         lookup: Lookup,
     ) -> Self {
         let database = database.map(|(host, port)| Database::new(host, port));
-        Self { allowed, own_ports, database, lookup }
+        Self { allowed, own_ports, database, lookup, lacks: Lacks::default() }
+    }
+
+    /// What this node lacked of late.
+    pub(super) fn lacks(&self) -> &Lacks {
+        &self.lacks
     }
 
     /// Judges a URL that names an address and no host, as such a URL needs no resolver. In whatever
@@ -157,7 +163,7 @@ impl Destinations {
     }
 
     async fn look_up(&self, host: &str) -> Result<Vec<IpAddr>, Objection> {
-        (self.lookup)(host.to_owned()).await.map_err(|error| match lack::of_lookup(&error) {
+        (self.lookup)(host.to_owned()).await.map_err(|error| match self.lacks.of_lookup(&error) {
             Some(lack) => Objection::Lack(lack),
             None => Objection::Unknown(error),
         })

@@ -23,7 +23,7 @@ use super::{Call, PerformOptions, Progress, Report};
 const REFUSED: &str = "Statewright.DestinationRefused";
 
 /// After how long without use a connection is closed.
-const IDLE: Duration = Duration::from_secs(30);
+const IDLE: Duration = Duration::from_secs(15);
 
 /// Makes requests over pooled connections, HTTP/1.1 and 2.
 pub(super) struct Exchange {
@@ -146,16 +146,16 @@ impl Exchange {
         limit: &Limit<'_>,
         progress: Report<'_>,
     ) -> Result<Answer, Failure> {
-        let mut pauses = Pauses::new(request.seed);
+        let (lacks, mut pauses) = (self.destinations.lacks(), Pauses::new(request.seed));
         loop {
             let exchange = self.make_now(request);
-            match limit.within(&request.place(), exchange, Broken::from).await {
+            match limit.within(|| request.place(), exchange, Broken::from).await {
                 Err(Broken { lack: Some(lack), .. }) => {
-                    lack::tell(lack);
+                    lacks.tell(lack);
                     progress(Progress::Queued);
                     tokio::time::sleep(pauses.next()).await;
-                    while lack.lasts() {
-                        lack::tell(lack);
+                    while lacks.lasts(lack) {
+                        lacks.tell(lack);
                         tokio::time::sleep(pauses.next()).await;
                     }
                     progress(Progress::Began);
@@ -191,7 +191,9 @@ impl Exchange {
         })?;
         let (place, port) = (shown(&url), url.port_or_known_default().unwrap_or_default());
         self.destinations.judge_literal(&url).await.map_err(|why| objected(&place, &why))?;
-        let keeping = self.kept.begin(&format!("{}:{port}", url.host_str().unwrap_or_default()));
+        let host = format!("{}:{port}", url.host_str().unwrap_or_default());
+        let is_scarce = self.destinations.lacks().is_scarce();
+        let keeping = if is_scarce { None } else { self.kept.begin(&host) };
         let mut sent = client.post(url.clone()).body(request.body.clone());
         if keeping.is_none() {
             sent = sent.header(reqwest::header::CONNECTION, "close");
@@ -231,7 +233,7 @@ impl Exchange {
             lack => lack,
         };
         if let Some(lack) = lack {
-            lack::observe(lack);
+            self.destinations.lacks().observe(lack);
         }
         let cause = format!("cannot connect to `{place}`: {}", chain(error));
         Broken { failure: Failure::new("States.Http.Socket", cause), repeatable: false, lack }

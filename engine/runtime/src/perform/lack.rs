@@ -44,14 +44,6 @@ impl Lack {
             Self::Names => "names",
         }
     }
-
-    /// Whether it is so still, as far as one can see without making a call.
-    pub(super) fn lasts(self) -> bool {
-        match self {
-            Self::Descriptors | Self::Memory => current().is_some(),
-            Self::Ports | Self::Names => false,
-        }
-    }
 }
 
 /// What is lacking, if an operation of the system failed for that.
@@ -84,47 +76,73 @@ pub(super) fn cause_of(error: &(dyn Error + 'static)) -> Option<Lack> {
     None
 }
 
-/// The same of a look-up. Who resolves names tells of his lacks in words of many kinds, such as that
-/// the name is not known: so what we lack ourselves at this moment, or lacked a moment ago, counts.
-pub(super) fn of_lookup(error: &io::Error) -> Option<Lack> {
-    let Some(lack) = of(error).or_else(current) else { return recent() };
-    observe(lack);
-    Some(lack)
-}
-
 /// What is lacking at this moment for opening anything.
 fn current() -> Option<Lack> {
-    UdpSocket::bind(("127.0.0.1", 0)).err().as_ref().and_then(of)
+    match of(&UdpSocket::bind(("127.0.0.1", 0)).err()?)? {
+        lack @ (Lack::Descriptors | Lack::Memory) => Some(lack),
+        // A machine may be without this address.
+        Lack::Ports | Lack::Names => None,
+    }
 }
 
 /// How long what was lacking may still be the reason of what fails.
 const RECENT: Duration = Duration::from_secs(2);
+/// How long descriptors count as scarce after one was lacking: longer than any who waits for one pauses.
+const SCARCE: Duration = Duration::from_secs(10);
 /// How often the log tells of it.
 const TOLD_EVERY: Duration = Duration::from_secs(30);
 
-/// What was lacking last in this process, and since when.
-static OBSERVED: Mutex<Option<(Lack, Instant)>> = Mutex::new(None);
-/// When the log told of it last.
-static TOLD: Mutex<Option<Instant>> = Mutex::new(None);
-
-/// Something failed for lack of this; what fails soon after may have for the same reason.
-pub(super) fn observe(lack: Lack) {
-    *OBSERVED.lock().unwrap_or_else(PoisonError::into_inner) = Some((lack, Instant::now()));
+/// What was lacking of late.
+#[derive(Default)]
+pub(super) struct Lacks {
+    observed: Mutex<Option<(Lack, Instant)>>,
+    told: Mutex<Option<Instant>>,
 }
 
-fn recent() -> Option<Lack> {
-    let observed = *OBSERVED.lock().unwrap_or_else(PoisonError::into_inner);
-    observed.filter(|(_, at)| at.elapsed() < RECENT).map(|(lack, _)| lack)
-}
+impl Lacks {
+    /// What a look-up lacks that failed so. Who resolves names tells of his lacks in words of many
+    /// kinds, such as that the name is not known: so what we lack ourselves at this moment, or lacked
+    /// a moment ago, counts.
+    pub(super) fn of_lookup(&self, error: &io::Error) -> Option<Lack> {
+        let Some(lack) = of(error).or_else(current) else { return self.observed_within(RECENT) };
+        self.observe(lack);
+        Some(lack)
+    }
 
-/// Tells that a call has to wait for this.
-pub(super) fn tell(lack: Lack) {
-    metrics::counter!("statewright_calls_starved_total", "lack" => lack.label()).increment(1);
-    let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
-    if told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
-        *told = Some(Instant::now());
-        drop(told);
-        tracing::warn!(lack = lack.label(), "calls of functions wait: {lack}");
+    /// Something failed for lack of this; what fails soon after may have for the same reason.
+    pub(super) fn observe(&self, lack: Lack) {
+        *self.observed.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((lack, Instant::now()));
+    }
+
+    /// Whether this is lacking still, as far as one can see without making a call.
+    pub(super) fn lasts(&self, lack: Lack) -> bool {
+        match lack {
+            Lack::Descriptors | Lack::Memory => {
+                current().inspect(|lack| self.observe(*lack)).is_some()
+            }
+            Lack::Ports | Lack::Names => false,
+        }
+    }
+
+    /// Whether connections should rather be closed than kept: others wait for their descriptors.
+    pub(super) fn is_scarce(&self) -> bool {
+        self.observed_within(SCARCE) == Some(Lack::Descriptors)
+    }
+
+    /// Tells that a call has to wait for this.
+    pub(super) fn tell(&self, lack: Lack) {
+        metrics::counter!("statewright_calls_starved_total", "lack" => lack.label()).increment(1);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
+            *told = Some(Instant::now());
+            tracing::warn!(lack = lack.label(), "calls of functions wait: {lack}");
+        }
+    }
+
+    fn observed_within(&self, time: Duration) -> Option<Lack> {
+        let observed = *self.observed.lock().unwrap_or_else(PoisonError::into_inner);
+        observed.filter(|(_, at)| at.elapsed() < time).map(|(lack, _)| lack)
     }
 }
 

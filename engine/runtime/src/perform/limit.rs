@@ -35,7 +35,7 @@ impl<'a> Limit<'a> {
     /// An exchange, if it ends in time.
     pub(super) async fn within<T, E>(
         &self,
-        place: &str,
+        place: impl FnOnce() -> String,
         exchange: impl Future<Output = Result<T, E>>,
         failed: impl FnOnce(Failure) -> E,
     ) -> Result<T, E> {
@@ -45,7 +45,7 @@ impl<'a> Limit<'a> {
         let longest = Duration::from_secs(*seconds);
         tokio::time::timeout(longest, exchange)
             .await
-            .unwrap_or_else(|_| Err(failed(Failure::new("States.Timeout", self.text(place)))))
+            .unwrap_or_else(|_| Err(failed(Failure::new("States.Timeout", self.text(&place())))))
     }
 
     fn text(&self, place: &str) -> String {
