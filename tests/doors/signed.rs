@@ -181,7 +181,7 @@ async fn what_was_signed_cannot_be_changed_on_the_way(house: &House, keys: &Keys
         assert_eq!(answer.message(), MISMATCH);
     }
 
-    let creating = signed("scheduler", house.request("POST", "/schedules/s", &schedule()));
+    let creating = signed("scheduler", house.request("POST", "/schedules/signed", &schedule()));
     let mut renamed = creating.try_clone().unwrap();
     renamed.url_mut().set_path("/schedules/t");
     let mut deleting = creating.try_clone().unwrap();
