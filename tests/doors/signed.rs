@@ -92,7 +92,7 @@ async fn both(
     [send(listing).await, send(schedules).await]
 }
 
-fn check(answers: [super::Answer; 2], error: &str, message: &str) {
+fn check(answers: &[super::Answer; 2], error: &str, message: &str) {
     for (answer, status) in answers.iter().zip([400, 403]) {
         answer.assert_refused(status, error);
         match message.strip_suffix('…') {
@@ -110,47 +110,47 @@ async fn who_does_not_sign_right_is_refused_as_on_aws(house: &House, keys: &Keys
     };
 
     let missing = "MissingAuthenticationTokenException";
-    check(both(house, |_, _| {}).await, missing, "Missing Authentication Token");
+    check(&both(house, |_, _| {}).await, missing, "Missing Authentication Token");
     let bearer = key.bearer();
     let answers = both(house, |request, _| {
         request.headers_mut().insert("authorization", bearer.parse().unwrap());
     });
-    check(answers.await, missing, "Missing Authentication Token");
+    check(&answers.await, missing, "Missing Authentication Token");
 
     let unknown = "The security token included in the request is invalid.";
     let stranger = Key::new("SWKAAAAAAAAAAAAAAAAA", &key.secret);
     let answers = both(house, |request, service| sign(request, &stranger, service, 0));
-    check(answers.await, "UnrecognizedClientException", unknown);
+    check(&answers.await, "UnrecognizedClientException", unknown);
     // Twelve digits are nobody's key.
     let digits = Key::new(THEIRS, "test");
     let answers = both(house, |request, service| sign(request, &digits, service, 0));
-    check(answers.await, "UnrecognizedClientException", unknown);
+    check(&answers.await, "UnrecognizedClientException", unknown);
     let answers = both(house, |request, service| {
         request.headers_mut().insert("x-amz-security-token", "temporary".parse().unwrap());
         sign(request, key, service, 0);
     });
-    check(answers.await, "UnrecognizedClientException", unknown);
+    check(&answers.await, "UnrecognizedClientException", unknown);
 
     let invalid = "InvalidSignatureException";
     let wrong = Key::new(&key.id, "another secret of somebody");
     let answers = both(house, |request, service| sign(request, &wrong, service, 0));
-    check(answers.await, invalid, MISMATCH);
+    check(&answers.await, invalid, MISMATCH);
     let answers = both(house, |request, service| sign(request, key, service, -6));
-    check(answers.await, invalid, "Signature expired: …");
+    check(&answers.await, invalid, "Signature expired: …");
     let answers = both(house, |request, service| sign(request, key, service, 6));
-    check(answers.await, invalid, "Signature not yet current: …");
+    check(&answers.await, invalid, "Signature not yet current: …");
     for minutes in [-4, 4] {
         for answer in both(house, |it, service| sign(it, key, service, minutes)).await {
             answer.assert_ok();
         }
     }
     let answers = both(house, |request, _| sign(request, key, "lambda", 0));
-    check(answers.await, invalid, "Credential should be scoped to correct service: …");
+    check(&answers.await, invalid, "Credential should be scoped to correct service: …");
     let answers = both(house, |request, _| {
         request.headers_mut().insert("authorization", "AWS4-HMAC-SHA256 a=b".parse().unwrap());
     });
     let requires = "Authorization header requires 'Credential' parameter. …";
-    check(answers.await, "IncompleteSignatureException", requires);
+    check(&answers.await, "IncompleteSignatureException", requires);
 }
 
 async fn what_was_signed_cannot_be_changed_on_the_way(house: &House, keys: &Keys) {
@@ -181,7 +181,7 @@ async fn what_was_signed_cannot_be_changed_on_the_way(house: &House, keys: &Keys
         assert_eq!(answer.message(), MISMATCH);
     }
 
-    let creating = signed("scheduler", house.request("POST", "/schedules/s", &schedule()));
+    let creating = signed("scheduler", house.request("POST", "/schedules/signed", &schedule()));
     let mut renamed = creating.try_clone().unwrap();
     renamed.url_mut().set_path("/schedules/t");
     let mut deleting = creating.try_clone().unwrap();

@@ -29,9 +29,25 @@ async fn stop(server: Server) {
 }
 
 async fn ask(server: &Server, method: &str, path: &str, body: Value) -> (u16, String) {
+    ask_with(server, None, method, path, body).await
+}
+
+/// Asks with an access key, as `statewright keys create --format json` has shown it.
+async fn ask_with(
+    server: &Server,
+    key: Option<&Value>,
+    method: &str,
+    path: &str,
+    body: Value,
+) -> (u16, String) {
     let method = method.parse().unwrap();
     let url = format!("{}{path}", server.url());
-    let answer = client().request(method, url).json(&body).send().await.unwrap();
+    let mut request = client().request(method, url).json(&body);
+    if let Some(key) = key {
+        let token = format!("{}.{}", key["id"].as_str().unwrap(), key["secret"].as_str().unwrap());
+        request = request.bearer_auth(token);
+    }
+    let answer = request.send().await.unwrap();
     (answer.status().as_u16(), answer.text().await.unwrap())
 }
 
@@ -223,11 +239,12 @@ async fn a_key_is_changed_as_the_help_says_without_a_node_going_away() {
     let keys = ["create", "--format", "json"];
     let made = on(&database, old, &[&["keys"], &keys[..]].concat());
     let made: Value = serde_json::from_str(&stdout(&made)).unwrap();
+    let key = Some(&made);
 
     // Two nodes, the new key second and then first at each.
     let second = format!("{old},{new}");
     let (one, two) = (serve(&database, &second).await, serve(&database, &second).await);
-    assert_eq!(ask(&one, "PUT", "/v1/functions/f", body).await.0, 200);
+    assert_eq!(ask_with(&one, key, "PUT", "/v1/functions/f", body).await.0, 200);
     let first = format!("{new},{old}");
     stop(one).await;
     let one = serve(&database, &first).await;
@@ -239,19 +256,19 @@ async fn a_key_is_changed_as_the_help_says_without_a_node_going_away() {
     assert!(stdout(&done).starts_with("sealed 3 secrets anew\n"), "{}", stdout(&done));
     assert!(stdout(&done).contains("no node needs it"), "{}", stdout(&done));
     for node in [&one, &two] {
-        assert_eq!(ask(node, "GET", "/v1/functions/f", json!(null)).await.0, 200);
+        assert_eq!(ask_with(node, key, "GET", "/v1/functions/f", json!(null)).await.0, 200);
     }
 
     // The old one is gone: who has it alone is told, who has the new one alone serves.
     stop(one).await;
     let one = serve(&database, &new).await;
-    assert_eq!(ask(&one, "GET", "/v1/functions/f", json!(null)).await.0, 200);
+    assert_eq!(ask_with(&one, key, "GET", "/v1/functions/f", json!(null)).await.0, 200);
     let refused = on(&database, old, &["serve"]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(stderr(&refused).contains("nothing was changed"), "{}", stderr(&refused));
     let store = database.store.clone().sealed_with(new.parse().unwrap());
-    let key = store.access_key(made["id"].as_str().unwrap()).await.unwrap().unwrap();
-    assert_eq!(key.secret.reveal(), made["secret"].as_str().unwrap());
+    let kept = store.access_key(made["id"].as_str().unwrap()).await.unwrap().unwrap();
+    assert_eq!(kept.secret.reveal(), made["secret"].as_str().unwrap());
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! Requests signed as an SDK of AWS signs them (Signature Version 4), with whatever a test wants
 //! to be wrong.
 
+use std::fmt::Write as _;
+
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, Mac};
 use reqwest::header::{AUTHORIZATION, HOST, HeaderValue};
@@ -9,6 +11,7 @@ use runtime::Clock;
 use sha2::{Digest, Sha256};
 
 use crate::aws::REGION;
+use crate::psql::in_hexadecimal;
 
 /// An access key, as a client holds it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -90,19 +93,16 @@ fn signature(key: &Key, service: &str, timestamp: &str, scope: &str, canonical: 
     for part in [&timestamp[..8], REGION, service, "aws4_request"] {
         secret = keyed(&secret, part);
     }
-    hex(&keyed(&secret, &text))
+    in_hexadecimal(&keyed(&secret, &text))
 }
 
 /// For paths and queries that are encoded as AWS does already; `query` is sorted.
 fn canonical(request: &Request, names: &[String], signed: &str, query: &str) -> String {
-    let mut text = format!(
-        "{}\n{}\n{query}\n",
-        request.method(),
-        request.url().path().replace('%', "%25").replace(':', "%3A")
-    );
+    let path = request.url().path().replace('%', "%25").replace(':', "%3A");
+    let mut text = format!("{}\n{path}\n{query}\n", request.method());
     for name in names {
         let value = request.headers()[name.as_str()].to_str().expect("tests send ASCII");
-        text += &format!("{name}:{}\n", value.trim());
+        let _ = writeln!(text, "{name}:{}", value.trim());
     }
     let body = request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default();
     text + &format!("\n{signed}\n{}", hash(body))
@@ -124,9 +124,5 @@ fn keyed(key: &[u8], text: &str) -> Vec<u8> {
 }
 
 fn hash(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    in_hexadecimal(&Sha256::digest(bytes))
 }
