@@ -4,7 +4,6 @@
 mod api;
 mod calls;
 mod clients;
-mod conformance;
 mod crash;
 mod definitions;
 mod engine;

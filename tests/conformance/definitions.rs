@@ -2,12 +2,11 @@
 //! AWS's code.
 
 use std::fs;
-use std::path::Path;
 
 use asl::{Code, Diagnostic, MachineKind, Severity};
 use serde_json::Value;
 
-const FOLDER: &str = "../../../shared/conformance/definitions";
+use crate::data;
 
 struct Definition {
     file: String,
@@ -32,11 +31,8 @@ const NOT_SERVED: &[&str] = &[
 ];
 
 fn corpus() -> Vec<Definition> {
-    // Cargo runs tests in the folder of their package.
-    let folder = Path::new(FOLDER);
-    let index = fs::read_to_string(folder.join("index.json")).unwrap_or_else(|mistake| {
-        panic!("the definitions at `{}` cannot be read: {mistake}", folder.display())
-    });
+    let folder = data::find("definitions").unwrap();
+    let index = fs::read_to_string(folder.join("index.json")).expect("the index is there");
     let index: Value = serde_json::from_str(&index).expect("the index is JSON");
     let entries = index["definitions"].as_array().expect("`definitions` is an array");
     entries
