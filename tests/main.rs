@@ -12,4 +12,5 @@ mod readme;
 mod server;
 mod simulation;
 mod store;
+mod texts;
 mod tidy;
