@@ -101,7 +101,7 @@ fn pieces(text: &str) -> Vec<String> {
             _ => {}
         }
     }
-    pieces
+    pieces.iter().map(|piece| piece.trim().to_owned()).collect()
 }
 
 /// Whether the line has all the pieces, in their order.

@@ -51,6 +51,10 @@ impl Caller {
         Self { database, performers }
     }
 
+    pub(super) fn performers(&self) -> &Performers {
+        &self.performers
+    }
+
     /// Registers the function `name` of the plain HTTP protocol, changed as wanted.
     pub(super) async fn register(&self, name: &str, url: &str, change: impl FnOnce(&mut Function)) {
         let mut function = Function {

@@ -4,6 +4,7 @@ mod broken;
 mod caller;
 mod http;
 mod lambda;
+mod own_api;
 mod peer;
 mod places;
 mod registry;

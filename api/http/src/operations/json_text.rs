@@ -349,6 +349,41 @@ mod tests {
             ("\"a", "Unexpected end-of-input: was expecting closing quote for a string value"),
             ("007", "Invalid numeric value: Leading zeroes not allowed"),
             ("\"\\x\"", "Unrecognized character escape 'x' (code 120)"),
+            ("\"\\", "Unexpected end-of-input in character escape sequence"),
+            ("\"\\u0", "Unexpected end-of-input in character escape sequence"),
+            (
+                "\"\\u00g0\"",
+                "Unexpected character ('g' (code 103)): expected a hex-digit for character \
+                 escape sequence",
+            ),
+            ("{\"a", "Unexpected end-of-input in field name"),
+            ("{\"a\"", "Unexpected end-of-input within/between Object entries"),
+            (
+                "1 ]",
+                "Unexpected character (']' (code 93)): expected space separating root-level \
+                 values",
+            ),
+            (
+                "-x",
+                "Unexpected character ('x' (code 120)) in numeric value: expected digit (0-9) to \
+                 follow minus sign, for valid numeric value",
+            ),
+            (
+                "1.x",
+                "Unexpected character ('x' (code 120)) in numeric value: Decimal point not \
+                 followed by a digit",
+            ),
+            (
+                "1e]",
+                "Unexpected character (']' (code 93)) in numeric value: Exponent indicator not \
+                 followed by a digit",
+            ),
+            ("1.", "Unexpected end-of-input in a Number value"),
+            (
+                "1 nul",
+                "Unrecognized token 'nul': was expecting (JSON String, Number, Array, Object or \
+                 token 'null', 'true' or 'false')",
+            ),
         ];
         for (text, expected) in cases {
             assert_eq!(complaint(text).as_deref(), Some(expected), "{text}");
