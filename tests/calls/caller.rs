@@ -7,7 +7,7 @@ use asl::Payload;
 use chrono::DateTime;
 use machine::TaskKind;
 use runtime::perform::{Call, Outcome, Perform, PerformOptions, Performers, Progress, TaskToken};
-use store::{Delivery, Function, Protocol};
+use store::{Delivery, Function, Protocol, Store};
 use tests::database::Database;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -51,8 +51,12 @@ impl Caller {
         Self { database, performers }
     }
 
-    pub(super) fn performers(&self) -> &Performers {
+    pub(super) fn performers(&self) -> &Arc<Performers> {
         &self.performers
+    }
+
+    pub(super) fn store(&self) -> Store {
+        self.database.store.clone()
     }
 
     /// Registers the function `name` of the plain HTTP protocol, changed as wanted.

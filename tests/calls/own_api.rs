@@ -1,12 +1,14 @@
 //! `aws-sdk:sfn`: what this server's own API answers, as a task's result or error.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use runtime::perform::{OwnApi, Refused};
+use runtime::{Engine, EngineOptions};
 use serde_json::{Value, json};
 
-use super::caller::{Caller, of_resource};
+use super::caller::{ACCOUNT, Caller, of_resource, soon};
 
 /// An API that knows one execution, refuses others, and has one answer that is no result.
 struct Canned;
@@ -67,4 +69,37 @@ async fn an_answer_that_is_too_deep_is_no_result() {
         "States.Runtime: the answer cannot be a result: the data is nested more than 120 levels deep",
     )
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_execution_asks_the_server_that_runs_it() {
+    let caller = Caller::new().await;
+    let performers = caller.performers().clone();
+    let engine = Engine::start(caller.store(), EngineOptions::default(), performers.clone());
+    let engine = engine.await.unwrap();
+    let api = http_api::own_api(&engine);
+    performers.set_own_api(api.clone());
+    let ask = async |operation: &str, body: Value| api.answer(ACCOUNT, operation, &body).await;
+    ask("CreateActivity", json!({"name": "moor"})).await.unwrap();
+    let definition = r#"{"StartAt": "A", "States": {"A": {"Type": "Task", "End": true,
+        "Resource": "arn:aws:states:::aws-sdk:sfn:listActivities", "Parameters": {},
+        "ResultSelector": {"name.$": "$.Activities[0].Name"}}}}"#;
+    let role = "arn:aws:iam::123456789012:role/r";
+    let machine = json!({"name": "m", "definition": definition, "roleArn": role});
+    let machine = ask("CreateStateMachine", machine).await.unwrap();
+    let start = json!({"stateMachineArn": machine["stateMachineArn"]});
+    let started = ask("StartExecution", start).await.unwrap();
+    let described = json!({"executionArn": started["executionArn"]});
+    let ended = async {
+        loop {
+            let found = ask("DescribeExecution", described.clone()).await.unwrap();
+            if found["status"] != "RUNNING" {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let ended = soon(ended).await;
+    assert_eq!(ended["output"], r#"{"name":"moor"}"#, "{ended}");
+    engine.shutdown().await;
 }

@@ -5,6 +5,7 @@ use std::fs;
 
 use asl::{Code, Diagnostic, MachineKind, Severity};
 use serde_json::Value;
+use tests::damage::damaged;
 
 use crate::data;
 
@@ -127,22 +128,6 @@ fn every_invalid_definition_is_refused_with_the_code_of_its_rule() {
     }
     println!("invalid: {refused} refused, {not_read_yet} not read yet, {} wrong", wrong.len());
     assert!(wrong.is_empty(), "wrong for {} definitions:\n{}", wrong.len(), wrong.join("\n"));
-}
-
-/// The text as it is, cut short, and with some of its words in the wrong places.
-fn damaged(text: &str) -> Vec<String> {
-    let cut = |at: usize| text[..text.floor_char_boundary(at)].to_owned();
-    vec![
-        text.to_owned(),
-        cut(text.len() / 2),
-        cut(text.len() - 1),
-        text.replace("\"Type\"", "\"Next\""),
-        text.replace("\"End\"", "\"Retry\""),
-        text.replace("true", "null"),
-        text.replace('[', "{\"States\":").replace(']', "}"),
-        text.replace("\"$", "\"$[?(@."),
-        text.replace(": \"", ": 1e999, \"x\": \""),
-    ]
 }
 
 #[test]

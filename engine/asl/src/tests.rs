@@ -274,5 +274,6 @@ fn warnings_do_not_stop_a_program() {
     let text = r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true, "Result": {"a": "$.b"}}}}"#;
     let found = crate::check(text, MachineKind::Standard);
     assert_eq!(found[0].code, Code::PassResultIsStatic);
+    assert_eq!(found[0].severity.as_str(), "WARNING");
     assert!(crate::compile(text).is_ok());
 }

@@ -349,6 +349,15 @@ mod tests {
             ("\"a", "Unexpected end-of-input: was expecting closing quote for a string value"),
             ("007", "Invalid numeric value: Leading zeroes not allowed"),
             ("\"\\x\"", "Unrecognized character escape 'x' (code 120)"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(complaint(text).as_deref(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_breaks_off_within_a_value_is_complained_about_in_jacksons_words() {
+        let cases = [
             ("\"\\", "Unexpected end-of-input in character escape sequence"),
             ("\"\\u0", "Unexpected end-of-input in character escape sequence"),
             (
@@ -411,6 +420,7 @@ mod tests {
         assert!(parse(&deep(MAX_DEPTH)).is_ok());
         assert!(parse(&deep(MAX_DEPTH + 1)).is_err());
         assert!(parse(&format!("\"{}\"", "[".repeat(200))).is_ok());
-        assert!(complaint(&deep(100_000)).unwrap().starts_with("Document nesting depth (101)"));
+        let expected = "Document nesting depth (101) exceeds the maximum allowed (100)";
+        assert_eq!(complaint(&deep(100_000)).as_deref(), Some(expected));
     }
 }

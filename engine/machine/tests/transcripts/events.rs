@@ -105,9 +105,12 @@ fn every_event_has_its_line() {
 fn every_event_has_a_transcript() {
     let source = source();
     let told: Vec<&str> = source.lines().map(str::trim_start).collect();
-    let is_told = |name: &str| match name.starts_with('-') {
-        true => told.iter().any(|line| line.starts_with(name)),
-        false => source.contains(&format!(r#""type":"{name}""#)),
+    let is_told = |name: &str| {
+        if name.starts_with('-') {
+            told.iter().any(|line| line.starts_with(name))
+        } else {
+            source.contains(&format!(r#""type":"{name}""#))
+        }
     };
     let names = EVENTS.iter().flat_map(|(_, names)| *names);
     let missing: Vec<&str> = names.copied().filter(|name| !is_told(name)).collect();

@@ -135,7 +135,7 @@ fn an_activity() {
     let activity = r#""A": {"Type": "Task", "Resource": "arn:aws:states:us-east-1:123456789012:activity:load",
         "TimeoutSeconds": 30, "HeartbeatSeconds": 10, "End": true}"#;
     let found = Stimulus::ActivityFound { frame: FrameId::ROOT, sought: 2 };
-    let taken = |worker| Stimulus::ActivityStarted { task: 3, worker, claim: 1 };
+    let begun = |worker| Stimulus::ActivityStarted { task: 3, worker, claim: 1 };
     let token = Stimulus::TokenSucceeded { task: 3, output: Payload::from_text("12").unwrap() };
     let broken = match failed(3, "Mutiny") {
         Stimulus::TaskFailed { task, failure } => Stimulus::TokenFailed { task, failure },
@@ -144,7 +144,7 @@ fn an_activity() {
     let berta = Some("Berta".to_owned());
     history(
         activity,
-        &[(0, found.clone()), (1, taken(berta)), (2, token)],
+        &[(0, found.clone()), (1, begun(berta)), (2, token)],
         &expect![[r#"
         {"timestamp":0.0,"type":"ExecutionStarted","id":1,"previousEventId":0,"executionStartedEventDetails":{"input":"{\"hold\": 3}","inputDetails":{"truncated":false},"roleArn":"arn:aws:iam::123456789012:role/r"}}
         {"timestamp":0.0,"type":"TaskStateEntered","id":2,"previousEventId":0,"stateEnteredEventDetails":{"name":"A","input":"{\"hold\": 3}","inputDetails":{"truncated":false}}}
@@ -157,7 +157,7 @@ fn an_activity() {
     );
     history(
         activity,
-        &[(0, found.clone()), (1, taken(None)), (2, broken)],
+        &[(0, found.clone()), (1, begun(None)), (2, broken)],
         &expect![[r#"
         {"timestamp":0.0,"type":"ExecutionStarted","id":1,"previousEventId":0,"executionStartedEventDetails":{"input":"{\"hold\": 3}","inputDetails":{"truncated":false},"roleArn":"arn:aws:iam::123456789012:role/r"}}
         {"timestamp":0.0,"type":"TaskStateEntered","id":2,"previousEventId":0,"stateEnteredEventDetails":{"name":"A","input":"{\"hold\": 3}","inputDetails":{"truncated":false}}}
@@ -169,7 +169,7 @@ fn an_activity() {
     );
     history(
         activity,
-        &[(0, found), (1, taken(None)), (31, TIMER)],
+        &[(0, found), (1, begun(None)), (31, TIMER)],
         &expect![[r#"
         {"timestamp":0.0,"type":"ExecutionStarted","id":1,"previousEventId":0,"executionStartedEventDetails":{"input":"{\"hold\": 3}","inputDetails":{"truncated":false},"roleArn":"arn:aws:iam::123456789012:role/r"}}
         {"timestamp":0.0,"type":"TaskStateEntered","id":2,"previousEventId":0,"stateEnteredEventDetails":{"name":"A","input":"{\"hold\": 3}","inputDetails":{"truncated":false}}}
