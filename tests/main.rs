@@ -4,7 +4,6 @@
 mod api;
 mod calls;
 mod clients;
-mod conformance;
 mod crash;
 mod definitions;
 mod doors;
@@ -15,4 +14,5 @@ mod readme;
 mod server;
 mod simulation;
 mod store;
+mod texts;
 mod tidy;

@@ -12,6 +12,7 @@ mod dates;
 mod live;
 mod openapi;
 mod races;
+mod refusals;
 mod rest;
 mod scheduler;
 mod schedules;

@@ -20,6 +20,7 @@ async fn a_status_that_is_no_success_is_an_error_with_the_start_of_the_body() {
     let expected = "States.Http.StatusCode.503: 503 Service Unavailable: try later";
     check(|| answer("503 Whatever", &[], "try later"), expected).await;
     check(|| answer("404 X", &[], ""), "States.Http.StatusCode.404: 404 Not Found").await;
+    check(|| answer("599 X", &[], ""), "States.Http.StatusCode.599: 599 no reason given").await;
     let start =
         format!("States.Http.StatusCode.500: 500 Internal Server Error: {}", "é".repeat(1_000));
     check(|| answer("500 X", &[], &"é".repeat(50_000)), &start).await;
@@ -152,6 +153,13 @@ async fn an_unknown_host_is_named() {
     let outcome = Caller::new().await.perform(&of_resource("http://nowhere.invalid/f", "{}")).await;
     let start = "States.Http.Socket: cannot connect to `http://nowhere.invalid/f`: ";
     assert!(outcome.starts_with(start), "{outcome}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_url_that_is_none_is_told() {
+    let outcome = Caller::new().await.perform(&of_resource("http://[::", "{}")).await;
+    let expected = "States.Http.Socket: `http://[::` is not a URL: invalid IPv6 address";
+    assert_eq!(outcome, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]

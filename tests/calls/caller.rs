@@ -68,6 +68,14 @@ impl Caller {
         &self.database.url
     }
 
+    pub(super) fn performers(&self) -> &Arc<Performers> {
+        &self.performers
+    }
+
+    pub(super) fn store(&self) -> Store {
+        self.database.store.clone()
+    }
+
     /// Registers the function `name` of the plain HTTP protocol, changed as wanted.
     pub(super) async fn register(&self, name: &str, url: &str, change: impl FnOnce(&mut Function)) {
         let mut function = Function {

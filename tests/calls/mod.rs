@@ -6,6 +6,7 @@ mod destination;
 mod http;
 mod lambda;
 mod limits;
+mod own_api;
 mod peer;
 mod places;
 mod registry;

@@ -189,12 +189,6 @@ pub fn workspace() -> PathBuf {
     tests.parent().expect("this package is a folder of the workspace").to_owned()
 }
 
-/// The reference data, which lies beside the workspace.
-pub fn shared() -> PathBuf {
-    let workspace = workspace();
-    workspace.parent().expect("the workspace lies in a folder").join("shared")
-}
-
 /// The status of `GET path`; one short connection.
 fn get_status(address: SocketAddr, path: &str) -> Result<u16> {
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;

@@ -298,3 +298,16 @@ impl OperationError {
         Self::new(Kind::InternalFailure, "an internal error occurred")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::OperationError;
+
+    /// It takes a thousand workers that poll at once to be told so.
+    #[test]
+    fn too_many_workers_are_refused_in_awss_words() {
+        let refusal = OperationError::activity_worker_limit("arn");
+        assert_eq!(refusal.kind.name(), "ActivityWorkerLimitExceeded");
+        assert_eq!(refusal.message, "Activity Worker Limit Exceeded: 'arn'");
+    }
+}

@@ -9,7 +9,7 @@ use axum::Router;
 use http_api::HttpOptions;
 use http_api::connections::{self, Caps, ConnectionOptions};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use runtime::perform::{PerformOptions, Performers};
+use runtime::perform::{PerformOptions, Performers, concurrency_within, descriptors_of};
 use runtime::{Descriptors, Engine, EngineOptions};
 use store::Store;
 use tokio::net::TcpListener;
@@ -83,11 +83,13 @@ impl Node {
         let descriptors = descriptors::acquire(Descriptors::wanted(
             CONNECTIONS as usize,
             options.lanes,
-            options.concurrency,
+            descriptors_of(options.concurrency),
             wanted.most,
         ));
-        // A call that has no descriptor would fail; one that has no place waits.
-        let options = EngineOptions { concurrency: descriptors.calls, ..options.clone() };
+        // A call that has no descriptor would have to wait for one; one that has no place waits
+        // without trying.
+        let concurrency = concurrency_within(descriptors.calls);
+        let options = EngineOptions { concurrency, ..options.clone() };
         // The port comes first: a second node by mistake should not take over shards.
         let listener = TcpListener::bind(listen)
             .await

@@ -1,6 +1,6 @@
 //! AWS's recordings, replayed against the real server: whole answers and whole histories.
 //!
-//! The format is described beside the recordings, in `../shared/conformance/asl/README.md`.
+//! The format is described beside the recordings, in `asl/README.md` of the reference data.
 //! `CASE=text` plays the cases whose id contains the text, and prints where each differs;
 //! `UPDATE_NOT_YET=1` writes `not_yet.json` anew.
 
