@@ -27,7 +27,9 @@ async fn one_address_has_its_places_and_others_have_theirs() {
         let mut fourth = dial_from(2, address).await;
         say(&mut fourth, get("/healthz")).await;
         let heard = hear_all(&mut fourth).await;
-        heard.starts_with("HTTP/1.1 503") && heard.contains("\r\nretry-after: 1\r\n")
+        heard.starts_with("HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain\r\n")
+            && heard.contains("\r\nretry-after: 1\r\n")
+            && heard.ends_with("there are too many connections; try again in a second\n")
     })
     .await;
     let mut other = dial_from(3, address).await;

@@ -21,7 +21,8 @@ enum Whose {
     Nobody,
 }
 
-/// Macros whose texts are for programmers: reasons why something cannot happen, and logs.
+/// Macros whose texts are for programmers: reasons why something cannot happen, and logs. So are
+/// the descriptions of metrics.
 const FOR_PROGRAMMERS: [&str; 8] =
     ["unreachable", "panic", "assert", "trace", "debug", "info", "warn", "error"];
 
@@ -53,7 +54,9 @@ impl Literals {
                 TokenTree::Ident(name) => {
                     let is_silent = match tokens.peek() {
                         Some(TokenTree::Punct(mark)) if mark.as_char() == '!' => {
-                            FOR_PROGRAMMERS.iter().any(|word| name == word)
+                            let name = name.to_string();
+                            FOR_PROGRAMMERS.contains(&name.as_str())
+                                || name.starts_with("describe_")
                         }
                         Some(TokenTree::Group(_)) => name == "expect",
                         _ => false,
@@ -108,6 +111,7 @@ fn text_of(literal: &str) -> Option<String> {
         match characters.next()? {
             'n' => text.push('\n'),
             't' => text.push('\t'),
+            'r' => text.push('\r'),
             'u' => {
                 let digits: String =
                     characters.by_ref().skip(1).take_while(|it| *it != '}').collect();

@@ -173,3 +173,16 @@ fn farewell(why: Option<Overstay>) -> Bytes {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Overstay, farewell};
+
+    #[test]
+    fn whose_stream_is_cut_hears_why() {
+        let heard = |why| String::from_utf8(farewell(why).to_vec()).unwrap();
+        let word = "this stream is cut because it was not read; go on with `Last-Event-ID`";
+        assert!(heard(Some(Overstay::Reader)).contains(word), "{}", heard(Some(Overstay::Reader)));
+        assert!(!heard(None).contains(word), "{}", heard(None));
+    }
+}

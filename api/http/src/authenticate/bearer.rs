@@ -109,7 +109,10 @@ mod tests {
             assert_eq!(presented(value).err(), Some(Kind::MissingAuthenticationToken), "{value}");
         }
         assert_eq!(presented("Bearer SWKA").err(), Some(Kind::UnrecognizedClient));
-        assert!(of(&HeaderMap::new()).is_err());
+        let told = of(&HeaderMap::new()).err().unwrap().message;
+        let expected = "an access key is needed, as the header `Authorization: Bearer ID.SECRET`; \
+                        `statewright keys create` makes one";
+        assert_eq!(told, expected);
         let twice = HeaderValue::from_static("Bearer SWKA.hush.hush");
         let mut headers = HeaderMap::new();
         headers.append(header::AUTHORIZATION, twice.clone());
@@ -125,6 +128,9 @@ mod tests {
         for key in [&key(), &revoked] {
             let refusal = verify(key, &wrong, at(100)).unwrap_err();
             assert_eq!(refusal.kind, Kind::UnrecognizedClient);
+            let expected =
+                "the access key is not valid: neither its id nor its secret may be changed";
+            assert_eq!(refusal.message, expected);
         }
         let told = |key: &AccessKey| verify(key, &right, at(100)).unwrap_err().message;
         assert_eq!(told(&key()), "the access key expired at 1970-01-01T00:01:40Z");

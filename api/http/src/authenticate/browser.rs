@@ -203,12 +203,44 @@ mod tests {
     use super::*;
 
     fn refused(headers: &[(&str, &str)]) -> Option<Kind> {
+        judged(headers, Reach::Loopback).err().map(|refusal| refusal.kind)
+    }
+
+    fn judged(headers: &[(&str, &str)], reach: Reach) -> Result<(), OperationError> {
         let mut request = Request::get("/v1/executions");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        refuse_foreign(&parts, Reach::Loopback).err().map(|refusal| refusal.kind)
+        refuse_foreign(&parts, reach)
+    }
+
+    #[test]
+    fn whoever_is_refused_is_told_why() {
+        let told = |headers: &[(&str, &str)], reach| judged(headers, reach).unwrap_err().message;
+        let (local, foreign) = (("host", "localhost"), ("host", "evil.test"));
+        assert_eq!(
+            told(&[foreign], Reach::Loopback),
+            "while no access key is needed, this server is asked by a loopback name only, such as \
+             `localhost` or `127.0.0.1`, not as `evil.test`; `statewright keys create` makes an \
+             access key, which opens it to other names"
+        );
+        assert_eq!(
+            told(&[foreign], Reach::Network),
+            "while no access key is needed, this server is asked by an address or a name of a \
+             private network only, not as `evil.test`; `statewright keys create` makes an access \
+             key, which opens it to other names"
+        );
+        assert_eq!(
+            told(&[local, ("origin", "http://evil.test")], Reach::Loopback),
+            "requests of pages of another origin are refused while no access key is needed; \
+             `Origin` is `http://evil.test`"
+        );
+        assert_eq!(
+            told(&[local, ("sec-fetch-site", "cross-site")], Reach::Loopback),
+            "requests of pages of another site are refused while no access key is needed; \
+             `Sec-Fetch-Site` is neither `same-origin` nor `none`"
+        );
     }
 
     #[test]
@@ -356,9 +388,17 @@ mod tests {
         assert!(refuse_undeclared(&headers(&[]), Body::empty()).await.is_ok());
         assert!(refuse_undeclared(&headers(&["text/plain"]), stream(&["", ""])).await.is_ok());
         assert!(refuse_undeclared(&headers(&["application/json"]), stream(&["{"])).await.is_ok());
-        for kinds in [&[][..], &["text/plain"], &["application/json", "text/plain"]] {
+        let wanted = "the request body is to be declared as JSON by `Content-Type: \
+                      application/json`; ";
+        for (kinds, found) in [
+            (&[][..], "it is not declared at all"),
+            (&["text/plain"], "it is declared as `text/plain`"),
+            (&["application/json", "text/plain"], "it is declared more than once"),
+        ] {
             let refusal = refuse_undeclared(&headers(kinds), stream(&["", "{"])).await;
-            assert_eq!(refusal.unwrap_err().kind, Kind::UnsupportedMediaType, "{kinds:?}");
+            let refusal = refusal.unwrap_err();
+            assert_eq!(refusal.kind, Kind::UnsupportedMediaType, "{kinds:?}");
+            assert_eq!(refusal.message, format!("{wanted}{found}"));
         }
     }
 }

@@ -108,6 +108,14 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn without_a_limit_an_exchange_has_all_the_time_it_needs() {
+        let exchange = async { Ok::<_, Failure>(1) };
+        let place = || "http://harbour".to_owned();
+        assert_eq!(Limit::None.within(place, exchange, |failure| failure).await, Ok(1));
+        assert_eq!(Limit::None.text("http://harbour"), "`http://harbour` did not answer in time");
+    }
+
     #[test]
     fn the_servers_time_holds_only_where_nobody_else_says_one() {
         assert_eq!(seconds(None, None, Some(9)), Some(9));
