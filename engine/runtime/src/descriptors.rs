@@ -46,7 +46,7 @@ impl Descriptors {
         }
         let guests = (left / 4).max(left.saturating_sub(self.calls)).max(LEAST).min(self.guests);
         let calls = left.saturating_sub(guests).max(LEAST).min(self.calls);
-        Self { guests, calls, ..self }
+        Self { calls, guests, ..self }
     }
 }
 
