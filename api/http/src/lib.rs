@@ -122,12 +122,19 @@ async fn healthz() -> Response {
     json_text(r#"{"status":"ok"}"#.to_owned())
 }
 
-/// It can do its work: the database answers and the engine has what it needs.
+/// It is ready to be given work: the database answers, the node owns its share of the work and has
+/// taken it over, and it was not told to stop.
 async fn readyz(State(door): State<Door>) -> Response {
     let database = door.engine.store().ping().await.is_ok();
-    let engine = door.engine.ready();
-    let status = if database && engine { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = serde_json::json!({ "database": database, "engine": engine });
+    let engine = door.engine.readiness();
+    let is_ready = database && engine.is_ready;
+    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body = serde_json::json!({
+        "database": database,
+        "engine": engine.is_ready,
+        "shards": { "owned": engine.owned, "due": engine.due },
+        "draining": engine.is_draining,
+    });
     (status, json_text(body.to_string())).into_response()
 }
 

@@ -193,6 +193,7 @@ impl<'a> Step<'a> {
                 states::task::activity_returned(self, task, claim);
             }
             Stimulus::TaskQueued { task } => states::task::queued(self, task),
+            Stimulus::TaskDelayed { task } => states::task::delayed(self, task),
             Stimulus::TaskBegan { task } => states::task::began(self, task),
             Stimulus::Stop { error, cause } => {
                 self.finish(EventKind::ExecutionAborted { failure: Failure { error, cause } });

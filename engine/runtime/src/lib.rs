@@ -12,10 +12,13 @@
 
 mod activities;
 
+mod ask;
 mod calls;
 mod clock;
+mod drain;
 mod engine;
 mod fire;
+mod gates;
 mod heartbeats;
 mod inbox;
 mod lane;
@@ -23,16 +26,19 @@ mod lease;
 mod lookups;
 mod mail;
 mod membership;
+mod name;
 mod options;
 mod owner;
 mod passivate;
 pub mod perform;
 mod programs;
 mod running;
+mod share;
 mod shared;
 mod sleepers;
 #[cfg(test)]
 mod stage;
+mod start;
 mod takeover;
 mod tasks;
 mod tenures;
@@ -41,10 +47,10 @@ mod token;
 
 pub use activities::{ActivityTask, PollError};
 pub use clock::Clock;
-pub use engine::{
-    Engine, Start, StartError, Started, StartupError, StopError, StopRequest, WeakEngine,
-};
+pub use engine::{Absent, Engine, StartupError, StopError, StopRequest, WeakEngine};
 pub use options::EngineOptions;
+pub use share::Readiness;
+pub use start::{Start, StartError, Started};
 pub use programs::{ProgramError, Programs};
 pub use tasks::{TaskAnswer, TokenError};
 

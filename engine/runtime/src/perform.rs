@@ -7,17 +7,18 @@ mod places;
 mod registry;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use asl::Payload;
 use futures_util::future::BoxFuture;
 use machine::{Failure, TaskKind};
 use store::{Delivery, Function, Protocol, Store};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use uuid::Uuid;
 
 use exchange::{Answer, Exchange, Request};
-use places::Places;
+use places::{Place, Places};
 use registry::Registry;
 
 pub use own_api::{OwnApi, Refused};
@@ -41,6 +42,46 @@ pub struct Call {
     pub timeout_seconds: Option<u64>,
     /// It may have been made before a crash.
     pub repeated: bool,
+    /// Asked before it begins, if it had to wait.
+    pub leave: Leave,
+}
+
+/// Leave to begin a call that had to wait. Its node may have been told to stop meanwhile, and if the
+/// log says that the call has not begun, it must say first that it has.
+#[derive(Clone, Debug, Default)]
+pub struct Leave(Option<Arc<Grant>>);
+
+#[derive(Debug)]
+struct Grant {
+    /// The log says that the call has not begun.
+    is_queued: bool,
+    given: Semaphore,
+}
+
+impl Leave {
+    /// Leave that somebody has to give; `is_queued`: also if the call need not wait here.
+    pub(crate) fn to_be_given(is_queued: bool) -> Self {
+        Self(Some(Arc::new(Grant { is_queued, given: Semaphore::new(0) })))
+    }
+
+    pub(crate) fn give(&self) {
+        if let Some(grant) = &self.0 {
+            grant.given.add_permits(1);
+        }
+    }
+
+    /// Whether it has to be asked for although the call did not wait here.
+    fn is_queued(&self) -> bool {
+        self.0.as_ref().is_some_and(|grant| grant.is_queued)
+    }
+
+    /// Waits until it is given; nobody may ever do so.
+    async fn given(&self) {
+        if let Some(grant) = &self.0 {
+            // Never closed; and once given, it is given for good.
+            let _ = grant.given.acquire().await;
+        }
+    }
 }
 
 /// A task's token, which no log may show.
@@ -67,7 +108,9 @@ pub enum Outcome {
 pub enum Progress {
     /// It cannot begin at once: all places are taken.
     Queued,
-    /// It begins after having been queued.
+    /// The same of a call that may be made but once: that it has not begun must be known of it.
+    QueuedOnce,
+    /// It begins after having been queued, once there is [`Leave`].
     Began,
 }
 
@@ -155,7 +198,7 @@ impl Performers {
             }
             TaskKind::Integration { arn, .. } | TaskKind::Activity { arn } => Err(not_served(arn)),
             TaskKind::Url { url, waits_for_token } => {
-                let _place = self.places.take(&call.account, url, None, progress).await;
+                let _place = self.place(call, url, None, progress).await;
                 let request = Request::new(call, url, call.parameters.raw());
                 let mut answer = self.exchange.make(&request).await?.check_http()?;
                 if *waits_for_token {
@@ -164,6 +207,30 @@ impl Performers {
                 Ok(ended(call, false, answer.into_payload(url)?))
             }
         }
+    }
+
+    /// A place for this call, and leave to begin if it had to wait for it, here or elsewhere.
+    async fn place(
+        &self,
+        call: &Call,
+        function: &str,
+        most: Option<i32>,
+        progress: Report<'_>,
+    ) -> Place {
+        let has_waited = AtomicBool::new(false);
+        let report = |step| {
+            has_waited.store(true, Ordering::Relaxed);
+            progress(step);
+        };
+        let place = self.places.take(&call.account, function, most, &report).await;
+        let has_waited = has_waited.into_inner();
+        if !has_waited && call.leave.is_queued() {
+            progress(Progress::Began);
+        }
+        if has_waited || call.leave.is_queued() {
+            call.leave.given().await;
+        }
+        place
     }
 
     /// Calls a function by its name, however it is registered; also says whether it will answer
@@ -177,7 +244,7 @@ impl Performers {
         let name = &invocation.name;
         let Some(function) = self.registry.function(&call.account, name).await else {
             let endpoint = self.lambda_endpoint.as_ref().ok_or_else(|| not_registered(name))?;
-            let _place = self.places.take(&call.account, name, None, progress).await;
+            let _place = self.place(call, name, None, progress).await;
             let request = invocation.request(call, endpoint);
             return Ok((lambda::checked(self.exchange.make(&request).await?)?, false));
         };
@@ -185,7 +252,11 @@ impl Performers {
             return Err(outcome_unknown(name));
         }
         let most = function.max_concurrency;
-        let _place = self.places.take(&call.account, name, most, progress).await;
+        let once = |step| {
+            let is_once = step == Progress::Queued && function.delivery == Delivery::AtMostOnce;
+            progress(if is_once { Progress::QueuedOnce } else { step });
+        };
+        let _place = self.place(call, name, most, &once).await;
         let mut request = match function.protocol {
             Protocol::Lambda => invocation.request(call, &function.url),
             Protocol::Http => Request::new(call, &function.url, &invocation.payload),

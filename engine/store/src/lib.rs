@@ -44,6 +44,7 @@ mod secrets;
 mod shards;
 mod state_machines;
 mod status;
+mod succession;
 mod tags;
 mod versions;
 
@@ -72,6 +73,7 @@ pub use state_machines::{
     Updated,
 };
 pub use status::Status;
+pub use succession::{NameLock, Orphaned};
 pub use tags::{Resource, Tagged};
 pub use versions::{Published, Version};
 

@@ -12,7 +12,7 @@ use store::{
     Waiting,
 };
 
-use crate::engine::{Start, StartError};
+use crate::start::{Start, StartError};
 use crate::owner::moment;
 
 use super::bounds::timestamp;
@@ -224,7 +224,7 @@ impl<'a> Attempts<'a> {
             Err(StartError::Throttled) => {
                 return Ok(Next::Refused(self.try_again(firing, &attempt)));
             }
-            Err(StartError::Unavailable) => {
+            Err(StartError::Unavailable | StartError::Absent(_)) => {
                 return Ok(Next::InDoubt(self.try_again(firing, &attempt)));
             }
             Err(StartError::Program(why)) => return decided(Decision::Failed, why.to_string()),

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use machine::{Event, EventKind, Status, Stimulus, Timestamp, Turn};
+use machine::{Command, Event, EventKind, Status, Stimulus, Timestamp, Turn};
 use store::{Answer, Ending, NewExecution, NewTurn, Offer};
 use uuid::Uuid;
 
@@ -11,6 +11,7 @@ use crate::calls::account_of;
 use crate::lane::Write;
 use crate::mail::{Key, StartMail, StartReply, StimulusMail, StimulusReply};
 use crate::running::{Asleep, Running};
+use crate::shared::Shared;
 use crate::token::TokensOf;
 
 /// What goes with a turn to the lane.
@@ -30,7 +31,8 @@ impl Owner {
         let owned = self.shards.get(&key.shard).is_some_and(|shard| !shard.is_leaving);
         if !owned || self.shared.is_away() {
             if let Some(reply) = reply {
-                let _ = reply.send(StartReply::Unavailable);
+                let why = if owned { StartReply::Unavailable } else { StartReply::Elsewhere };
+                let _ = reply.send(why);
             }
             return;
         }
@@ -46,10 +48,11 @@ impl Owner {
         let mut random = machine::Random::seeded(seed(key.id));
         let limits = &self.shared.options.limits;
         let tokens = TokensOf { seal: &self.shared.seal, key, account: &row.account };
-        let (execution, turn) =
+        let (execution, mut turn) =
             machine::start(&program, identity, input, now, &mut random, limits, &tokens);
         let mut running = Running::new(execution, program, key.shard, random.bits());
         running.is_starting = true;
+        hold_back(&self.shared, &mut running, key, &mut turn);
         self.touch(key);
         self.running.insert(key.id, running);
         let answer = message.map(handled);
@@ -59,14 +62,14 @@ impl Owner {
 
     /// Lets a stimulus happen to an execution in memory.
     pub(super) async fn happen(&mut self, mail: StimulusMail) {
-        let StimulusMail { key, stimulus, reply, message } = mail;
+        let StimulusMail { key, stimulus, reply, message, call } = mail;
         let Some(running) = self.running.get_mut(&key.id) else {
             answer(reply, StimulusReply::Stale);
             return;
         };
         let now = self.shared.now();
         let is_heartbeat = matches!(stimulus, Stimulus::Heartbeat { .. });
-        let turn = machine::step(
+        let mut turn = machine::step(
             &running.program,
             &mut running.execution,
             stimulus,
@@ -75,6 +78,7 @@ impl Owner {
             &self.shared.options.limits,
             &TokensOf { seal: &self.shared.seal, key, account: account_of(&running.identity) },
         );
+        hold_back(&self.shared, running, key, &mut turn);
         let says = if turn.events.is_empty() && !turn.heard {
             StimulusReply::Stale
         } else {
@@ -98,6 +102,8 @@ impl Owner {
         }
         self.touch(key);
         self.write(key, turn, with).await;
+        // Over only now that its outcome is on its way to the log.
+        drop(call);
         self.set_timer(key.id);
     }
 
@@ -178,6 +184,27 @@ impl Owner {
         {
             touched.insert(key.id);
         }
+    }
+}
+
+/// While no call of this shard may begin, those that this turn asks for are recorded in it as not
+/// begun, so that whoever owns the shard next makes them as first ones.
+fn hold_back(shared: &Shared, running: &mut Running, key: Key, turn: &mut Turn) {
+    let asks = turn.commands.iter().any(|command| matches!(command, Command::Invoke(_)));
+    if !asks || !shared.gates.is_closed(key.shard) {
+        return;
+    }
+    let limits = &shared.options.limits;
+    let identity = running.identity.clone();
+    let tokens = TokensOf { seal: &shared.seal, key, account: account_of(&identity) };
+    let now = turn.events.last().map_or_else(|| shared.now(), |event| event.at);
+    for command in &mut turn.commands {
+        let Command::Invoke(invocation) = command else { continue };
+        let Running { program, execution, random, .. } = &mut *running;
+        let queued = Stimulus::TaskQueued { task: invocation.task };
+        let more = machine::step(program, execution, queued, now, random, limits, &tokens);
+        invocation.queued |= !more.events.is_empty();
+        turn.events.extend(more.events);
     }
 }
 

@@ -89,9 +89,7 @@ fn payload(text: &str) -> asl::Payload {
 
 /// Something happens to the execution with this id, and somebody waits for what becomes of it.
 fn waited_for(id: Uuid, stimulus: Stimulus) -> (Mail, oneshot::Receiver<StimulusReply>) {
-    let (reply, outcome) = oneshot::channel();
-    let key = Key { id, ..KEY };
-    let mail = StimulusMail { key, stimulus, reply: Some(reply), message: None };
+    let (mail, outcome) = StimulusMail::asked(Key { id, ..KEY }, stimulus);
     (Mail::Stimulus(Box::new(mail)), outcome)
 }
 
@@ -215,7 +213,7 @@ async fn a_message_for_what_is_not_there_is_answered() {
     };
     store.post(&message).await.unwrap();
     let stimulus = Stimulus::Stop { error: None, cause: None };
-    let stop = StimulusMail { key: KEY, stimulus, reply: None, message: Some(message.id) };
+    let stop = StimulusMail { message: Some(message.id), ..StimulusMail::new(KEY, stimulus) };
     stage.owner.take(Mail::Stimulus(Box::new(stop))).await;
     let load = stage.owner.last_load;
     stage.owner.take(Mail::NotLoaded(KEY, load, NotLoaded::Nothing)).await;
