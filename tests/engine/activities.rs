@@ -34,7 +34,7 @@ fn worker(engine: Engine) -> JoinHandle<()> {
     tokio::spawn(async move {
         while let Ok(task) = engine.poll_activity(ACCOUNT, "a", Some("w".to_owned())).await {
             let Some(task) = task else {
-                if !engine.ready() {
+                if !engine.readiness().is_ready {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
                 continue;

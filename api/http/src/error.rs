@@ -279,7 +279,6 @@ impl OperationError {
             runtime::Absent::Silent => {
                 "the node that has this execution did not answer in time; try again"
             }
-            runtime::Absent::Stopping => "this node is stopping; nothing was changed, try again",
         };
         Self::new(Kind::ServiceUnavailable, message)
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
@@ -77,6 +77,7 @@ pub fn router(engine: Engine, options: HttpOptions) -> Router {
         .merge(rest::routes())
         .merge(aws::scheduler::routes())
         .fallback(fallback)
+        .layer(middleware::from_fn_with_state(door.clone(), let_go))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(watch::watch))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
@@ -136,6 +137,17 @@ async fn readyz(State(door): State<Door>) -> Response {
         "draining": engine.is_draining,
     });
     (status, json_text(body.to_string())).into_response()
+}
+
+/// While the node stops, a connection ends with its answer, so that the next request finds another
+/// node, or this one when it is started again. (HTTP/2 has its own word for that, said at the end.)
+async fn let_go(State(door): State<Door>, request: Request, next: middleware::Next) -> Response {
+    let is_http1 = request.version() < Version::HTTP_2;
+    let mut response = next.run(request).await;
+    if is_http1 && door.engine.is_draining() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 async fn metrics(State(door): State<Door>) -> Response {

@@ -14,6 +14,7 @@ use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::{Stream, stream};
 use machine::history::HistoryEvent;
+use runtime::Engine;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use uuid::Uuid;
@@ -51,10 +52,12 @@ pub(crate) async fn events(
     // Subscribed before the first read: what is appended in between is not missed.
     let appended = door.engine.appended();
     let tail = history::follow(&door.engine, &caller, &arn, seen).await?;
-    let follower = Follower { tail, appended, ready: VecDeque::new(), ended: false };
+    let engine = door.engine.clone();
+    let (ready, ended, has_said_so) = (VecDeque::new(), false, false);
+    let follower = Follower { tail, appended, ready, ended, engine, has_said_so };
     let events = stream::unfold(follower, async |mut follower| {
-        let event = follower.next().await?;
-        Some((Ok(sent(&event)), follower))
+        let event = follower.word().await?;
+        Some((Ok(event), follower))
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::default()))
 }
@@ -64,9 +67,31 @@ struct Follower {
     appended: Receiver<Uuid>,
     ready: VecDeque<HistoryEvent>,
     ended: bool,
+    engine: Engine,
+    has_said_so: bool,
 }
 
+/// What a stream ends with when its node stops. A comment: who reads the stream need not heed it.
+const STOPPING: &str = "this node is stopping; connect again with Last-Event-ID";
+
 impl Follower {
+    /// What is sent next; `None` after the execution's last event, and when the node has said that it
+    /// stops.
+    async fn word(&mut self) -> Option<Event> {
+        if self.has_said_so {
+            return None;
+        }
+        let engine = self.engine.clone();
+        tokio::select! {
+            biased;
+            event = self.next() => event.map(|event| sent(&event)),
+            () = engine.stopped() => {
+                self.has_said_so = true;
+                Some(Event::default().comment(STOPPING))
+            }
+        }
+    }
+
     /// The next event; `None` after the execution's last.
     async fn next(&mut self) -> Option<HistoryEvent> {
         loop {

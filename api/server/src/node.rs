@@ -57,10 +57,24 @@ impl Node {
         metrics: PrometheusHandle,
     ) -> anyhow::Result<Self> {
         // The port comes first: a second node by mistake should not take over shards.
-        let listener = TcpListener::bind(listen)
-            .await
-            .with_context(|| format!("cannot listen on `{listen}`"))?;
+        let listener = bind(listen).await?;
+        Self::start_on(listener, store, options, metrics).await
+    }
+
+    /// The same on a port that is open already: who connects meanwhile waits.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn start_on(
+        listener: TcpListener,
+        store: Store,
+        mut options: EngineOptions,
+        metrics: PrometheusHandle,
+    ) -> anyhow::Result<Self> {
         let address = listener.local_addr().context("the port has no address")?;
+        if options.name.is_empty() {
+            options.name = name_of(address);
+        }
         let engine = start_engine(store, options).await?;
         let stop = CancellationToken::new();
         tokio::spawn(upkeep(metrics.clone(), stop.clone()));
@@ -95,9 +109,11 @@ impl Node {
         format!("http://{address}")
     }
 
-    /// Ends in good order: takes no more connections, hands the shards over, lets open requests
-    /// end, closes its database connections. Takes 30 seconds at most.
+    /// Ends in good order. As long as calls are under way, though no longer than it is set up to wait
+    /// for them, the API is served; then it takes no more connections, hands over what it still has,
+    /// lets open requests end, and closes its database connections. That takes 30 seconds more at most.
     pub async fn shutdown(self) {
+        self.engine.drain(self.engine.options().drain).await;
         tracing::info!("stopping: no more connections are taken, shards are handed over");
         self.stop.cancel();
         if timeout(HAND_OVER, self.engine.shutdown()).await.is_err() {
@@ -111,6 +127,26 @@ impl Node {
             Err(_) => tracing::info!("stopped; requests that were still open are cut"),
         }
         close(self.engine.store()).await;
+    }
+}
+
+/// Opens the port.
+///
+/// # Errors
+/// It is taken.
+pub async fn bind(listen: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(listen).await.with_context(|| format!("cannot listen on `{listen}`"))
+}
+
+/// What a node is called that is given no name: it is the same when it is started again.
+fn name_of(address: SocketAddr) -> String {
+    match whoami::hostname() {
+        Ok(host) => format!("{host} {address}"),
+        Err(error) => {
+            // A name that others have, too, would do harm; one that nobody has again only takes time.
+            tracing::warn!(%error, "this host has no name; set `node_name` to restart faster");
+            format!("{} {address}", uuid::Uuid::new_v4())
+        }
     }
 }
 

@@ -15,12 +15,14 @@ pub async fn serve(configuration: Configuration, migrate: bool) -> anyhow::Resul
     let mut signals = StopSignals::listen()?;
     let metrics = node::collect_metrics()?;
     let start = async {
+        // At once: who connects while the node starts again waits, and is not refused.
+        let listener = node::bind(&configuration.listen).await?;
         let store =
             node::connect(database_url(&configuration)?, configuration.database_wait).await?;
         if migrate {
             store.migrate().await.context("cannot bring the schema up to date")?;
         }
-        Node::start(store, configuration.engine.clone(), &configuration.listen, metrics).await
+        Node::start_on(listener, store, configuration.engine.clone(), metrics).await
     };
     let node = tokio::select! {
         node = start => node?,

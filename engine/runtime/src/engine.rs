@@ -97,8 +97,6 @@ pub enum Absent {
     Orphaned,
     #[error("the node that has this execution did not answer in time")]
     Silent,
-    #[error("this node is stopping")]
-    Stopping,
 }
 
 impl From<Unanswered> for StimulateError {
@@ -258,9 +256,6 @@ impl Engine {
         }
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if self.stop.is_cancelled() {
-                return Err(StimulateError::Absent(Absent::Stopping));
-            }
             let left = deadline.saturating_duration_since(Instant::now());
             let reply = self.stimulate_once(key, &message, left).await?;
             // Its shard went to another node while it was on its way.
@@ -293,9 +288,11 @@ impl Engine {
         }
         let Some(stimulus) = message.stimulus() else { return Ok(StimulusReply::Stale) };
         let (mail, outcome) = StimulusMail::asked(key, stimulus);
-        self.post(key.shard, Mail::Stimulus(Box::new(mail))).map_err(|full| {
-            if full { StimulateError::Throttled } else { StimulateError::Absent(Absent::Stopping) }
-        })?;
+        match self.post(key.shard, Mail::Stimulus(Box::new(mail))) {
+            Ok(()) => {}
+            Err(NotPosted::Full) => return Err(StimulateError::Throttled),
+            Err(NotPosted::Gone) => return Ok(StimulusReply::Elsewhere),
+        }
         let outcome = tokio::time::timeout(patience, outcome).await;
         Ok(outcome.ok().and_then(Result::ok).unwrap_or(StimulusReply::Unavailable))
     }
@@ -304,17 +301,25 @@ impl Engine {
         matches!(self.shared.store.orphaned(shard).await, Ok(Some(_)))
     }
 
-    /// Puts mail into the box of a shard's owner. An error says whether the box is full.
-    pub(crate) fn post(&self, shard: i16, mail: Mail) -> Result<(), bool> {
+    /// Puts mail into the box of a shard's owner.
+    pub(crate) fn post(&self, shard: i16, mail: Mail) -> Result<(), NotPosted> {
         let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
         if owners.is_empty() {
-            return Err(false);
+            return Err(NotPosted::Gone);
         }
         let index = owner_of(shard, owners.len());
-        owners[index]
-            .try_send(mail)
-            .map_err(|error| matches!(error, mpsc::error::TrySendError::Full(_)))
+        owners[index].try_send(mail).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => NotPosted::Full,
+            mpsc::error::TrySendError::Closed(_) => NotPosted::Gone,
+        })
     }
+}
+
+/// Why mail did not reach an owner loop.
+pub(crate) enum NotPosted {
+    Full,
+    /// The node stops, and others have its shards, or will.
+    Gone,
 }
 
 /// One owner loop and its lane.

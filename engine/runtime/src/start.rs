@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::ask::{Unanswered, ask};
-use crate::engine::{Absent, ELSEWHERE, Engine, PATIENCE};
+use crate::engine::{Absent, ELSEWHERE, Engine, NotPosted, PATIENCE};
 use crate::mail::{Key, Mail, Message, StartMail, StartReply};
 use crate::owner::moment;
 use crate::programs::ProgramError;
@@ -88,9 +88,6 @@ impl Engine {
         let named = Named { key, identity, name, started_at, start };
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if self.stop.is_cancelled() {
-                return Err(StartError::Absent(Absent::Stopping));
-            }
             let left = deadline.saturating_duration_since(Instant::now());
             let reply = if self.shared.owns(shard) {
                 self.start_here(&named, &program, left).await?
@@ -144,9 +141,11 @@ impl Engine {
             reply: Some(reply),
             message: None,
         }));
-        self.post(key.shard, mail).map_err(|full| {
-            if full { StartError::Throttled } else { StartError::Absent(Absent::Stopping) }
-        })?;
+        match self.post(key.shard, mail) {
+            Ok(()) => {}
+            Err(NotPosted::Full) => return Err(StartError::Throttled),
+            Err(NotPosted::Gone) => return Ok(StartReply::Elsewhere),
+        }
         let outcome = tokio::time::timeout(patience, outcome).await;
         Ok(outcome.ok().and_then(Result::ok).unwrap_or(StartReply::Unavailable))
     }
