@@ -40,9 +40,10 @@ fn worker(engine: Engine) -> JoinHandle<()> {
                 continue;
             };
             let output = Payload::from_text(task.input).unwrap();
-            while let Err(TokenError::Unavailable | TokenError::Throttled) = engine
-                .send_task(Some(ACCOUNT), &task.token, TaskAnswer::Success(output.clone()))
-                .await
+            while let Err(TokenError::Unavailable | TokenError::Absent(_) | TokenError::Throttled) =
+                engine
+                    .send_task(Some(ACCOUNT), &task.token, TaskAnswer::Success(output.clone()))
+                    .await
             {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }

@@ -200,7 +200,7 @@ impl Node {
             match self.begin(revision, Some(name), input).await {
                 // One that has ended meanwhile is there, too.
                 Ok(_) | Err(StartError::AlreadyExists { .. }) => return,
-                Err(StartError::Unavailable) => {}
+                Err(StartError::Unavailable | StartError::Absent(_)) => {}
                 Err(other) => panic!("{other}"),
             }
             tokio::time::sleep(Duration::from_millis(10)).await;

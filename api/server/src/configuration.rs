@@ -154,7 +154,10 @@ mod tests {
     fn a_wrong_value_is_named_with_what_was_expected() {
         let refused = |text: &str| file(text).unwrap().decide("info").unwrap_err().to_string();
         assert_eq!(refused("account = '12'"), "`account` is `12`, expected twelve digits");
-        assert_eq!(refused("drain_seconds = 86401"), "`drain_seconds` is 86401, expected 0 to 86400");
+        assert_eq!(
+            refused("drain_seconds = 86401"),
+            "`drain_seconds` is 86401, expected 0 to 86400"
+        );
         assert_eq!(refused("lanes = 0"), "`lanes` is 0, expected 1 to 64");
     }
 

@@ -44,6 +44,9 @@ pub struct Invocation {
     /// The log says that it has not begun: before it does, [`crate::Stimulus::TaskBegan`] must be
     /// committed.
     pub queued: bool,
+    /// It has a timeout that does not run until [`crate::Stimulus::TaskBegan`], though it may have
+    /// been made before.
+    pub delayed: bool,
 }
 
 /// What must be under way for this execution: the calls of all its open tasks, and the look-ups
@@ -82,5 +85,6 @@ pub(crate) fn invoke(task: &OpenTask, state: &str, attempt: u32) -> Command {
         attempt,
         timeout_seconds: task.timeout_seconds,
         queued: task.queued,
+        delayed: !task.queued && task.timeout_seconds.is_some() && task.deadline.is_none(),
     })
 }

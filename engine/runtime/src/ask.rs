@@ -24,17 +24,17 @@ const MOST_GONE: usize = 64;
 pub(crate) struct Gone(Mutex<Vec<(Uuid, Instant)>>);
 
 impl Gone {
-    fn list(&self) -> Vec<Uuid> {
+    fn list(&self, now: Instant) -> Vec<Uuid> {
         let mut gone = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        gone.retain(|(_, since)| since.elapsed() < GONE);
+        gone.retain(|(_, since)| now.duration_since(*since) < GONE);
         gone.iter().map(|(node, _)| *node).collect()
     }
 
-    fn add(&self, node: Uuid) {
+    fn add(&self, node: Uuid, now: Instant) {
         let mut gone = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         gone.retain(|(known, _)| *known != node);
         if gone.len() < MOST_GONE {
-            gone.push((node, Instant::now()));
+            gone.push((node, now));
         }
     }
 }
@@ -73,7 +73,11 @@ pub(crate) async fn ask(
 
 async fn answered(shared: &Shared, message: &store::Message) -> Result<Bytes, Unanswered> {
     let store = &shared.store;
-    if !store.post(message, &shared.gone.list()).await.map_err(|_| Unanswered::Store)? {
+    if !store
+        .post(message, &shared.gone.list(Instant::now()))
+        .await
+        .map_err(|_| Unanswered::Store)?
+    {
         return Err(Unanswered::Orphaned);
     }
     // A lost hint only costs the owner's next look.
@@ -92,7 +96,7 @@ async fn answered(shared: &Shared, message: &store::Message) -> Result<Bytes, Un
         look_at = Instant::now() + SILENT;
         let Ok(Some(orphaned)) = store.orphaned(message.shard).await else { continue };
         if let Some(owner) = orphaned.owner {
-            shared.gone.add(owner);
+            shared.gone.add(owner, Instant::now());
         }
         // The owner may have died after it had answered. What it had read and not answered is not
         // written any more, and nobody else reads it.
@@ -115,18 +119,55 @@ async fn answer(store: &Store, message: Uuid) -> Result<Option<Bytes>, Unanswere
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{EngineOptions, stage};
 
-    #[tokio::test(start_paused = true)]
-    async fn a_node_is_gone_for_a_second() {
-        let gone = Gone::default();
-        gone.add(Uuid::nil());
-        gone.add(Uuid::nil());
-        assert_eq!(gone.list(), [Uuid::nil()]);
-        tokio::time::advance(GONE).await;
-        assert!(gone.list().is_empty());
+    const KEY: Key = Key { shard: 3, id: Uuid::from_u128(1) };
+
+    fn stop() -> Message {
+        Message::Stop { error: None, cause: None }
+    }
+
+    #[tokio::test]
+    async fn a_message_does_not_outlive_its_posters_patience() {
+        let (cluster, shared, _) = stage::shared(EngineOptions::default()).await;
+        let lease = Duration::from_hours(1);
+        shared.store.beat(Uuid::new_v4(), lease, "").await.unwrap();
+        let answer = ask(&shared, KEY, &stop(), Duration::from_millis(900)).await;
+        assert!(matches!(answer, Err(Unanswered::Silent)), "{answer:?}");
+        assert_eq!(shared.store.inbox(&[3], 10).await.unwrap(), []);
+        cluster.stop().await;
+    }
+
+    #[tokio::test]
+    async fn who_asks_a_node_that_is_gone_hears_so_at_once() {
+        let (cluster, shared, _) = stage::shared(EngineOptions::default()).await;
+        let long = Duration::from_hours(1);
+        let asked = async || ask(&shared, KEY, &stop(), long).await;
+        assert!(matches!(asked().await, Err(Unanswered::Orphaned)), "nobody has the shard");
+        let node = Uuid::new_v4();
+        let name = shared.store.lock_name("there").await.unwrap().unwrap();
+        shared.store.beat(node, long, "there").await.unwrap();
+        let answer = tokio::time::timeout(2 * SILENT, asked()).await;
+        assert!(answer.is_err(), "a node that is there is waited for");
+        name.release().await;
+        assert!(
+            matches!(asked().await, Err(Unanswered::Orphaned)),
+            "its lease holds, but it is gone"
+        );
+        assert_eq!(shared.gone.list(Instant::now()), [node]);
+        cluster.stop().await;
+    }
+
+    #[test]
+    fn a_node_is_gone_for_a_second() {
+        let (gone, now) = (Gone::default(), Instant::now());
+        gone.add(Uuid::nil(), now);
+        gone.add(Uuid::nil(), now);
+        assert_eq!(gone.list(now), [Uuid::nil()]);
+        assert!(gone.list(now + GONE).is_empty());
         for node in 0..2 * MOST_GONE {
-            gone.add(Uuid::from_u128(node as u128));
+            gone.add(Uuid::from_u128(node as u128), now);
         }
-        assert_eq!(gone.list().len(), MOST_GONE);
+        assert_eq!(gone.list(now).len(), MOST_GONE);
     }
 }

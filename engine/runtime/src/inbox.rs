@@ -198,4 +198,3 @@ enum Unread {
     /// It never can be.
     Unreadable,
 }
-

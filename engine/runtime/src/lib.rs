@@ -49,9 +49,9 @@ pub use activities::{ActivityTask, PollError};
 pub use clock::Clock;
 pub use engine::{Absent, Engine, StartupError, StopError, StopRequest, WeakEngine};
 pub use options::EngineOptions;
+pub use programs::{ProgramError, Programs};
 pub use share::Readiness;
 pub use start::{Start, StartError, Started};
-pub use programs::{ProgramError, Programs};
 pub use tasks::{TaskAnswer, TokenError};
 
 /// Bytes of turns that may wait for one lane.

@@ -102,10 +102,7 @@ impl StimulusMail {
     }
 
     /// The same for somebody who waits for what becomes of it.
-    pub(crate) fn asked(
-        key: Key,
-        stimulus: Stimulus,
-    ) -> (Self, oneshot::Receiver<StimulusReply>) {
+    pub(crate) fn asked(key: Key, stimulus: Stimulus) -> (Self, oneshot::Receiver<StimulusReply>) {
         let (reply, outcome) = oneshot::channel();
         (Self { reply: Some(reply), ..Self::new(key, stimulus) }, outcome)
     }

@@ -79,7 +79,9 @@ impl Name {
                 tracing::info!(count, "took over what this node owned before it was started again");
                 self.shared.beat.notify_one();
             }
-            Err(error) => tracing::warn!(%error, "what an earlier process owned moves with its lease"),
+            Err(error) => {
+                tracing::warn!(%error, "what an earlier process owned moves with its lease")
+            }
         }
     }
 }

@@ -53,7 +53,7 @@ pub struct Leave(Option<Arc<Grant>>);
 
 #[derive(Debug)]
 struct Grant {
-    /// The log says that the call has not begun.
+    /// The log says that the call waits.
     is_queued: bool,
     given: Semaphore,
 }
@@ -194,6 +194,7 @@ impl Performers {
                 if resource_type == own_api::SERVICE =>
             {
                 let action = resource.split('.').next().unwrap_or_default();
+                ask_leave(call, progress).await;
                 Ok(ended(call, false, self.call_own_api(call, action).await?))
             }
             TaskKind::Integration { arn, .. } | TaskKind::Activity { arn } => Err(not_served(arn)),
@@ -223,12 +224,10 @@ impl Performers {
             progress(step);
         };
         let place = self.places.take(&call.account, function, most, &report).await;
-        let has_waited = has_waited.into_inner();
-        if !has_waited && call.leave.is_queued() {
-            progress(Progress::Began);
-        }
-        if has_waited || call.leave.is_queued() {
+        if has_waited.into_inner() {
             call.leave.given().await;
+        } else {
+            ask_leave(call, progress).await;
         }
         place
     }
@@ -273,6 +272,14 @@ impl Performers {
                 Ok((if is_acknowledgment { answer.acknowledgment() } else { answer }, later))
             }
         }
+    }
+}
+
+/// Asks leave to begin a call that needs to wait for nothing here, if the log says that it waits.
+async fn ask_leave(call: &Call, progress: Report<'_>) {
+    if call.leave.is_queued() {
+        progress(Progress::Began);
+        call.leave.given().await;
     }
 }
 

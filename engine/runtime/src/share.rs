@@ -50,7 +50,8 @@ impl Share {
     pub(crate) fn is_settled(&self, owned: usize, patience: Duration) -> (usize, bool) {
         let mut state = self.state();
         let due = state.due.unwrap_or(usize::MAX);
-        let has_waited = state.orphans == 0 && state.since.is_some_and(|at| at.elapsed() > patience);
+        let has_waited =
+            state.orphans == 0 && state.since.is_some_and(|at| at.elapsed() > patience);
         state.is_settled |= owned >= due || has_waited;
         (state.due.unwrap_or(0), state.is_settled)
     }

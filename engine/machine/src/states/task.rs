@@ -311,7 +311,7 @@ pub(crate) fn delayed(step: &mut Step<'_>, task: u64) {
 pub(crate) fn began(step: &mut Step<'_>, task: u64) {
     let Some((id, open)) = open(step, task) else { return };
     let runs = open.deadline.is_some() || open.timeout_seconds.is_none();
-    if open.phase == Phase::Calling && (open.queued || !runs) {
+    if open.phase != Phase::Taken && (open.queued || !runs) {
         let deadline = open.timeout_seconds.map(|seconds| step.now.plus_seconds(seconds));
         step.record(id, EventKind::TaskBegan { deadline });
     }

@@ -68,7 +68,7 @@ impl Conduct {
 
     async fn make(&mut self) -> Made {
         let performer = self.performer.clone();
-        let leave = Leave::to_be_given(self.invocation.queued);
+        let leave = Leave::to_be_given(self.invocation.queued || self.invocation.delayed);
         let call = self.call(leave.clone());
         let (reports, mut reported) = mpsc::unbounded_channel();
         let report = move |progress: Progress| {
@@ -110,9 +110,12 @@ impl Conduct {
         }
         let task = self.invocation.task;
         if self.repeated {
-            deliver(StimulusMail::new(self.key, Stimulus::TaskDelayed { task }), &self.mailbox).await;
+            deliver(StimulusMail::new(self.key, Stimulus::TaskDelayed { task }), &self.mailbox)
+                .await;
+            self.invocation.delayed = true;
         } else if !self.invocation.queued {
-            deliver(StimulusMail::new(self.key, Stimulus::TaskQueued { task }), &self.mailbox).await;
+            deliver(StimulusMail::new(self.key, Stimulus::TaskQueued { task }), &self.mailbox)
+                .await;
             self.invocation.queued = true;
         }
     }
@@ -134,8 +137,9 @@ impl Conduct {
             // From here on it may have been made.
             self.invocation.queued = false;
             self.repeated = true;
-        } else if self.invocation.timeout_seconds.is_some() {
+        } else if self.invocation.delayed {
             deliver(StimulusMail::new(self.key, begun), &self.mailbox).await;
+            self.invocation.delayed = false;
         }
     }
 

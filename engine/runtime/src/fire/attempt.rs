@@ -12,8 +12,8 @@ use store::{
     Waiting,
 };
 
-use crate::start::{Start, StartError};
 use crate::owner::moment;
+use crate::start::{Start, StartError};
 
 use super::bounds::timestamp;
 use super::target::{self, NoTarget};

@@ -11,7 +11,9 @@ fn willing(mut mail: mpsc::Receiver<Mail>) {
         while let Some(mail) = mail.recv().await {
             match mail {
                 // Whoever told it may have waited too long.
-                Mail::Gained(_, done) | Mail::GiveUp(_, done) => drop(done.send(())),
+                Mail::Gained(_, done) | Mail::Close(_, done) | Mail::GiveUp(_, done) => {
+                    drop(done.send(()))
+                }
                 other => drop(other),
             }
         }

@@ -42,7 +42,8 @@ impl Owner {
             // The membership may have learnt meanwhile that the shard is lost.
             if self.shared.tenures.begin(shard, tenure) {
                 let touched = Some(HashSet::new());
-                let gained = Shard { epoch, tenure, touched, is_leaving: false, in_flight: 0, landed: 0 };
+                let gained =
+                    Shard { epoch, tenure, touched, is_leaving: false, in_flight: 0, landed: 0 };
                 self.shards.insert(shard, gained);
             }
         }
@@ -78,7 +79,9 @@ impl Owner {
     pub(super) fn say_what_is_closed(&mut self) {
         let shards = &self.shards;
         let is_awaited = |(number, tenure, landed): &(i16, Tenure, u64)| {
-            shards.get(number).is_some_and(|shard| shard.tenure == *tenure && shard.landed < *landed)
+            shards
+                .get(number)
+                .is_some_and(|shard| shard.tenure == *tenure && shard.landed < *landed)
         };
         let is_done = |closing: &mut Closing| !closing.until.iter().any(is_awaited);
         for closing in self.closing.extract_if(.., is_done) {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use machine::{Command, Event, EventKind, Status, Stimulus, Timestamp, Turn};
+use machine::{Event, EventKind, Status, Stimulus, Timestamp, Turn};
 use store::{Answer, Ending, NewExecution, NewTurn, Offer};
 use uuid::Uuid;
 
@@ -11,7 +11,6 @@ use crate::calls::account_of;
 use crate::lane::Write;
 use crate::mail::{Key, StartMail, StartReply, StimulusMail, StimulusReply};
 use crate::running::{Asleep, Running};
-use crate::shared::Shared;
 use crate::token::TokensOf;
 
 /// What goes with a turn to the lane.
@@ -52,7 +51,9 @@ impl Owner {
             machine::start(&program, identity, input, now, &mut random, limits, &tokens);
         let mut running = Running::new(execution, program, key.shard, random.bits());
         running.is_starting = true;
-        hold_back(&self.shared, &mut running, key, &mut turn);
+        if self.shared.gates.is_closed(key.shard) {
+            machine::hold_back(&mut running.execution, &mut turn);
+        }
         self.touch(key);
         self.running.insert(key.id, running);
         let answer = message.map(handled);
@@ -78,7 +79,9 @@ impl Owner {
             &self.shared.options.limits,
             &TokensOf { seal: &self.shared.seal, key, account: account_of(&running.identity) },
         );
-        hold_back(&self.shared, running, key, &mut turn);
+        if self.shared.gates.is_closed(key.shard) {
+            machine::hold_back(&mut running.execution, &mut turn);
+        }
         let says = if turn.events.is_empty() && !turn.heard {
             StimulusReply::Stale
         } else {
@@ -184,27 +187,6 @@ impl Owner {
         {
             touched.insert(key.id);
         }
-    }
-}
-
-/// While no call of this shard may begin, those that this turn asks for are recorded in it as not
-/// begun, so that whoever owns the shard next makes them as first ones.
-fn hold_back(shared: &Shared, running: &mut Running, key: Key, turn: &mut Turn) {
-    let asks = turn.commands.iter().any(|command| matches!(command, Command::Invoke(_)));
-    if !asks || !shared.gates.is_closed(key.shard) {
-        return;
-    }
-    let limits = &shared.options.limits;
-    let identity = running.identity.clone();
-    let tokens = TokensOf { seal: &shared.seal, key, account: account_of(&identity) };
-    let now = turn.events.last().map_or_else(|| shared.now(), |event| event.at);
-    for command in &mut turn.commands {
-        let Command::Invoke(invocation) = command else { continue };
-        let Running { program, execution, random, .. } = &mut *running;
-        let queued = Stimulus::TaskQueued { task: invocation.task };
-        let more = machine::step(program, execution, queued, now, random, limits, &tokens);
-        invocation.queued |= !more.events.is_empty();
-        turn.events.extend(more.events);
     }
 }
 

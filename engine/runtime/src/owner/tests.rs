@@ -211,7 +211,8 @@ async fn a_message_for_what_is_not_there_is_answered() {
         execution_id: KEY.id,
         stimulus: b"stop".as_slice().into(),
     };
-    store.post(&message).await.unwrap();
+    store.beat(Uuid::new_v4(), Duration::from_hours(1), "").await.unwrap();
+    assert!(store.post(&message, &[]).await.unwrap());
     let stimulus = Stimulus::Stop { error: None, cause: None };
     let stop = StimulusMail { message: Some(message.id), ..StimulusMail::new(KEY, stimulus) };
     stage.owner.take(Mail::Stimulus(Box::new(stop))).await;
