@@ -12,5 +12,6 @@ mod nodes;
 mod readme;
 mod server;
 mod simulation;
+mod stopping;
 mod store;
 mod tidy;
