@@ -37,14 +37,14 @@ async fn a_node_of_another_name_says_that_it_is_not_ready_until_it_owns_its_shar
     server.kill().unwrap();
     let (url, address) = (database.url().to_owned(), free_address().unwrap());
     let spawn = move || Server::spawn(&url, address, &options(&short));
-    let _server = tokio::task::spawn_blocking(spawn).await.unwrap().unwrap();
+    let server = tokio::task::spawn_blocking(spawn).await.unwrap().unwrap();
     let client = Client::new(format!("http://{address}"));
     let mut was_unready = false;
     for _ in 0..3_000 {
         if let Some(answer) = client.get("/readyz").await {
             if answer.status().as_u16() == 200 {
                 let body: Value = answer.json().await.unwrap();
-                assert_eq!(body["shards"]["owned"], 256, "{body}");
+                assert_eq!(body["shards"]["owned"], 256, "{body} {}", server.log());
                 assert!(was_unready, "it was ready before the other's lease was over");
                 return;
             }

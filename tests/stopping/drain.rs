@@ -34,7 +34,7 @@ async fn calls_under_way_end_and_what_comes_after_them_is_called_once_on_another
     // Clients may not know of another node: this one serves as ever.
     let machine = client.create("passes", PASSES).await;
     for arn in start(&client, &machine, "meanwhile", 5).await {
-        assert_eq!(client.ended(&arn).await["status"], "SUCCEEDED");
+        assert_eq!(other.ended(&arn).await["status"], "SUCCEEDED");
     }
     let one = tokio::task::spawn_blocking(|| {
         let log = one.log();

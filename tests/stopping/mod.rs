@@ -31,7 +31,8 @@ const PASSES: &str = r#"{"StartAt": "P", "States": {"P": {"Type": "Pass", "End":
 
 fn options(more: &[(&str, &str)]) -> ServerOptions {
     let lease = LEASE_SECONDS.to_string();
-    let all = [("STATEWRIGHT_LEASE_SECONDS", lease.as_str())].into_iter().chain(more.iter().copied());
+    let all =
+        [("STATEWRIGHT_LEASE_SECONDS", lease.as_str())].into_iter().chain(more.iter().copied());
     let env = all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     ServerOptions { args: Vec::new(), env }
 }

@@ -11,6 +11,7 @@ mod inbox;
 mod schedules;
 mod shards;
 mod state_machines;
+mod succession;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use asl::MachineKind;
@@ -20,6 +21,9 @@ use crate::node::{self, Node};
 use crate::samples::SAMPLES;
 use crate::signals::StopSignals;
 use crate::validate;
+
+/// How long calls may go on at the end: whoever develops waits for the program, not for its calls.
+const DRAIN: Duration = Duration::from_secs(3);
 
 /// A state machine that `dev` puts in place.
 struct Machine {
@@ -97,7 +101,8 @@ async fn start(
     };
     let store = node::connect(&url, configuration.database_wait).await?;
     store.migrate().await.context("cannot bring the schema up to date")?;
-    let engine = configuration.engine.clone();
+    let mut engine = configuration.engine.clone();
+    engine.drain = engine.drain.min(DRAIN);
     let node = Node::start(store, engine, &configuration.listen, metrics).await?;
     let router = node.router();
     Demo::start(router.clone(), stop.clone()).await?.register(&router).await?;

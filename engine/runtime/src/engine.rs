@@ -158,7 +158,7 @@ impl Engine {
             swept: Timestamp::default(),
         };
         loops.push(tokio::spawn(membership.run(stop.clone())));
-        loops.push(tokio::spawn(name.keep(stop.clone())));
+        loops.push(tokio::spawn(name.keep()));
         loops.push(tokio::spawn(sleepers.run(stop.clone())));
         loops.push(tokio::spawn(inbox.run(stop.clone())));
         let (owners, loops) = (Arc::new(Mutex::new(owners)), Arc::new(Mutex::new(loops)));
@@ -195,7 +195,7 @@ impl Engine {
     pub fn readiness(&self) -> Readiness {
         let shared = &self.shared;
         let owned = shared.tenures.taken_over();
-        let (due, is_settled) = shared.share.is_settled(owned, shared.options.lease);
+        let (due, is_settled) = shared.share.is_settled(owned);
         let is_draining = shared.draining.is_cancelled();
         let works = !self.stop.is_cancelled() && !shared.is_away();
         Readiness { is_ready: works && is_settled && !is_draining, owned, due, is_draining }

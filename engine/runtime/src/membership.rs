@@ -90,6 +90,7 @@ impl Membership {
             }
         }
         self.leave().await;
+        self.shared.left.cancel();
     }
 
     /// How long owners have to take in what changed, so that the next beat comes in time.
@@ -131,7 +132,8 @@ impl Membership {
         }
         self.shared.lease.renew(until);
         self.shared.set_nodes(beat.live_nodes + i64::from(is_draining));
-        self.shared.share.set(due, usize::try_from(beat.orphans).unwrap_or(0));
+        let orphans = usize::try_from(beat.orphans).unwrap_or(0);
+        self.shared.share.set(due, orphans, until - lease, lease);
         #[expect(clippy::cast_precision_loss, reason = "at most 256")]
         metrics::gauge!("statewright_shards_owned").set((owned.len() - surplus) as f64);
         self.shedding.surplus = surplus;

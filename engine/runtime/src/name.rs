@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use store::NameLock;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use crate::shared::Shared;
 
@@ -38,13 +37,14 @@ impl Name {
         name
     }
 
-    /// Keeps the name until the node stops.
-    pub(crate) async fn keep(mut self, stop: CancellationToken) {
+    /// Keeps the name until the node has left.
+    pub(crate) async fn keep(mut self) {
+        let left = self.shared.left.clone();
         loop {
             let is_young = self.began.elapsed() < AT_START;
             let pause = if self.lock.is_none() && is_young { SOON } else { EVERY };
             tokio::select! {
-                () = stop.cancelled() => break,
+                () = left.cancelled() => break,
                 () = tokio::time::sleep(pause) => {}
             }
             match self.lock.as_mut() {
@@ -65,6 +65,9 @@ impl Name {
 
     async fn try_it(&mut self) {
         let options = &self.shared.options;
+        if options.name.is_empty() {
+            return;
+        }
         match self.shared.store.lock_name(&options.name).await {
             Ok(lock) => self.lock = lock,
             Err(error) => tracing::debug!(%error, "the node's name cannot be locked now"),

@@ -14,7 +14,7 @@ pub struct EngineOptions {
     /// Who this node is; new for every process.
     pub node: Uuid,
     /// What stays the same when the node is started again: then it takes at once what the process
-    /// before it owned.
+    /// before it owned. Empty for one that does not come back.
     pub name: String,
     /// Account that calls without credentials belong to: AWS's twelve digits.
     pub account: String,

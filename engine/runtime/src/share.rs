@@ -14,8 +14,6 @@ pub(crate) struct Share(Mutex<State>);
 struct State {
     /// None before the first beat.
     due: Option<usize>,
-    /// Shards without a living owner.
-    orphans: usize,
     /// When the first beat was.
     since: Option<Instant>,
     /// It has owned what it was due once: what nodes that come later take away from it, or those that
@@ -37,22 +35,21 @@ pub struct Readiness {
 }
 
 impl Share {
-    /// Notes what a beat told.
-    pub(crate) fn set(&self, due: usize, orphans: usize) {
+    /// Notes what a beat that was asked for then told: the fair share, and how many shards have no living owner. Others give
+    /// shards up when nothing is under way there: a node that has beaten for longer than a lease, so
+    /// that whoever owns what it should have is alive, has what it can get.
+    pub(crate) fn set(&self, due: usize, orphans: usize, asked: Instant, lease: Duration) {
         let mut state = self.state();
         state.due = Some(due);
-        state.orphans = orphans;
-        state.since.get_or_insert_with(Instant::now);
+        let since = *state.since.get_or_insert_with(Instant::now);
+        let has_waited = asked.saturating_duration_since(since) > lease;
+        state.is_settled |= orphans == 0 && has_waited;
     }
 
-    /// Its fair share, and whether the node owns it or did so once. Others give shards up as soon as
-    /// nothing is under way there; whoever has waited so long for theirs has what it can get.
-    pub(crate) fn is_settled(&self, owned: usize, patience: Duration) -> (usize, bool) {
+    /// Its fair share, and whether the node, which owns so many, owns that or did so once.
+    pub(crate) fn is_settled(&self, owned: usize) -> (usize, bool) {
         let mut state = self.state();
-        let due = state.due.unwrap_or(usize::MAX);
-        let has_waited =
-            state.orphans == 0 && state.since.is_some_and(|at| at.elapsed() > patience);
-        state.is_settled |= owned >= due || has_waited;
+        state.is_settled |= state.due.is_some_and(|due| owned >= due);
         (state.due.unwrap_or(0), state.is_settled)
     }
 
@@ -69,22 +66,26 @@ mod tests {
 
     #[test]
     fn who_owned_his_share_once_stays_settled() {
-        let share = Share::default();
-        assert!(!share.is_settled(256, LONG).1, "nothing is known yet");
-        share.set(256, 256);
-        assert_eq!(share.is_settled(255, LONG), (256, false));
-        assert_eq!(share.is_settled(256, LONG), (256, true));
-        share.set(128, 3);
-        assert_eq!(share.is_settled(100, LONG), (128, true));
+        let (share, now) = (Share::default(), Instant::now());
+        assert!(!share.is_settled(256).1, "nothing is known yet");
+        share.set(256, 256, now, LONG);
+        assert_eq!(share.is_settled(255), (256, false));
+        assert_eq!(share.is_settled(256), (256, true));
+        share.set(128, 3, now, LONG);
+        assert_eq!(share.is_settled(100), (128, true));
     }
 
     #[test]
     fn who_waited_long_for_what_others_keep_has_what_there_is() {
-        let share = Share::default();
-        share.set(128, 1);
-        assert!(!share.is_settled(5, Duration::ZERO).1, "there is a shard that nobody has");
-        share.set(128, 0);
-        assert!(!share.is_settled(5, LONG).1);
-        assert!(share.is_settled(5, Duration::ZERO).1);
+        let (share, now) = (Share::default(), Instant::now());
+        share.set(128, 0, now, LONG);
+        let later = now + LONG / 2;
+        share.set(128, 0, later, LONG);
+        assert!(!share.is_settled(5).1);
+        let later = now + 2 * LONG;
+        share.set(128, 1, later, LONG);
+        assert!(!share.is_settled(5).1, "there is a shard that nobody has");
+        share.set(128, 0, later, LONG);
+        assert!(share.is_settled(5).1);
     }
 }

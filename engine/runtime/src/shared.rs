@@ -64,6 +64,8 @@ pub(crate) struct Shared {
     pub(crate) draining: CancellationToken,
     /// Nothing of the node's is under way any more, and others have its shards or nobody is there.
     pub(crate) drained: CancellationToken,
+    /// The membership has handed everything over, or given up trying.
+    pub(crate) left: CancellationToken,
     /// Asks for a beat at once.
     pub(crate) beat: Notify,
     /// Other nodes lived when this one asked last.
@@ -94,6 +96,7 @@ impl Shared {
             begun: watch::channel(()).0,
             draining: CancellationToken::new(),
             drained: CancellationToken::new(),
+            left: CancellationToken::new(),
             beat: Notify::new(),
             heartbeats: Heartbeats::new(options.node, store.clone()),
             store,

@@ -1,6 +1,6 @@
 -- Whatever earlier processes of this name own becomes this node's, in a new epoch; they are forgotten.
 WITH earlier AS (
-    DELETE FROM nodes WHERE name = $3 AND id <> $2 RETURNING id
+    DELETE FROM nodes WHERE name = $3 AND name <> '' AND id <> $2 RETURNING id
 ),
 theirs AS (
     SELECT shard FROM shards

@@ -37,6 +37,14 @@ impl Shedding {
         !self.closed.is_empty()
     }
 
+    /// Lets all that was closed have been so for too long.
+    #[cfg(test)]
+    pub(super) fn be_late(&mut self) {
+        for (since, _) in self.closed.values_mut() {
+            *since = since.checked_sub(2 * WAITS).unwrap();
+        }
+    }
+
     /// Shards that are no longer this node's, or are anew.
     pub(super) fn forget(&mut self, shard: i16) {
         self.closed.remove(&shard);
@@ -90,7 +98,7 @@ impl Membership {
         Ok(())
     }
 
-    fn all(&self) -> Vec<i16> {
+    pub(super) fn all(&self) -> Vec<i16> {
         let mut all: Vec<i16> = self.ours.keys().copied().collect();
         all.sort_unstable();
         all
