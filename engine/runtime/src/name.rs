@@ -83,7 +83,7 @@ impl Name {
                 self.shared.beat.notify_one();
             }
             Err(error) => {
-                tracing::warn!(%error, "what an earlier process owned moves with its lease")
+                tracing::warn!(%error, "what an earlier process owned moves with its lease");
             }
         }
     }

@@ -76,7 +76,7 @@ impl Leave {
     }
 
     /// Waits until it is given; nobody may ever do so.
-    async fn given(&self) {
+    pub(crate) async fn given(&self) {
         if let Some(grant) = &self.0 {
             // Never closed; and once given, it is given for good.
             let _ = grant.given.acquire().await;

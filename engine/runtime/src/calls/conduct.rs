@@ -194,3 +194,6 @@ pub(super) async fn deliver(mail: StimulusMail, mailbox: &mpsc::WeakSender<Mail>
         let _ = mailbox.send(Mail::Stimulus(Box::new(mail))).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ fn willing(mut mail: mpsc::Receiver<Mail>) {
             match mail {
                 // Whoever told it may have waited too long.
                 Mail::Gained(_, done) | Mail::Close(_, done) | Mail::GiveUp(_, done) => {
-                    _ = done.send(())
+                    _ = done.send(());
                 }
                 other => drop(other),
             }
