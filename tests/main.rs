@@ -13,6 +13,7 @@ mod nodes;
 mod readme;
 mod server;
 mod simulation;
+mod stopping;
 mod store;
 mod texts;
 mod tidy;

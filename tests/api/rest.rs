@@ -174,7 +174,10 @@ async fn what_is_not_there_is_a_problem(client: &Client) {
 
 async fn health_is_told(client: &Client) {
     client.check_rest("GET /healthz", Value::Null, 200, json!({ "status": "ok" })).await;
-    let ready = json!({ "database": true, "engine": true });
+    let ready = json!({
+        "database": true, "engine": true, "draining": false,
+        "shards": { "owned": 256, "due": 256 },
+    });
     client.check_rest("GET /readyz", Value::Null, 200, ready).await;
     let (status, document) = client.rest("GET", "/openapi.json", Value::Null).await;
     assert_eq!((status, &document["info"]["title"]), (200, &json!("Statewright")));

@@ -6,7 +6,9 @@ use std::time::Duration;
 use asl::Payload;
 use chrono::DateTime;
 use machine::TaskKind;
-use runtime::perform::{Call, Outcome, Perform, PerformOptions, Performers, Progress, TaskToken};
+use runtime::perform::{
+    Call, Leave, Outcome, Perform, PerformOptions, Performers, Progress, TaskToken,
+};
 use store::{Delivery, Function, Protocol, Store};
 use tests::database::Database;
 use tokio::sync::mpsc;
@@ -157,6 +159,7 @@ fn call(kind: TaskKind, parameters: &str) -> Call {
         parameters: Payload::from_text(parameters).unwrap(),
         timeout_seconds: None,
         repeated: false,
+        leave: Leave::default(),
     }
 }
 

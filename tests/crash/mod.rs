@@ -34,13 +34,16 @@ const LEASE: Duration = Duration::from_secs(2);
 enum Victim {
     FirstNode,
     SecondNode,
+    /// The second node is told to stop and comes back, while it calls.
+    SecondNodeStops,
     Database,
     DatabaseForLong,
     Everything,
 }
 
-const VICTIMS: [Victim; 6] = [
+const VICTIMS: [Victim; 7] = [
     Victim::FirstNode,
+    Victim::SecondNodeStops,
     Victim::Database,
     Victim::SecondNode,
     Victim::FirstNode,
@@ -72,6 +75,13 @@ impl Nodes {
     fn kill(&mut self, index: usize) {
         if let Some(server) = self.servers[index].take() {
             server.kill().expect("a process of ours can be killed");
+        }
+    }
+
+    fn stop(&mut self, index: usize) {
+        if let Some(server) = self.servers[index].take() {
+            let status = server.stop().expect("it stops when asked");
+            assert!(status.success(), "{status}");
         }
     }
 
@@ -117,6 +127,7 @@ async fn nothing_acknowledged_is_lost_whatever_is_killed() {
         match victim {
             Victim::FirstNode => nodes.kill(0),
             Victim::SecondNode => nodes.kill(1),
+            Victim::SecondNodeStops => nodes.stop(1),
             Victim::Database => database.kill().await,
             Victim::DatabaseForLong => {
                 database.kill().await;
@@ -128,7 +139,7 @@ async fn nothing_acknowledged_is_lost_whatever_is_killed() {
                 database.kill().await;
             }
         }
-        if !matches!(victim, Victim::FirstNode | Victim::SecondNode) {
+        if !matches!(victim, Victim::FirstNode | Victim::SecondNode | Victim::SecondNodeStops) {
             database.start_again().await;
         }
         for index in 0..2 {

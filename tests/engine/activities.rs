@@ -34,15 +34,16 @@ fn worker(engine: Engine) -> JoinHandle<()> {
     tokio::spawn(async move {
         while let Ok(task) = engine.poll_activity(ACCOUNT, "a", Some("w".to_owned())).await {
             let Some(task) = task else {
-                if !engine.ready() {
+                if !engine.readiness().is_ready {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
                 continue;
             };
             let output = Payload::from_text(task.input).unwrap();
-            while let Err(TokenError::Unavailable | TokenError::Throttled) = engine
-                .send_task(Some(ACCOUNT), &task.token, TaskAnswer::Success(output.clone()))
-                .await
+            while let Err(TokenError::Unavailable | TokenError::Absent(_) | TokenError::Throttled) =
+                engine
+                    .send_task(Some(ACCOUNT), &task.token, TaskAnswer::Success(output.clone()))
+                    .await
             {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }

@@ -152,7 +152,7 @@ impl Node {
     /// Waits until the node has seen that the database is back.
     pub(super) async fn until_back(&self) {
         for _ in 0..3_000 {
-            if self.engine.ready() && self.engine.store().ping().await.is_ok() {
+            if self.engine.readiness().is_ready && self.engine.store().ping().await.is_ok() {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -200,7 +200,7 @@ impl Node {
             match self.begin(revision, Some(name), input).await {
                 // One that has ended meanwhile is there, too.
                 Ok(_) | Err(StartError::AlreadyExists { .. }) => return,
-                Err(StartError::Unavailable) => {}
+                Err(StartError::Unavailable | StartError::Absent(_)) => {}
                 Err(other) => panic!("{other}"),
             }
             tokio::time::sleep(Duration::from_millis(10)).await;

@@ -42,6 +42,11 @@ async fn sigterm_ends_it_with_0_although_something_runs_and_somebody_watches() {
     let status = tokio::task::spawn_blocking(|| server.stop()).await.unwrap().unwrap();
     assert_eq!(status.code(), Some(0));
     assert!(began.elapsed() < Duration::from_secs(30), "the bound of a shutdown");
+    let mut rest = String::new();
+    while let Some(chunk) = watching.chunk().await.unwrap() {
+        rest.push_str(&String::from_utf8_lossy(&chunk));
+    }
+    assert!(rest.contains(": this node is stopping; connect again"), "{rest}");
 
     // Shards were handed over: the next node owns them at once and knows the execution.
     let server = start(cluster.url(), ServerOptions::default()).await;

@@ -16,6 +16,7 @@ pub(super) struct Faults {
     second_owner: u64,
     refuse: u64,
     jump: u64,
+    queue: u64,
     /// Crash at this turn, and whether its append had landed.
     pub(super) at_turn: Option<(u64, bool)>,
     /// Crashes left, so that every run ends.
@@ -47,6 +48,7 @@ impl Faults {
             second_owner: 0,
             refuse: 0,
             jump: 0,
+            queue: 0,
             at_turn: None,
             budget: 0,
         }
@@ -63,6 +65,7 @@ impl Faults {
             second_owner: random.up_to(120),
             refuse: random.up_to(200),
             jump: random.up_to(100),
+            queue: random.up_to(300),
             lose: random.up_to(200),
             forge: random.up_to(300),
             at_turn: None,
@@ -108,6 +111,11 @@ impl Faults {
     /// An answer arrives twice.
     pub(super) fn repeats(&mut self) -> bool {
         self.happens(self.repeat)
+    }
+
+    /// A call cannot begin at once: all places are taken, or its node is told to stop.
+    pub(super) fn queues(&mut self) -> bool {
+        self.happens(self.queue)
     }
 
     /// An answer arrives again long after.

@@ -2,12 +2,15 @@
 //! their way. Who works on what is out of the engine's hands is `holders`; what is on its way
 //! to it is `post`.
 
+mod calls;
 mod holders;
 mod post;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use machine::{Event, Execution, Identity, Limits, Random, Stimulus, Timestamp, Tokens, Turn};
+use machine::{
+    Event, Execution, Identity, Invocation, Limits, Random, Stimulus, Timestamp, Tokens, Turn,
+};
 
 use super::ended::Ended;
 use super::faults::{Append, Faults};
@@ -33,6 +36,10 @@ pub(super) struct World<'m> {
     sent: u64,
     /// Tasks that wait for a worker, as the store knows them.
     offers: BTreeSet<u64>,
+    /// Calls that wait to begin.
+    waiting: BTreeMap<u64, Invocation>,
+    /// Tasks whose calls were made, once or more often.
+    made: BTreeSet<u64>,
     turns: u64,
     lines: Vec<String>,
 }
@@ -62,6 +69,8 @@ impl<'m> World<'m> {
             answers: BTreeMap::new(),
             sent: 0,
             offers: BTreeSet::new(),
+            waiting: BTreeMap::new(),
+            made: BTreeSet::new(),
             turns: 0,
             lines: Vec::new(),
         }
@@ -104,9 +113,10 @@ impl<'m> World<'m> {
         let mut random = Random::seeded(7);
         let (execution, pending) = if let Some(mut execution) = machine::fold(&self.log) {
             self.nobody_was_there();
+            self.nothing_waits_any_more();
             execution.resume(self.now);
             for command in machine::open_commands(&execution) {
-                self.carry_out(command);
+                self.carry_out(command, true);
             }
             self.try_again(&execution);
             (execution, VecDeque::new())
@@ -151,7 +161,7 @@ impl<'m> World<'m> {
             Append::Lands => {
                 self.append(&turn);
                 for command in turn.commands {
-                    self.carry_out(command);
+                    self.carry_out(command, false);
                 }
             }
             Append::Refused => {
@@ -192,6 +202,7 @@ impl<'m> World<'m> {
             self.offers.remove(task);
         }
         self.notice_holders(turn);
+        self.notice_begun(turn);
     }
 
     /// The next thing happens: whatever is due first.
@@ -224,10 +235,15 @@ impl<'m> World<'m> {
         };
         let now = self.now.0 - 1_700_000_000_000;
         self.say(|| format!("{now} {stimulus:?}"));
+        let is_held_back = self.faults.queues();
         let owner = owner_of(&mut self.owner);
         let (program, limits) = (&self.machine.program, &self.limits);
         let Owner { execution, random, pending, .. } = owner;
-        let turn = machine::step(program, execution, stimulus, self.now, random, limits, &Numbered);
+        let mut turn =
+            machine::step(program, execution, stimulus, self.now, random, limits, &Numbered);
+        if is_held_back {
+            machine::hold_back(execution, &mut turn);
+        }
         if !turn.events.is_empty() {
             pending.push_back(turn);
         }
@@ -252,7 +268,8 @@ impl<'m> World<'m> {
         self.say(|| "a second owner".to_owned());
         let Some(mut late) = self.owner.take() else { return };
         self.take_over();
-        let stimulus = self.answers.values().next().cloned().expect("checked above");
+        // What the late owner's calls would have said of themselves, nobody says any more.
+        let Some(stimulus) = self.answers.values().next().cloned() else { return };
         let (program, limits) = (&self.machine.program, &self.limits);
         let Owner { execution, random, .. } = &mut late;
         let (answer, now) = (stimulus.clone(), self.now);
@@ -261,7 +278,7 @@ impl<'m> World<'m> {
             self.answers.retain(|_, answer| *answer != stimulus);
             self.append(&turn);
             for command in turn.commands {
-                self.carry_out(command);
+                self.carry_out(command, false);
             }
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use store::{Answer, AppendError, Appended, Batch, Lane, Message, NewTurn, Offer, Status};
 use tests::database::Database;
+use tests::psql::psql;
 use uuid::Uuid;
 
 use super::{ACCOUNT, MACHINE, at, batch, ending, start, turn};
@@ -124,7 +125,13 @@ async fn another_turn_in_the_same_place_is_another_writers() {
 async fn message_for(database: &Database, turn: &NewTurn) -> Uuid {
     let (id, stimulus) = (Uuid::new_v4(), Bytes::from_static(b"stop"));
     let NewTurn { shard, execution_id, .. } = *turn;
-    database.store.post(&Message { id, shard, execution_id, stimulus }).await.unwrap();
+    let message = Message { id, shard, execution_id, stimulus };
+    // Somebody owns the shard for that moment; its epoch stays, and it is nobody's again.
+    let owned = "owner = gen_random_uuid(), expires_at = 'infinity'";
+    let (url, by_shard) = (&database.url, format!("WHERE shard = {shard}"));
+    psql(url, &format!("UPDATE shards SET {owned} {by_shard}")).unwrap();
+    assert!(database.store.post(&message, &[]).await.unwrap());
+    psql(url, &format!("UPDATE shards SET owner = NULL, expires_at = NULL {by_shard}")).unwrap();
     id
 }
 

@@ -324,10 +324,11 @@ impl Pair {
         self.clock += 1;
         let now = self.now();
         self.clock += 1;
-        self.store.at(now).post(&message).await.unwrap();
-        self.model.post(&message);
+        let postgres = self.store.at(now).post(&message, &[]).await.unwrap();
+        let model = self.model.post(&message, now);
+        self.count(if model { "posted" } else { "nobody to post to" });
         self.posted.push((message.id, shard));
-        both((), ())
+        both(postgres, model)
     }
 
     async fn inbox(&mut self) -> Answers {

@@ -13,6 +13,7 @@ mod schedules;
 mod sealing;
 mod shards;
 mod state_machines;
+mod succession;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};

@@ -262,6 +262,9 @@ impl ModelStore {
                 shard.owner = Some((node, until));
             }
         }
+        let is_orphan =
+            |lease: &&Lease| lease.owner.is_none_or(|(owner, until)| owner != node && until <= now);
+        let orphans = i64::try_from(self.shards.iter().filter(is_orphan).count()).unwrap();
         let owned = self.owned(node).len();
         let free = self
             .shards
@@ -272,7 +275,7 @@ impl ModelStore {
         }
         let owned = self.owned(node);
         let surplus = owned.iter().skip(fair).map(|(shard, _)| *shard).collect();
-        Beat { owned, surplus, live_nodes: i64::try_from(live).unwrap() }
+        Beat { owned, surplus, live_nodes: i64::try_from(live).unwrap(), orphans }
     }
 
     /// As `Store::release`.
@@ -307,11 +310,15 @@ impl ModelStore {
         &self.shards[usize::try_from(shard).unwrap()]
     }
 
-    /// As `Store::post`; later messages are newer.
-    pub fn post(&mut self, message: &Message) {
+    /// As `Store::post` at this time; later messages are newer.
+    pub fn post(&mut self, message: &Message, now: DateTime<Utc>) -> bool {
+        if self.lease(message.shard).owner.is_none_or(|(_, until)| until <= now) {
+            return false;
+        }
         if !self.inbox.iter().any(|(other, _)| other.id == message.id) {
             self.inbox.push((message.clone(), None));
         }
+        true
     }
 
     /// As `Store::inbox`.

@@ -126,9 +126,20 @@ impl Server {
     }
 
     /// Asks the server to stop (SIGTERM) and waits for its end.
-    pub fn stop(mut self) -> Result<ExitStatus> {
+    pub fn stop(self) -> Result<ExitStatus> {
+        self.terminate()?;
+        self.wait()
+    }
+
+    /// Asks the server to stop (SIGTERM).
+    pub fn terminate(&self) -> Result<()> {
         // The shell's own `kill`: small images have no separate program of that name.
         Command::new("sh").arg("-c").arg(format!("kill -TERM {}", self.pid())).status()?;
+        Ok(())
+    }
+
+    /// Waits for the end of a server that was asked to stop.
+    pub fn wait(mut self) -> Result<ExitStatus> {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait()? {

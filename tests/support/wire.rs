@@ -81,14 +81,7 @@ impl Client {
 
     /// One call over the AWS wire.
     pub async fn call(&self, operation: &str, parameters: &Value) -> Result<Value, Refused> {
-        let call = self
-            .http
-            .post(&self.node)
-            .header("x-amz-target", format!("AWSStepFunctions.{operation}"))
-            .header("content-type", "application/x-amz-json-1.0")
-            .body(parameters.to_string())
-            .timeout(PATIENCE);
-        let answer = self.send(call, Some("states")).await.map_err(|_| Refused::NoAnswer)?;
+        let answer = self.aws(operation, parameters).await.ok_or(Refused::NoAnswer)?;
         let status = answer.status();
         let body: Value = answer.json().await.map_err(|_| Refused::NoAnswer)?;
         if status.is_success() {
@@ -98,6 +91,26 @@ impl Client {
         let code = code.rsplit('#').next().unwrap_or_default().to_owned();
         let message = body["message"].as_str().unwrap_or_default().to_owned();
         Err(Refused::Error(status.as_u16(), code, message))
+    }
+
+    /// The whole answer to a call over the AWS wire, if there is one.
+    pub async fn aws(&self, operation: &str, parameters: &Value) -> Option<reqwest::Response> {
+        let call = self.http.post(&self.node).timeout(PATIENCE).body(parameters.to_string());
+        let call = call.header("x-amz-target", format!("AWSStepFunctions.{operation}"));
+        let call = call.header("content-type", "application/x-amz-json-1.0");
+        self.send(call, Some("states")).await.ok()
+    }
+
+    /// The whole answer to a `GET`, if there is one.
+    pub async fn get(&self, path: &str) -> Option<reqwest::Response> {
+        let call = self.http.get(format!("{}{path}", self.node)).timeout(PATIENCE);
+        self.send(call, None).await.ok()
+    }
+
+    /// The whole answer to a `POST` of JSON, if there is one.
+    pub async fn post(&self, path: &str, body: &Value) -> Option<reqwest::Response> {
+        let call = self.http.post(format!("{}{path}", self.node)).json(body);
+        self.send(call.timeout(PATIENCE), None).await.ok()
     }
 
     /// A call that must be answered.

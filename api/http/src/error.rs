@@ -293,6 +293,19 @@ impl OperationError {
         Self::internal()
     }
 
+    /// The database is there, and nobody did what was asked for.
+    pub fn absent(why: runtime::Absent) -> Self {
+        let message = match why {
+            runtime::Absent::Orphaned => {
+                "the node that has this execution is gone, and its work is being taken over; try again"
+            }
+            runtime::Absent::Silent => {
+                "the node that has this execution did not answer in time; try again"
+            }
+        };
+        Self::new(Kind::ServiceUnavailable, message)
+    }
+
     /// What a caller is told of a fault of ours; the reason goes to the log.
     pub fn internal() -> Self {
         Self::new(Kind::InternalFailure, "an internal error occurred")

@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Version, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
@@ -107,6 +107,7 @@ pub fn router(engine: Engine, options: HttpOptions) -> Router {
         .merge(aws::scheduler::routes())
         .fallback(fallback)
         .layer(middleware::from_fn_with_state(entrance, authenticate))
+        .layer(middleware::from_fn_with_state(door.clone(), let_go))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(watch::watch))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
@@ -152,13 +153,31 @@ async fn healthz() -> Response {
     json_text(r#"{"status":"ok"}"#.to_owned())
 }
 
-/// It can do its work: the database answers and the engine has what it needs.
+/// It is ready to be given work: the database answers, the node owns its share of the work and has
+/// taken it over, and it was not told to stop.
 async fn readyz(State(door): State<Door>) -> Response {
     let database = door.engine.store().ping().await.is_ok();
-    let engine = door.engine.ready();
-    let status = if database && engine { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = serde_json::json!({ "database": database, "engine": engine });
+    let engine = door.engine.readiness();
+    let is_ready = database && engine.is_ready;
+    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body = serde_json::json!({
+        "database": database,
+        "engine": engine.is_ready,
+        "shards": { "owned": engine.owned, "due": engine.due },
+        "draining": engine.is_draining,
+    });
     (status, json_text(body.to_string())).into_response()
+}
+
+/// While the node stops, a connection ends with its answer, so that the next request finds another
+/// node, or this one when it is started again. (HTTP/2 has its own word for that, said at the end.)
+async fn let_go(State(door): State<Door>, request: Request, next: middleware::Next) -> Response {
+    let is_http1 = request.version() < Version::HTTP_2;
+    let mut response = next.run(request).await;
+    if is_http1 && door.engine.is_draining() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 async fn metrics(State(door): State<Door>) -> Response {

@@ -86,6 +86,14 @@ impl Settings {
             );
         }
         let lease = self.lease_seconds.unwrap_or(defaults.lease.as_secs());
+        let drain = self.drain_seconds.unwrap_or(defaults.drain.as_secs());
+        // Absent: where it runs is known once its port is open.
+        let name = self.node_name.unwrap_or_default();
+        ensure!(
+            name.len() <= 255 && !name.contains('\0'),
+            "`node_name` has {} bytes or a NUL, expected 255 bytes at most",
+            name.len()
+        );
         let limits = limits::decide(self.limits)?;
         let call_timeout = self.call_timeout_seconds.unwrap_or(CALL_TIMEOUT_SECONDS);
         let call_timeout = within("call_timeout_seconds", call_timeout, 0, 99_999_999)?;
@@ -103,6 +111,8 @@ impl Settings {
             call_timeout: (call_timeout > 0).then(|| Duration::from_secs(call_timeout)),
             outgoing_allow: outgoing::decide(self.outgoing)?,
             lease: Duration::from_secs(within("lease_seconds", lease, 2, 3600)?),
+            drain: Duration::from_secs(within("drain_seconds", drain, 0, 86_400)?),
+            name,
             lambda_endpoint: self.lambda_endpoint,
             ..EngineOptions::default()
         };
@@ -189,6 +199,10 @@ mod tests {
     fn a_wrong_value_is_named_with_what_was_expected() {
         let refused = |text: &str| file(text).unwrap().decide("info").unwrap_err().to_string();
         assert_eq!(refused("account = '12'"), "`account` is `12`, expected twelve digits");
+        assert_eq!(
+            refused("drain_seconds = 86401"),
+            "`drain_seconds` is 86401, expected 0 to 86400"
+        );
         assert_eq!(refused("lanes = 0"), "`lanes` is 0, expected 1 to 64");
     }
 

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::bail;
 use asl::MachineKind;
@@ -46,6 +47,9 @@ pub enum NamedBy {
     /// The configuration file.
     File,
 }
+
+/// How long calls may go on at the end: whoever develops waits for the program, not for its calls.
+const DRAIN: Duration = Duration::from_secs(3);
 
 /// A state machine that `dev` puts in place.
 pub(crate) struct Machine {
@@ -113,6 +117,9 @@ async fn start(
     configuration: &Configuration,
     stop: &CancellationToken,
 ) -> anyhow::Result<Running> {
+    let mut configuration = configuration.clone();
+    configuration.engine.drain = configuration.engine.drain.min(DRAIN);
+    let configuration = &configuration;
     let metrics = node::collect_metrics()?;
     let (url, own) = match database {
         Database::Told(url) | Database::Untold { url, .. } => (url, None),
@@ -124,6 +131,7 @@ async fn start(
             (DatabaseUrl::from(cluster.url()), Some((cluster, folder, marks)))
         }
     };
+    let listener = node::bind(&configuration.listen).await?;
     let store = node::connect(&url, configuration.database_wait).await?;
     let keys = match &own {
         Some((_, folder, _)) => sealing::beside(folder, &store).await?,
@@ -134,7 +142,8 @@ async fn start(
     let (node, place, cluster, machines) = if let Some((cluster, folder, mut marks)) = own {
         let prepare = async |router| put_into_own(&router, named, &mut marks, stop).await;
         let prepared =
-            Node::start_prepared(store, configuration, Start::Dev, metrics, prepare).await;
+            Node::start_prepared(listener, store, configuration, Start::Dev, metrics, prepare)
+                .await;
         let (node, (machines, left)) = prepared?;
         (node, Place::Own { folder, left }, Some(cluster), machines)
     } else {
@@ -143,7 +152,8 @@ async fn start(
             Ok(named)
         };
         let prepared =
-            Node::start_prepared(store, configuration, Start::Dev, metrics, prepare).await;
+            Node::start_prepared(listener, store, configuration, Start::Dev, metrics, prepare)
+                .await;
         let (node, machines) = prepared?;
         (node, Place::Given(url), None, machines)
     };

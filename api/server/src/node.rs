@@ -51,19 +51,21 @@ pub struct Node {
 }
 
 impl Node {
-    /// Opens the port, starts the engine on this store and serves the API.
+    /// Starts the engine on this store and serves the API on this port, which is open already: who
+    /// connects meanwhile waits.
     ///
     /// # Errors
-    /// The port is taken, its certificate cannot be used, the database is away, or everybody would
-    /// be let in from elsewhere.
+    /// The port's certificate cannot be used, the database is away, or everybody would be let in from
+    /// elsewhere.
     pub async fn start(
+        listener: TcpListener,
         store: Store,
         configuration: &Configuration,
         start: Start,
         metrics: PrometheusHandle,
     ) -> anyhow::Result<Self> {
         let nothing = async |_| Ok(());
-        Ok(Self::start_prepared(store, configuration, start, metrics, nothing).await?.0)
+        Ok(Self::start_prepared(listener, store, configuration, start, metrics, nothing).await?.0)
     }
 
     /// Does the same, but has the API prepared before anybody else is served: what was looked up
@@ -72,13 +74,14 @@ impl Node {
     /// # Errors
     /// As for [`Node::start`], or it could not be prepared.
     pub async fn start_prepared<T>(
+        listener: TcpListener,
         store: Store,
         configuration: &Configuration,
         start: Start,
         metrics: PrometheusHandle,
         prepare: impl AsyncFnOnce(Router) -> anyhow::Result<T>,
     ) -> anyhow::Result<(Self, T)> {
-        let Configuration { listen, connections: wanted, engine: options, .. } = configuration;
+        let Configuration { connections: wanted, engine: options, .. } = configuration;
         let tls = wanted.load_tls()?;
         let descriptors = descriptors::acquire(Descriptors::wanted(
             CONNECTIONS as usize,
@@ -89,12 +92,11 @@ impl Node {
         // A call that has no descriptor would have to wait for one; one that has no place waits
         // without trying.
         let concurrency = concurrency_within(descriptors.calls);
-        let options = EngineOptions { concurrency, ..options.clone() };
-        // The port comes first: a second node by mistake should not take over shards.
-        let listener = TcpListener::bind(listen)
-            .await
-            .with_context(|| format!("cannot listen on `{listen}`"))?;
+        let mut options = EngineOptions { concurrency, ..options.clone() };
         let address = listener.local_addr().context("the port has no address")?;
+        if options.name.is_empty() {
+            options.name = name_of(address);
+        }
         let doors = Doors::new(start, configuration);
         let access = doors.access(address.ip(), &store).await?;
         let engine = start_engine(store, options, &[address.port()]).await?;
@@ -150,9 +152,11 @@ impl Node {
         format!("{}://{address}", self.scheme)
     }
 
-    /// Ends in good order: takes no more connections, hands the shards over, lets open requests
-    /// end, closes its database connections. Takes 30 seconds at most.
+    /// Ends in good order. As long as calls are under way, though no longer than it is set up to wait
+    /// for them, the API is served; then it takes no more connections, hands over what it still has,
+    /// lets open requests end, and closes its database connections. That takes 30 seconds more at most.
     pub async fn shutdown(mut self) {
+        self.engine.drain(self.engine.options().drain).await;
         tracing::info!("stopping: no more connections are taken, shards are handed over");
         self.stop.cancel();
         if timeout(HAND_OVER, self.engine.shutdown()).await.is_err() {
@@ -168,6 +172,26 @@ impl Node {
             }
         }
         close(self.engine.store()).await;
+    }
+}
+
+/// Opens the port. That comes first: a second node by mistake should not take over shards.
+///
+/// # Errors
+/// It is taken.
+pub async fn bind(listen: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(listen).await.with_context(|| format!("cannot listen on `{listen}`"))
+}
+
+/// What a node is called that is given no name: it is the same when it is started again.
+fn name_of(address: SocketAddr) -> String {
+    match whoami::hostname() {
+        Ok(host) => format!("{host} {address}"),
+        Err(error) => {
+            // A name that others have, too, would do harm; one that nobody has again only takes time.
+            tracing::warn!(%error, "this host has no name; set `node_name` to restart faster");
+            format!("{} {address}", uuid::Uuid::new_v4())
+        }
     }
 }
 

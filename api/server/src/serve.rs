@@ -19,13 +19,15 @@ pub async fn serve(configuration: Configuration, migrate: bool) -> anyhow::Resul
     let start = async {
         let url = database_url(&configuration)?;
         let keys = sealing::configured(&configuration)?;
+        // At once: who connects while the node starts again waits, and is not refused.
+        let listener = node::bind(&configuration.listen).await?;
         let store = node::connect(url, configuration.database_wait).await?.sealed_with(keys);
         if migrate {
             sealing::migrate(&store).await?;
         } else {
             sealing::unlock(&store).await?;
         }
-        Node::start(store, &configuration, Start::Serve, metrics).await
+        Node::start(listener, store, &configuration, Start::Serve, metrics).await
     };
     let node = tokio::select! {
         node = start => node?,

@@ -169,6 +169,7 @@ fn change_task_state(execution: &mut Execution, event: &Event) {
                     | TaskKind::Integration { .. }
                     | TaskKind::Url { .. } => Phase::Calling,
                 },
+                queued: false,
                 claim: None,
                 deadline: None,
                 heartbeat_due: None,
@@ -188,14 +189,18 @@ fn change_task_state(execution: &mut Execution, event: &Event) {
             task.deadline = None;
             task.heartbeat_due = None;
         }),
-        EventKind::TaskBegan { deadline } => {
-            change_task(&frame.at, |task| task.deadline = *deadline)
-        }
+        EventKind::TaskBegan { deadline } => change_task(&frame.at, |task| {
+            task.queued = false;
+            task.deadline = *deadline;
+        }),
         EventKind::TaskSubmitted { .. } => change_task(&frame.at, |task| {
             task.phase = Phase::Submitted;
             expect_heartbeats(task, event.at);
         }),
-        EventKind::TaskQueued => change_task(&frame.at, |task| task.deadline = None),
+        EventKind::TaskQueued => change_task(&frame.at, |task| {
+            task.queued = true;
+            task.deadline = None;
+        }),
         _ => At::Entered,
     });
 }

@@ -41,6 +41,12 @@ pub struct Invocation {
     pub attempt: u32,
     /// The state's `TimeoutSeconds`, if it has one.
     pub timeout_seconds: Option<u64>,
+    /// The log says that it has not begun: before it does, [`crate::Stimulus::TaskBegan`] must be
+    /// committed.
+    pub queued: bool,
+    /// It has a timeout that does not run until [`crate::Stimulus::TaskBegan`], though it may have
+    /// been made before.
+    pub delayed: bool,
 }
 
 /// What must be under way for this execution: the calls of all its open tasks, and the look-ups
@@ -78,5 +84,7 @@ pub(crate) fn invoke(task: &OpenTask, state: &str, attempt: u32) -> Command {
         parameters: task.parameters.clone(),
         attempt,
         timeout_seconds: task.timeout_seconds,
+        queued: task.queued,
+        delayed: !task.queued && task.timeout_seconds.is_some() && task.deadline.is_none(),
     })
 }

@@ -217,9 +217,11 @@ pub enum EventKind<P = Payload> {
         retrier: u32,
         until: Timestamp,
     },
-    /// Internal: the task's call waits for a free place; no timeout runs.
+    /// Internal: the task's call waits, and no timeout runs. It has never been made, and is not made
+    /// before [`EventKind::TaskBegan`] is in the log.
     TaskQueued,
-    /// Internal: a queued task's call has begun.
+    /// Internal: a task's call begins, and with it the timeout; without a deadline, a call that may
+    /// have been made before waits to be made again.
     TaskBegan {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         deadline: Option<Timestamp>,

@@ -101,6 +101,8 @@ pub struct OpenTask {
     pub timeout_seconds: Option<u64>,
     pub heartbeat_seconds: Option<u64>,
     pub phase: Phase,
+    /// Its call has certainly not begun, and does not begin before the log says so.
+    pub queued: bool,
     /// Which hand-over gave it to the worker that has it.
     pub claim: Option<u64>,
     pub deadline: Option<Timestamp>,

@@ -39,7 +39,7 @@ pub use execution::{
 };
 pub use limits::Limits;
 pub use random::Random;
-pub use step::{Tokens, Turn, start, step};
+pub use step::{Tokens, Turn, hold_back, start, step};
 pub use stimulus::{Failure, Stimulus};
 pub use task_kind::TaskKind;
 pub use timestamp::Timestamp;

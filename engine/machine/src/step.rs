@@ -31,6 +31,21 @@ pub struct Turn {
     pub heard: bool,
 }
 
+/// Records in this turn that the calls it asks for have not begun: whoever decides it will not let them
+/// begin for now, and whoever comes after must know that they were never made.
+pub fn hold_back(execution: &mut Execution, turn: &mut Turn) {
+    let Some(at) = turn.events.last().map(|event| event.at) else { return };
+    for command in &mut turn.commands {
+        let Command::Invoke(call) = command else { continue };
+        // One that the same turn has given up is open no more.
+        let Some(frame) = execution.indexes.tasks.get(&call.task) else { continue };
+        let event = Event { id: 0, previous: 0, at, frame: *frame, kind: EventKind::TaskQueued };
+        apply(execution, &event);
+        turn.events.push(event);
+        call.queued = true;
+    }
+}
+
 /// Makes the tokens of one execution's tasks: what `$$.Task.Token` is.
 pub trait Tokens {
     /// The token of the task with this number; the same whenever it is asked for.
@@ -193,6 +208,7 @@ impl<'a> Step<'a> {
                 states::task::activity_returned(self, task, claim);
             }
             Stimulus::TaskQueued { task } => states::task::queued(self, task),
+            Stimulus::TaskDelayed { task } => states::task::delayed(self, task),
             Stimulus::TaskBegan { task } => states::task::began(self, task),
             Stimulus::Stop { error, cause } => {
                 self.finish(EventKind::ExecutionAborted { failure: Failure { error, cause } });

@@ -34,9 +34,12 @@ pub enum Stimulus {
     ActivityStarted { task: u64, worker: Option<String>, claim: u64 },
     /// The worker was gone before it got the task.
     ActivityReturned { task: u64, claim: u64 },
-    /// A task's call has to wait for its turn: its timeout does not run meanwhile.
+    /// A task's call has to wait for its turn, and has certainly not been made: its timeout does not
+    /// run meanwhile.
     TaskQueued { task: u64 },
-    /// A queued task's call has begun: its timeout runs from now.
+    /// The same of a call that may have been made before.
+    TaskDelayed { task: u64 },
+    /// A call that had to wait begins: its timeout runs from now.
     TaskBegan { task: u64 },
     /// A user ends the execution.
     Stop { error: Option<String>, cause: Option<String> },

@@ -1,33 +1,50 @@
 //! Commands carried out: each open task is one call under way, and its outcome comes back as
 //! a stimulus.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use machine::{Command, Identity, Invocation, Stimulus};
+use machine::{Command, Identity, Invocation, TaskKind};
 use store::Store;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use uuid::Uuid;
 
+use crate::gates::Gates;
 use crate::lookups::Lookups;
 use crate::mail::{Key, Mail, StimulusMail};
-use crate::perform::{Call, Outcome, Perform, Progress, TaskToken};
+use crate::perform::{Perform, TaskToken};
 use crate::token::Seal;
+
+mod conduct;
+
+use conduct::{Conduct, deliver};
 
 /// The calls under way on this node.
 pub(crate) struct Calls {
     performer: Arc<dyn Perform>,
     lookups: Arc<Lookups>,
     seal: Seal,
+    gates: Gates,
     under_way: Arc<Mutex<UnderWay>>,
 }
 
-type UnderWay = HashMap<Uuid, HashMap<u64, AbortHandle>>;
+type UnderWay = HashMap<Uuid, HashMap<u64, Open>>;
+
+/// A call in the table.
+struct Open {
+    handle: AbortHandle,
+    /// What is called, and in which state.
+    what: String,
+    /// It has not begun, and does not as long as its shard's gate is closed.
+    is_held: Arc<AtomicBool>,
+}
 
 impl Calls {
-    pub(crate) fn new(performer: Arc<dyn Perform>, store: Store, seal: Seal) -> Self {
-        Self { performer, lookups: Lookups::new(store), seal, under_way: Arc::default() }
+    pub(crate) fn new(performer: Arc<dyn Perform>, store: Store, seal: Seal, gates: Gates) -> Self {
+        let under_way = Arc::default();
+        Self { performer, lookups: Lookups::new(store), seal, gates, under_way }
     }
 
     /// Which activities there are.
@@ -51,6 +68,8 @@ impl Calls {
     ) {
         match command {
             Command::Invoke(invocation) => {
+                // What the log calls queued has never been made.
+                let repeated = repeated && !invocation.queued;
                 self.invoke(key, identity.clone(), invocation, repeated, mailbox);
             }
             Command::Abandon { task } => self.abandon(key.id, task),
@@ -59,7 +78,7 @@ impl Calls {
                 let account = account_of(identity).to_owned();
                 tokio::spawn(async move {
                     let stimulus = lookups.find(&arn, &account, frame, sought).await;
-                    deliver(key, stimulus, &mailbox).await;
+                    deliver(StimulusMail::new(key, stimulus), &mailbox).await;
                 });
             }
         }
@@ -69,8 +88,21 @@ impl Calls {
     pub(crate) fn abandon_all(&self, execution: Uuid) {
         let calls = lock(&self.under_way).remove(&execution);
         for call in calls.into_iter().flatten() {
-            call.1.abort();
+            call.1.handle.abort();
         }
+    }
+
+    /// What is called by how many calls that have begun; what is called most comes first.
+    pub(crate) fn begun(&self) -> Vec<(String, usize)> {
+        let mut counts = BTreeMap::<String, usize>::new();
+        for open in lock(&self.under_way).values().flat_map(HashMap::values) {
+            if !open.is_held.load(Ordering::Relaxed) {
+                *counts.entry(open.what.clone()).or_default() += 1;
+            }
+        }
+        let mut counts: Vec<_> = counts.into_iter().collect();
+        counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        counts
     }
 
     fn abandon(&self, execution: Uuid, task: u64) {
@@ -87,88 +119,54 @@ impl Calls {
         repeated: bool,
         mailbox: mpsc::WeakSender<Mail>,
     ) {
-        let task = invocation.task;
-        let performer = self.performer.clone();
+        // Counted before this returns: whoever waits for the commands of a turn sees its calls.
+        let busy = self.gates.enter(key.shard);
+        let (task, what) = (invocation.task, what(&invocation));
         let under_way = self.under_way.clone();
-        let token = TaskToken(self.seal.token(key, task, account_of(&identity)));
+        let is_held = Arc::new(AtomicBool::new(false));
+        let mut conduct = Conduct {
+            performer: self.performer.clone(),
+            gates: self.gates.clone(),
+            key,
+            token: TaskToken(self.seal.token(key, task, account_of(&identity))),
+            identity,
+            invocation,
+            repeated,
+            mailbox,
+            is_held: is_held.clone(),
+        };
         // Held over the spawn, so that a call that ends at once finds itself in the table.
         let mut table = lock(&self.under_way);
         let call = tokio::spawn(async move {
-            let call = call_of(key, &identity, invocation, token, repeated);
-            let (reports, mut reported) = mpsc::unbounded_channel();
-            let report = move |progress: Progress| {
-                let _ = reports.send(progress);
-            };
-            let mut perform = performer.perform(&call, &report);
-            // Reports and outcome go the same way, so that they arrive in their order.
-            let outcome = loop {
-                tokio::select! {
-                    biased;
-                    Some(progress) = reported.recv() => {
-                        deliver(key, stimulus_of(task, progress), &mailbox).await;
-                    }
-                    outcome = &mut perform => break outcome,
-                }
-            };
-            while let Ok(progress) = reported.try_recv() {
-                deliver(key, stimulus_of(task, progress), &mailbox).await;
-            }
-            let stimulus = match outcome {
-                Outcome::Succeeded(result) => Stimulus::TaskSucceeded { task, result },
-                Outcome::Submitted(output) => Stimulus::TaskSubmitted { task, output },
-                Outcome::Failed(failure) => Stimulus::TaskFailed { task, failure },
-            };
+            let (stimulus, busy) = conduct.outcome(busy).await;
             finish(&under_way, key.id, task, Some(tokio::task::id()));
-            deliver(key, stimulus, &mailbox).await;
+            let mail = StimulusMail { call: Some(busy), ..StimulusMail::new(key, stimulus) };
+            deliver(mail, &conduct.mailbox).await;
         });
-        let handle = call.abort_handle();
-        if let Some(older) = table.entry(key.id).or_default().insert(task, handle) {
-            older.abort();
+        let open = Open { handle: call.abort_handle(), what, is_held };
+        if let Some(older) = table.entry(key.id).or_default().insert(task, open) {
+            older.handle.abort();
         }
     }
 }
 
-fn stimulus_of(task: u64, progress: Progress) -> Stimulus {
-    match progress {
-        Progress::Queued => Stimulus::TaskQueued { task },
-        Progress::Began => Stimulus::TaskBegan { task },
-    }
-}
-
-async fn deliver(key: Key, stimulus: Stimulus, mailbox: &mpsc::WeakSender<Mail>) {
-    if let Some(mailbox) = mailbox.upgrade() {
-        let mail = StimulusMail { key, stimulus, reply: None, message: None };
-        // An owner that is gone has handed its shards over: the task is called again there.
-        let _ = mailbox.send(Mail::Stimulus(Box::new(mail))).await;
-    }
+/// What a call calls, as people know it.
+fn what(invocation: &Invocation) -> String {
+    let resource = invocation.kind.resource();
+    let named = match &invocation.kind {
+        TaskKind::Lambda { arn } => {
+            arn.split_once(":function:").map_or(resource.as_str(), |(_, name)| name)
+        }
+        // Its address may hold what is nobody's business.
+        TaskKind::Url { .. } => "a URL",
+        TaskKind::Integration { .. } | TaskKind::Activity { .. } => resource.as_str(),
+    };
+    format!("`{named}` in state `{}`", invocation.state)
 }
 
 /// The account an execution belongs to.
 pub(crate) fn account_of(identity: &Identity) -> &str {
     identity.arn.split(':').nth(4).unwrap_or_default()
-}
-
-fn call_of(
-    key: Key,
-    identity: &Identity,
-    invocation: Invocation,
-    token: TaskToken,
-    repeated: bool,
-) -> Call {
-    Call {
-        account: account_of(identity).to_owned(),
-        region: identity.region.clone(),
-        execution_arn: identity.arn.clone(),
-        execution_id: key.id,
-        state: invocation.state,
-        task: invocation.task,
-        token,
-        attempt: invocation.attempt,
-        kind: invocation.kind,
-        parameters: invocation.parameters,
-        timeout_seconds: invocation.timeout_seconds,
-        repeated,
-    }
 }
 
 fn lock(under_way: &Mutex<UnderWay>) -> std::sync::MutexGuard<'_, UnderWay> {
@@ -185,14 +183,14 @@ fn finish(
 ) -> Option<AbortHandle> {
     let mut table = lock(under_way);
     let calls = table.get_mut(&execution)?;
-    if only.is_some_and(|only| calls.get(&task).is_none_or(|call| call.id() != only)) {
+    if only.is_some_and(|only| calls.get(&task).is_none_or(|call| call.handle.id() != only)) {
         return None;
     }
     let call = calls.remove(&task);
     if calls.is_empty() {
         table.remove(&execution);
     }
-    call
+    call.map(|call| call.handle)
 }
 
 #[cfg(test)]
@@ -202,7 +200,9 @@ mod tests {
     #[tokio::test]
     async fn a_call_that_ends_late_leaves_a_newer_one_in_the_table() {
         let (older, newer) = (tokio::spawn(async {}), tokio::spawn(async {}));
-        let calls = HashMap::from([(1, newer.abort_handle())]);
+        let is_held = Arc::default();
+        let open = Open { handle: newer.abort_handle(), what: String::new(), is_held };
+        let calls = HashMap::from([(1, open)]);
         let under_way = Mutex::new(HashMap::from([(Uuid::nil(), calls)]));
         assert!(finish(&under_way, Uuid::nil(), 1, Some(older.id())).is_none());
         assert!(finish(&under_way, Uuid::nil(), 1, Some(newer.id())).is_some());

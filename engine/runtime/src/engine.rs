@@ -4,42 +4,43 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use asl::Payload;
-use bytes::Bytes;
-use machine::{Identity, Limits, Timestamp};
+use machine::{Limits, Timestamp};
 use store::{Lane, Store};
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::activities::Broker;
+use crate::ask::{Unanswered, ask};
 use crate::fire::Fire;
-use crate::inbox::{self, Inbox};
+use crate::inbox::Inbox;
 use crate::lane::LaneLoop;
-use crate::mail::{Key, Mail, Message, StartMail, StartReply, StimulusMail, StimulusReply};
+use crate::mail::{Key, Mail, Message, StimulusMail, StimulusReply};
 use crate::membership::Membership;
+use crate::name::Name;
 use crate::options::EngineOptions;
-use crate::owner::{Owner, moment, owner_of};
+use crate::owner::{Owner, owner_of};
 use crate::passivate;
 use crate::perform::Perform;
-use crate::programs::ProgramError;
+use crate::share::Readiness;
 use crate::shared::Shared;
 use crate::sleepers::Sleepers;
 use crate::token::Seal;
 
 /// How long a caller waits before it is told that the store is away.
-const PATIENCE: Duration = Duration::from_secs(8);
-/// Names tried for a start without one, until one falls into a shard of ours.
-const MOST_NAMES: usize = 2_000;
+pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
+/// Pause before whoever finds that a shard has just gone elsewhere asks there.
+pub(crate) const ELSEWHERE: Duration = Duration::from_millis(20);
 
 /// A node's engine. Clones share it.
 #[derive(Clone)]
 pub struct Engine {
     pub(crate) shared: Arc<Shared>,
-    owners: Arc<Mutex<Vec<mpsc::Sender<Mail>>>>,
-    loops: Arc<Mutex<Vec<JoinHandle<()>>>>,
-    stop: CancellationToken,
+    pub(crate) owners: Arc<Mutex<Vec<mpsc::Sender<Mail>>>>,
+    pub(crate) loops: Arc<Mutex<Vec<JoinHandle<()>>>>,
+    pub(crate) stop: CancellationToken,
 }
 
 /// An engine that is not kept running for its sake.
@@ -66,44 +67,6 @@ pub enum StartupError {
     Store(#[from] store::Error),
 }
 
-/// An execution to start; everything in it has been checked.
-#[derive(Clone, Debug)]
-pub struct Start {
-    pub account: String,
-    pub state_machine: String,
-    /// As the start names it: with version or alias, if it has one.
-    pub state_machine_arn: String,
-    pub revision_id: Uuid,
-    pub role_arn: String,
-    /// `None`: a new name is made.
-    pub name: Option<String>,
-    pub input: Payload,
-    pub version: Option<i64>,
-    pub alias: Option<String>,
-    pub trace_header: Option<String>,
-}
-
-/// An execution that has been started, durably.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Started {
-    pub arn: String,
-    pub name: String,
-    pub started_at: Timestamp,
-}
-
-/// Why an execution was not started. Nothing of it is left behind.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    #[error("an execution of this name exists: {arn}")]
-    AlreadyExists { arn: String },
-    #[error("the queue of starts is full")]
-    Throttled,
-    #[error("the database is away")]
-    Unavailable,
-    #[error(transparent)]
-    Program(ProgramError),
-}
-
 /// An execution to end.
 #[derive(Clone, Debug)]
 pub struct StopRequest {
@@ -123,6 +86,27 @@ pub enum StopError {
     Throttled,
     #[error("the database is away")]
     Unavailable,
+    #[error(transparent)]
+    Absent(#[from] Absent),
+}
+
+/// Why nobody did what was asked for, though the database is there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Absent {
+    #[error("the node that has this execution is gone, and its work is not taken over yet")]
+    Orphaned,
+    #[error("the node that has this execution did not answer in time")]
+    Silent,
+}
+
+impl From<Unanswered> for StimulateError {
+    fn from(why: Unanswered) -> Self {
+        match why {
+            Unanswered::Store => Self::Unavailable,
+            Unanswered::Orphaned => Self::Absent(Absent::Orphaned),
+            Unanswered::Silent => Self::Absent(Absent::Silent),
+        }
+    }
 }
 
 /// Why nothing could happen to an execution.
@@ -130,6 +114,7 @@ pub enum StopError {
 pub(crate) enum StimulateError {
     Throttled,
     Unavailable,
+    Absent(Absent),
 }
 
 impl From<StimulateError> for StopError {
@@ -137,6 +122,7 @@ impl From<StimulateError> for StopError {
         match error {
             StimulateError::Throttled => Self::Throttled,
             StimulateError::Unavailable => Self::Unavailable,
+            StimulateError::Absent(why) => Self::Absent(why),
         }
     }
 }
@@ -158,8 +144,11 @@ impl Engine {
             owners.push(owner);
             loops.extend(handles);
         }
+        let name = Name::take(shared.clone()).await;
         let mut membership = Membership::new(shared.clone(), owners.clone(), fenced);
         membership.beat().await?;
+        // The others need not wait for their next beat to make room.
+        let _ = shared.store.hint_nodes().await;
         let sleepers =
             Sleepers { shared: shared.clone(), owners: owners.clone(), seen: HashMap::new() };
         let inbox = Inbox {
@@ -169,12 +158,13 @@ impl Engine {
             swept: Timestamp::default(),
         };
         loops.push(tokio::spawn(membership.run(stop.clone())));
+        loops.push(tokio::spawn(name.keep()));
         loops.push(tokio::spawn(sleepers.run(stop.clone())));
         loops.push(tokio::spawn(inbox.run(stop.clone())));
         let (owners, loops) = (Arc::new(Mutex::new(owners)), Arc::new(Mutex::new(loops)));
         let engine = Self { shared: shared.clone(), owners, loops, stop: stop.clone() };
         let broker = tokio::spawn(Broker::new(engine.clone()).run(stop.clone()));
-        let fire = tokio::spawn(Fire::new(engine.clone(), shared, stop).run());
+        let fire = tokio::spawn(Fire::new(engine.clone(), shared).run());
         engine.loops.lock().unwrap_or_else(PoisonError::into_inner).extend([broker, fire]);
         Ok(engine)
     }
@@ -206,9 +196,14 @@ impl Engine {
         &self.shared.options
     }
 
-    /// Whether this node can take work: its loops run and the store answers.
-    pub fn ready(&self) -> bool {
-        !self.stop.is_cancelled() && !self.shared.is_away()
+    /// Whether this node is ready to be given work, and what it owns.
+    pub fn readiness(&self) -> Readiness {
+        let shared = &self.shared;
+        let owned = shared.tenures.taken_over();
+        let (due, is_settled) = shared.share.is_settled(owned);
+        let is_draining = shared.draining.is_cancelled();
+        let works = !self.stop.is_cancelled() && !shared.is_away();
+        Readiness { is_ready: works && is_settled && !is_draining, owned, due, is_draining }
     }
 
     /// How many shards this node owns.
@@ -233,149 +228,9 @@ impl Engine {
         self.shared.access_keys.subscribe()
     }
 
-    /// Starts an execution and returns once it is committed. The same name with the same input
-    /// while it runs is the same start, as on AWS.
-    pub async fn start_execution(&self, start: Start) -> Result<Started, StartError> {
-        if self.shared.is_away() || self.stop.is_cancelled() {
-            return Err(StartError::Unavailable);
-        }
-        let program =
-            self.shared.programs.of(start.revision_id).await.map_err(|error| match error {
-                ProgramError::Store(error) if error.is_unavailable() => StartError::Unavailable,
-                other => StartError::Program(other),
-            })?;
-        let (name, shard) = self.name_of(&start);
-        let key = Key { shard, id: Uuid::now_v7() };
-        let identity = self.identity_of(&start, &name);
-        let started_at = self.now();
-        let row = store::NewExecution {
-            account: start.account.clone(),
-            state_machine: start.state_machine.clone(),
-            name: name.clone(),
-            revision_id: start.revision_id,
-            version: start.version,
-            alias: start.alias.clone(),
-            input: Bytes::copy_from_slice(start.input.raw().as_bytes()),
-            started_at: moment(started_at),
-            trace_header: start.trace_header.clone(),
-        };
-        let arn = identity.arn.clone();
-        let outcome = if self.shared.owns(shard) {
-            let (reply, outcome) = oneshot::channel();
-            let input = start.input.clone();
-            self.post(
-                shard,
-                Mail::Start(Box::new(StartMail {
-                    key,
-                    program,
-                    identity,
-                    row,
-                    input,
-                    reply: Some(reply),
-                    message: None,
-                })),
-            )
-            .map_err(|full| if full { StartError::Throttled } else { StartError::Unavailable })?;
-            tokio::time::timeout(PATIENCE, outcome)
-                .await
-                .ok()
-                .and_then(Result::ok)
-                .unwrap_or(StartReply::Unavailable)
-        } else {
-            self.start_elsewhere(key, &start, identity).await
-        };
-        match outcome {
-            StartReply::Started => Ok(Started { arn, name, started_at }),
-            StartReply::Unavailable => Err(StartError::Unavailable),
-            StartReply::Taken => self.same_start(&start, arn, name, key.id).await,
-        }
-    }
-
-    /// A name that is taken: by the same start, or by another execution?
-    async fn same_start(
-        &self,
-        start: &Start,
-        arn: String,
-        name: String,
-        id: Uuid,
-    ) -> Result<Started, StartError> {
-        let row = self
-            .shared
-            .store
-            .describe(&start.account, &start.state_machine, &name)
-            .await
-            .map_err(|_| StartError::Unavailable)?;
-        let Some(row) = row else { return Err(StartError::Unavailable) };
-        let same = row.head.id == id
-            || (row.head.status == store::Status::Running
-                && row.input == start.input.raw().as_bytes());
-        if !same {
-            return Err(StartError::AlreadyExists { arn });
-        }
-        let started_at = Timestamp(row.head.started_at.timestamp_millis());
-        Ok(Started { arn, name, started_at })
-    }
-
-    /// Asks the owner of a shard that is not ours.
-    async fn start_elsewhere(&self, key: Key, start: &Start, identity: Identity) -> StartReply {
-        let message = Message::Start {
-            revision: start.revision_id,
-            identity: Box::new(identity),
-            version: start.version,
-            alias: start.alias.clone(),
-            trace_header: start.trace_header.clone(),
-            account: start.account.clone(),
-            input: start.input.raw().to_owned(),
-        };
-        match inbox::ask(&self.shared, key, &message, PATIENCE).await {
-            // Whether it was started or its name was taken, the row tells.
-            Ok(Some(_)) => StartReply::Taken,
-            Ok(None) | Err(_) => StartReply::Unavailable,
-        }
-    }
-
-    /// The name of an execution and its shard. A new name is chosen so that its shard is one
-    /// of ours.
-    fn name_of(&self, start: &Start) -> (String, i16) {
-        let shard = |name: &str| store::shard_of(&start.account, &start.state_machine, name);
-        if let Some(name) = &start.name {
-            return (name.clone(), shard(name));
-        }
-        let mut name = Uuid::new_v4().to_string();
-        for _ in 0..MOST_NAMES {
-            if self.shared.owns(shard(&name)) {
-                break;
-            }
-            name = Uuid::new_v4().to_string();
-        }
-        let shard = shard(&name);
-        (name, shard)
-    }
-
-    fn identity_of(&self, start: &Start, name: &str) -> Identity {
-        let region = &self.shared.options.region;
-        let machine = format!(
-            "arn:aws:states:{region}:{}:stateMachine:{}",
-            start.account, start.state_machine
-        );
-        Identity {
-            arn: format!(
-                "arn:aws:states:{region}:{}:execution:{}:{name}",
-                start.account, start.state_machine
-            ),
-            name: name.to_owned(),
-            state_machine_arn: start.state_machine_arn.clone(),
-            state_machine_name: start.state_machine.clone(),
-            role_arn: start.role_arn.clone(),
-            region: region.clone(),
-            version_arn: start.version.map(|version| format!("{machine}:{version}")),
-            alias_arn: start.alias.as_ref().map(|alias| format!("{machine}:{alias}")),
-        }
-    }
-
     /// Ends an execution; returns when it ended. One that has ended already is left as it is.
     pub async fn stop_execution(&self, stop: StopRequest) -> Result<Timestamp, StopError> {
-        if self.shared.is_away() || self.stop.is_cancelled() {
+        if self.shared.is_away() {
             return Err(StopError::Unavailable);
         }
         // The first look finds an execution that has ended; the second one that ended while
@@ -397,6 +252,7 @@ impl Engine {
                 StimulusReply::Applied { at } => return Ok(at),
                 StimulusReply::Stale => {}
                 StimulusReply::Unavailable => return Err(StopError::Unavailable),
+                StimulusReply::Elsewhere => return Err(StopError::Absent(Absent::Silent)),
             }
         }
         Err(StopError::Unavailable)
@@ -411,57 +267,75 @@ impl Engine {
     ) -> Result<StimulusReply, StimulateError> {
         // A heartbeat for an execution in memory needs no store.
         let needs_store = !matches!(message, Message::Heartbeat { .. });
-        if (needs_store && self.shared.is_away()) || self.stop.is_cancelled() {
+        if needs_store && self.shared.is_away() {
             return Err(StimulateError::Unavailable);
         }
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let reply = self.stimulate_once(key, &message, left).await?;
+            // Its shard went to another node while it was on its way.
+            if reply != StimulusReply::Elsewhere || left <= ELSEWHERE {
+                return Ok(reply);
+            }
+            tokio::time::sleep(ELSEWHERE).await;
+        }
+    }
+
+    async fn stimulate_once(
+        &self,
+        key: Key,
+        message: &Message,
+        patience: Duration,
+    ) -> Result<StimulusReply, StimulateError> {
         if !self.shared.owns(key.shard) {
             if let Message::Heartbeat { task } = message {
-                return Ok(match self.shared.heartbeats.ask(key, task).await {
+                return Ok(match self.shared.heartbeats.ask(key, *task).await {
                     Some(true) => StimulusReply::Applied { at: self.now() },
                     Some(false) => StimulusReply::Stale,
-                    None => StimulusReply::Unavailable,
+                    None if self.is_orphaned(key.shard).await => {
+                        return Err(StimulateError::Absent(Absent::Orphaned));
+                    }
+                    None => StimulusReply::Elsewhere,
                 });
             }
-            let answer = inbox::ask(&self.shared, key, &message, PATIENCE).await;
-            return Ok(match answer {
-                Ok(Some(answer)) => {
-                    serde_json::from_slice(&answer).unwrap_or(StimulusReply::Unavailable)
-                }
-                Ok(None) | Err(_) => StimulusReply::Unavailable,
-            });
+            let answer = ask(&self.shared, key, message, patience).await?;
+            return Ok(serde_json::from_slice(&answer).unwrap_or(StimulusReply::Unavailable));
         }
-        let Some(stimulus) = message.into_stimulus() else { return Ok(StimulusReply::Stale) };
-        let (reply, outcome) = oneshot::channel();
-        let mail = StimulusMail { key, stimulus, reply: Some(reply), message: None };
-        self.post(key.shard, Mail::Stimulus(Box::new(mail))).map_err(|full| {
-            if full { StimulateError::Throttled } else { StimulateError::Unavailable }
-        })?;
-        let outcome = tokio::time::timeout(PATIENCE, outcome).await;
+        let Some(stimulus) = message.stimulus() else { return Ok(StimulusReply::Stale) };
+        let (mail, outcome) = StimulusMail::asked(key, stimulus);
+        match self.post(key.shard, Mail::Stimulus(Box::new(mail))) {
+            Ok(()) => {}
+            Err(NotPosted::Full) => return Err(StimulateError::Throttled),
+            Err(NotPosted::Gone) => return Ok(StimulusReply::Elsewhere),
+        }
+        let outcome = tokio::time::timeout(patience, outcome).await;
         Ok(outcome.ok().and_then(Result::ok).unwrap_or(StimulusReply::Unavailable))
     }
 
-    /// Puts mail into the box of a shard's owner. An error says whether the box is full.
-    fn post(&self, shard: i16, mail: Mail) -> Result<(), bool> {
-        let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
-        if owners.is_empty() {
-            return Err(false);
-        }
-        let index = owner_of(shard, owners.len());
-        owners[index]
-            .try_send(mail)
-            .map_err(|error| matches!(error, mpsc::error::TrySendError::Full(_)))
+    async fn is_orphaned(&self, shard: i16) -> bool {
+        matches!(self.shared.store.orphaned(shard).await, Ok(Some(_)))
     }
 
-    /// Hands all shards over and ends the loops. What is decided is written first; calls under
-    /// way are dropped here and made again by the next owner, with the same idempotency key.
-    pub async fn shutdown(&self) {
-        self.stop.cancel();
-        let loops = std::mem::take(&mut *self.loops.lock().unwrap_or_else(PoisonError::into_inner));
-        self.owners.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        for ended in loops {
-            let _ = tokio::time::timeout(PATIENCE, ended).await;
+    /// Puts mail into the box of a shard's owner.
+    pub(crate) fn post(&self, shard: i16, mail: Mail) -> Result<(), NotPosted> {
+        let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        if owners.is_empty() {
+            return Err(NotPosted::Gone);
         }
+        let index = owner_of(shard, owners.len());
+        owners[index].try_send(mail).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => NotPosted::Full,
+            mpsc::error::TrySendError::Closed(_) => NotPosted::Gone,
+        })
     }
+}
+
+/// Why mail did not reach an owner loop.
+pub(crate) enum NotPosted {
+    Full,
+    /// The node stops, and others have its shards, or will.
+    Gone,
 }
 
 /// One owner loop and its lane.

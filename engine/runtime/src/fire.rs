@@ -76,7 +76,9 @@ struct AtWork {
 }
 
 impl Fire {
-    pub(crate) fn new(engine: Engine, shared: Arc<Shared>, stop: CancellationToken) -> Self {
+    /// A node that was told to stop takes hold of nothing more.
+    pub(crate) fn new(engine: Engine, shared: Arc<Shared>) -> Self {
+        let stop = shared.draining.clone();
         let at_work = Arc::new(AtWork { engine, shared, stop });
         Self { at_work, held: JoinSet::new(), in_doubt: Vec::new() }
     }

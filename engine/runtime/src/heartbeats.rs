@@ -15,7 +15,10 @@ use crate::mail::{Key, Mail, StimulusMail, StimulusReply};
 use crate::owner::owner_of;
 use crate::shared::Shared;
 
-/// How long an answer is waited for.
+/// How long an answer to a question is waited for before it is asked again: its shard may be on its
+/// way to another node.
+const QUESTION: Duration = Duration::from_secs(1);
+/// How long an owner may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Notifications of this node that may wait to be sent.
 const CAPACITY: usize = 10_000;
@@ -52,7 +55,7 @@ impl Heartbeats {
         let beat =
             Heartbeat { node: self.node, question, shard: key.shard, execution_id: key.id, task };
         let answer = match self.sayings.try_send(Saying::Heartbeat(beat)) {
-            Ok(()) => tokio::time::timeout(PATIENCE, answer).await.ok().and_then(Result::ok),
+            Ok(()) => tokio::time::timeout(QUESTION, answer).await.ok().and_then(Result::ok),
             Err(_) => None,
         };
         self.asked().remove(&question);
@@ -78,10 +81,8 @@ impl Heartbeats {
 pub(crate) fn receive(shared: &Arc<Shared>, owners: &[mpsc::Sender<Mail>], beats: Vec<Heartbeat>) {
     let mut replies = Vec::new();
     for beat in beats.into_iter().filter(|beat| shared.owns(beat.shard)) {
-        let (reply, outcome) = oneshot::channel();
         let key = Key { shard: beat.shard, id: beat.execution_id };
-        let stimulus = Stimulus::Heartbeat { task: beat.task };
-        let mail = StimulusMail { key, stimulus, reply: Some(reply), message: None };
+        let (mail, outcome) = StimulusMail::asked(key, Stimulus::Heartbeat { task: beat.task });
         let owner = &owners[owner_of(beat.shard, owners.len())];
         // One that finds its owner's mailbox full is not answered, and sent again.
         if owner.try_send(Mail::Stimulus(Box::new(mail))).is_ok() {
@@ -97,7 +98,9 @@ pub(crate) fn receive(shared: &Arc<Shared>, owners: &[mpsc::Sender<Mail>], beats
             let open = match tokio::time::timeout(PATIENCE, outcome).await {
                 Ok(Ok(StimulusReply::Applied { .. })) => true,
                 Ok(Ok(StimulusReply::Stale)) => false,
-                Ok(Ok(StimulusReply::Unavailable) | Err(_)) | Err(_) => continue,
+                Ok(Ok(StimulusReply::Unavailable | StimulusReply::Elsewhere) | Err(_)) | Err(_) => {
+                    continue;
+                }
             };
             let heard = Heard { node: beat.node, question: beat.question, open };
             let _ = shared.heartbeats.sayings.try_send(Saying::Heard(heard));

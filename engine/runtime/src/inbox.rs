@@ -45,6 +45,7 @@ pub(crate) struct Inbox {
 impl Inbox {
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         let mut hints = None;
+        let mut begun = self.shared.begun.subscribe();
         loop {
             if hints.is_none() {
                 hints = self.shared.store.listen().await.ok();
@@ -62,6 +63,8 @@ impl Inbox {
             let wait = self.wait(&mut hints);
             tokio::select! {
                 () = stop.cancelled() => return,
+                // Messages came while nobody had their shards.
+                _ = begun.changed() => {}
                 _ = tokio::time::timeout(pause, wait) => {}
             }
         }
@@ -82,11 +85,13 @@ impl Inbox {
                 Ok(Hint::Heartbeats(heartbeats)) => {
                     heartbeats::receive(&self.shared, &self.owners, heartbeats);
                 }
+                Ok(Hint::Nodes) => self.shared.beat.notify_one(),
                 Ok(Hint::Heard(heard)) => self.shared.heartbeats.hear(heard),
                 Ok(Hint::Lagged) => {
                     self.shared.pollers.ring();
                     self.shared.schedules.notify_one();
                     self.shared.access_keys.send_replace(());
+                    self.shared.beat.notify_one();
                     return;
                 }
                 Ok(Hint::Shards(_) | Hint::Functions) => return,
@@ -180,12 +185,11 @@ impl Inbox {
                     message: Some(message.id),
                 }))
             }
-            other => Mail::Stimulus(Box::new(StimulusMail {
-                key,
-                stimulus: other.into_stimulus().ok_or(Unread::Unreadable)?,
-                reply: None,
-                message: Some(message.id),
-            })),
+            other => {
+                let stimulus = other.into_stimulus().ok_or(Unread::Unreadable)?;
+                let mail = StimulusMail::new(key, stimulus);
+                Mail::Stimulus(Box::new(StimulusMail { message: Some(message.id), ..mail }))
+            }
         })
     }
 }
@@ -196,42 +200,4 @@ enum Unread {
     Passing,
     /// It never can be.
     Unreadable,
-}
-
-/// Writes a message and waits for its answer.
-pub(crate) async fn ask(
-    shared: &Shared,
-    key: Key,
-    message: &Message,
-    patience: Duration,
-) -> Result<Option<Bytes>, store::Error> {
-    let id = Uuid::now_v7();
-    let stimulus = Bytes::from(serde_json::to_vec(message).unwrap_or_default());
-    let message = store::Message { id, shard: key.shard, execution_id: key.id, stimulus };
-    let answer = match tokio::time::timeout(patience, answered(&shared.store, &message)).await {
-        Ok(Ok(answer)) => Ok(Some(answer)),
-        Ok(Err(error)) => Err(error),
-        Err(_) => Ok(None),
-    };
-    // Nobody waits any more: what has not been taken up must not happen later.
-    let _ = shared.store.forget(id).await;
-    answer
-}
-
-async fn answered(store: &store::Store, message: &store::Message) -> Result<Bytes, store::Error> {
-    store.post(message).await?;
-    // A lost hint only costs the owner's next look.
-    let _ = store.hint(&[message.shard]).await;
-    let mut pause = Duration::from_millis(5);
-    loop {
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_millis(250));
-        match store.answer(message.id).await {
-            Ok(Some(answer)) => return Ok(answer),
-            Ok(None) => {}
-            // It may be back before the caller loses patience.
-            Err(error) if error.is_unavailable() => {}
-            Err(error) => return Err(error),
-        }
-    }
 }

@@ -196,7 +196,7 @@ impl LaneLoop {
             let not_started = if appended.refused.contains(&key.id) {
                 Some(StartReply::Taken)
             } else {
-                appended.unowned.contains(&key.id).then_some(StartReply::Unavailable)
+                appended.unowned.contains(&key.id).then_some(StartReply::Elsewhere)
             };
             if let Some(not_started) = not_started {
                 if let Some(start) = write.start {

@@ -12,11 +12,14 @@
 
 mod activities;
 
+mod ask;
 mod calls;
 mod clock;
 mod descriptors;
+mod drain;
 mod engine;
 mod fire;
+mod gates;
 mod heartbeats;
 mod inbox;
 mod lane;
@@ -24,16 +27,19 @@ mod lease;
 mod lookups;
 mod mail;
 mod membership;
+mod name;
 mod options;
 mod owner;
 mod passivate;
 pub mod perform;
 mod programs;
 mod running;
+mod share;
 mod shared;
 mod sleepers;
 #[cfg(test)]
 mod stage;
+mod start;
 mod takeover;
 mod tasks;
 mod tenures;
@@ -43,11 +49,11 @@ mod token;
 pub use activities::{ActivityTask, PollError};
 pub use clock::Clock;
 pub use descriptors::Descriptors;
-pub use engine::{
-    Engine, Start, StartError, Started, StartupError, StopError, StopRequest, WeakEngine,
-};
+pub use engine::{Absent, Engine, StartupError, StopError, StopRequest, WeakEngine};
 pub use options::EngineOptions;
 pub use programs::{ProgramError, Programs};
+pub use share::Readiness;
+pub use start::{Start, StartError, Started};
 pub use tasks::{TaskAnswer, TokenError};
 
 /// Bytes of turns that may wait for one lane.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use crate::gates::Busy;
 use crate::tenures::Tenure;
 
 /// Which execution: enough to find it in memory and in the store.
@@ -23,6 +24,9 @@ pub(crate) enum Mail {
     Stimulus(Box<StimulusMail>),
     /// These shards are ours from now on; answered once the owner knows.
     Gained(Vec<Gained>, oneshot::Sender<()>),
+    /// No call of these shards begins any more; answered once the commands of all turns that were
+    /// decided before that are out.
+    Close(Vec<i16>, oneshot::Sender<()>),
     /// These shards are to be given up; answered once nothing of them is in flight.
     GiveUp(Vec<i16>, oneshot::Sender<()>),
     /// An execution, folded from its log.
@@ -76,6 +80,8 @@ pub(crate) enum StartReply {
     Started,
     /// Another execution has this name.
     Taken,
+    /// Its shard has gone to another node; nothing was written.
+    Elsewhere,
     /// The store is away.
     Unavailable,
 }
@@ -85,6 +91,21 @@ pub(crate) struct StimulusMail {
     pub(crate) stimulus: Stimulus,
     pub(crate) reply: Option<oneshot::Sender<StimulusReply>>,
     pub(crate) message: Option<Uuid>,
+    /// The call whose outcome it is: under way until the lane has what came of it.
+    pub(crate) call: Option<Busy>,
+}
+
+impl StimulusMail {
+    /// A stimulus that nobody waits for.
+    pub(crate) fn new(key: Key, stimulus: Stimulus) -> Self {
+        Self { key, stimulus, reply: None, message: None, call: None }
+    }
+
+    /// The same for somebody who waits for what becomes of it.
+    pub(crate) fn asked(key: Key, stimulus: Stimulus) -> (Self, oneshot::Receiver<StimulusReply>) {
+        let (reply, outcome) = oneshot::channel();
+        (Self { reply: Some(reply), ..Self::new(key, stimulus) }, outcome)
+    }
 }
 
 /// What became of a stimulus that somebody waits for.
@@ -97,6 +118,8 @@ pub(crate) enum StimulusReply {
     /// It changed nothing: it was stale, or the execution has ended.
     Stale,
     Unavailable,
+    /// Its shard has gone to another node; nothing happened.
+    Elsewhere,
 }
 
 pub(crate) struct Loaded {
@@ -127,7 +150,7 @@ pub(crate) enum NotLoaded {
 }
 
 /// A stimulus in another node's inbox.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Message {
     Start {
         revision: Uuid,
@@ -165,6 +188,11 @@ pub(crate) enum Message {
 }
 
 impl Message {
+    /// The same, for who may have to say it again.
+    pub(crate) fn stimulus(&self) -> Option<Stimulus> {
+        self.clone().into_stimulus()
+    }
+
     /// What happens to the execution; `None` for a start, which is no stimulus, and for an
     /// output that is not JSON.
     pub(crate) fn into_stimulus(self) -> Option<Stimulus> {

@@ -1,6 +1,6 @@
 //! Which shards this node owns: signs of life, leases, gaining and giving back.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,12 +15,18 @@ use crate::owner::owner_of;
 use crate::shared::Shared;
 use crate::tenures::Tenure;
 
+mod shed;
 #[cfg(test)]
 mod tests;
+
+use shed::{LOOK, Shedding};
 
 /// A tenure that was fenced waits at least this long for the next one: if it is fenced again
 /// and again, the database has a rest in between.
 const FENCED: Duration = Duration::from_millis(50);
+
+/// Pause before a beat that somebody asked for: many may ask at once.
+const ASKED: Duration = Duration::from_millis(5);
 
 /// The membership of this node.
 pub(crate) struct Membership {
@@ -32,6 +38,8 @@ pub(crate) struct Membership {
     fenced: mpsc::UnboundedReceiver<Vec<(i16, Tenure)>>,
     /// What owners were told to be theirs, by shard.
     ours: HashMap<i16, Told>,
+    /// What is on its way to other nodes.
+    shedding: Shedding,
 }
 
 /// What an owner was told of a shard.
@@ -50,7 +58,8 @@ impl Membership {
         fenced: mpsc::UnboundedReceiver<Vec<(i16, Tenure)>>,
     ) -> Self {
         let store = shared.store.apart();
-        Self { shared, store, owners, fenced, ours: HashMap::new() }
+        let (ours, shedding) = (HashMap::new(), Shedding::default());
+        Self { shared, store, owners, fenced, ours, shedding }
     }
 
     /// Shows signs of life until told to stop.
@@ -59,20 +68,29 @@ impl Membership {
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         beats.reset();
         loop {
+            let mut is_beat = true;
             tokio::select! {
                 () = stop.cancelled() => break,
                 _ = beats.tick() => {}
+                () = self.shared.beat.notified() => {
+                    tokio::time::sleep(ASKED).await;
+                    beats.reset();
+                }
                 Some(fenced) = self.fenced.recv() => {
                     self.forget(fenced);
                     tokio::time::sleep(FENCED).await;
                 }
+                () = self.shared.gates.quiet(), if self.shedding.is_under_way() => is_beat = false,
+                () = tokio::time::sleep(LOOK), if self.shedding.is_under_way() => is_beat = false,
             }
-            match self.beat().await {
+            let done = if is_beat { self.beat().await } else { self.shed().await };
+            match done {
                 Ok(()) => self.shared.set_away(false, ""),
                 Err(error) => self.shared.set_away(true, &error.to_string()),
             }
         }
         self.leave().await;
+        self.shared.left.cancel();
     }
 
     /// How long owners have to take in what changed, so that the next beat comes in time.
@@ -97,8 +115,14 @@ impl Membership {
         let (node, lease) = (self.shared.options.node, self.shared.options.lease);
         // The database's lease begins later than this, and so ends later.
         let until = Instant::now() + lease;
-        let beat = self.store.beat(node, lease, "").await?;
-        let surplus: HashSet<i16> = beat.surplus.iter().copied().collect();
+        let name = &self.shared.options.name;
+        let is_draining = self.shared.draining.is_cancelled();
+        let beat = if is_draining {
+            self.store.beat_draining(node, lease, name).await?
+        } else {
+            self.store.beat(node, lease, name).await?
+        };
+        let (surplus, due) = (beat.surplus.len(), beat.fair_share());
         let owned: HashMap<i16, i64> = beat.owned.iter().copied().collect();
         // Before the lease holds again, so that nobody is told what others may have made untrue.
         for (shard, told) in &self.ours {
@@ -107,23 +131,25 @@ impl Membership {
             }
         }
         self.shared.lease.renew(until);
-        self.shared.set_nodes(beat.live_nodes);
+        self.shared.set_nodes(beat.live_nodes + i64::from(is_draining));
+        let orphans = usize::try_from(beat.orphans).unwrap_or(0);
+        self.shared.share.set(due, orphans, until - lease, lease);
         #[expect(clippy::cast_precision_loss, reason = "at most 256")]
-        metrics::gauge!("statewright_shards_owned").set((owned.len() - surplus.len()) as f64);
+        metrics::gauge!("statewright_shards_owned").set((owned.len() - surplus) as f64);
+        self.shedding.surplus = surplus;
+        self.shedding.has_heirs = beat.live_nodes > i64::from(!is_draining);
 
         let lost: Vec<i16> =
             self.ours.keys().filter(|shard| !owned.contains_key(shard)).copied().collect();
-        let kept = owned.into_iter().filter(|(shard, _)| !surplus.contains(shard));
         let gained: Vec<Gained> =
-            kept.filter_map(|(shard, epoch)| self.news_of(shard, epoch)).collect();
+            owned.into_iter().filter_map(|(shard, epoch)| self.news_of(shard, epoch)).collect();
         if !lost.is_empty() {
             tracing::info!(count = lost.len(), "shards have gone to another node");
         }
         if !gained.is_empty() {
             tracing::info!(count = gained.len(), nodes = beat.live_nodes, "shards gained");
         }
-        let leaving = [lost, beat.surplus].concat();
-        let (gained, left) = tokio::join!(self.gain(gained), self.give_up(&leaving));
+        let (gained, left) = tokio::join!(self.gain(gained), self.give_up(&lost));
         for Gained { shard, .. } in gained {
             if let Some(told) = self.ours.get_mut(&shard) {
                 told.is_taken_in = true;
@@ -133,17 +159,9 @@ impl Membership {
         // to stay after all, gained anew.
         for shard in &left {
             self.ours.remove(shard);
+            self.shedding.forget(*shard);
         }
-        for shard in &surplus {
-            if let Some(told) = self.ours.get_mut(shard) {
-                told.is_taken_in = false;
-            }
-        }
-        let released: Vec<i16> = left.into_iter().filter(|shard| surplus.contains(shard)).collect();
-        if released.is_empty() {
-            return Ok(());
-        }
-        self.store.release(node, &released).await
+        self.shed().await
     }
 
     /// What an owner is to hear of a shard that is its own. Told already and not taken in, it hears the
@@ -162,6 +180,10 @@ impl Membership {
             }
         }
         let tenure = tenures.grant(shard);
+        self.shedding.forget(shard);
+        if !self.shared.draining.is_cancelled() {
+            self.shared.gates.open([shard]);
+        }
         // Known from now on, whether the owner says so in time or not.
         self.ours.insert(shard, Told { epoch, tenure, is_taken_in: false });
         Some(Gained { shard, epoch, tenure })
@@ -169,7 +191,7 @@ impl Membership {
 
     /// Tells owners what is theirs; gives what they have taken in.
     async fn gain(&self, gained: Vec<Gained>) -> Vec<Gained> {
-        self.tell(gained, |gained| gained.shard, Mail::Gained).await
+        self.tell(gained, |gained| gained.shard, Mail::Gained, self.patience() / 2).await
     }
 
     /// Has owners let go of these shards; gives those of which nothing is in flight any more.
@@ -177,7 +199,7 @@ impl Membership {
         for shard in shards {
             self.shared.tenures.revoke(*shard);
         }
-        self.tell(shards.to_vec(), |shard| *shard, Mail::GiveUp).await
+        self.tell(shards.to_vec(), |shard| *shard, Mail::GiveUp, self.patience() / 2).await
     }
 
     /// Sends every owner what concerns it, and waits until it has done so. An owner that takes
@@ -187,6 +209,7 @@ impl Membership {
         items: Vec<T>,
         shard: impl Fn(&T) -> i16,
         mail: impl Fn(Vec<T>, oneshot::Sender<()>) -> Mail,
+        patience: Duration,
     ) -> Vec<T> {
         let mut groups = vec![Vec::new(); self.owners.len()];
         for item in items {
@@ -197,7 +220,7 @@ impl Membership {
         let done = join_all(groups.map(async |(owner, items)| {
             let (done, is_done) = oneshot::channel();
             let mail = mail(items.clone(), done);
-            let told = timeout(self.patience(), async {
+            let told = timeout(patience, async {
                 owner.send(mail).await.is_ok() && is_done.await.is_ok()
             });
             if told.await.unwrap_or(false) { items } else { Vec::new() }
@@ -210,13 +233,22 @@ impl Membership {
         let ours: Vec<i16> = self.ours.keys().copied().collect();
         let left = self.give_up(&ours).await;
         self.shared.lease.end();
-        let node = self.shared.options.node;
-        let released = match self.store.release(node, &left).await {
-            Ok(()) => self.store.leave(node).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = released {
+        if let Err(error) = self.hand_over_all(&left).await {
             tracing::warn!(%error, "shards could not be handed over; they move when the lease ends");
         }
+    }
+
+    /// Off the list first, so that nobody gives this node anything more; then whatever has come to it
+    /// since the last beat goes on to others, too.
+    async fn hand_over_all(&self, left: &[i16]) -> Result<(), store::Error> {
+        let node = self.shared.options.node;
+        self.store.leave(node).await?;
+        let mut given = self.store.shards_of(node).await?;
+        let kept = |shard: &i16| self.ours.contains_key(shard) && !left.contains(shard);
+        given.retain(|shard| !kept(shard));
+        self.store.hand_over(node, &given).await?;
+        // Whoever has them now need not wait for its next beat.
+        let _ = self.store.hint_nodes().await;
+        Ok(())
     }
 }

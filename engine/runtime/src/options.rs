@@ -14,6 +14,9 @@ use crate::perform::Allowed;
 pub struct EngineOptions {
     /// Who this node is; new for every process.
     pub node: Uuid,
+    /// What stays the same when the node is started again: then it takes at once what the process
+    /// before it owned. Empty for one that does not come back.
+    pub name: String,
     /// Account that calls without credentials belong to: AWS's twelve digits.
     pub account: String,
     pub region: String,
@@ -27,6 +30,8 @@ pub struct EngineOptions {
     pub mailbox: usize,
     /// After how long without a sign of life a node's shards may be taken over.
     pub lease: Duration,
+    /// How long a node that was told to stop lets its calls go on.
+    pub drain: Duration,
     /// An execution that only waits, and for longer than this, leaves memory.
     pub passivate_after: Duration,
     /// How long a poll of an activity worker waits for a task.
@@ -45,8 +50,10 @@ pub struct EngineOptions {
 
 impl Default for EngineOptions {
     fn default() -> Self {
+        let node = Uuid::new_v4();
         Self {
-            node: Uuid::new_v4(),
+            node,
+            name: node.to_string(),
             account: "123456789012".to_owned(),
             region: "us-east-1".to_owned(),
             limits: Limits::strict(),
@@ -54,6 +61,7 @@ impl Default for EngineOptions {
             batch_turns: 1_000,
             mailbox: 4_096,
             lease: Duration::from_secs(10),
+            drain: Duration::from_secs(30),
             passivate_after: Duration::from_mins(1),
             long_poll: crate::activities::LONG_POLL,
             lambda_endpoint: None,

@@ -62,6 +62,7 @@ pub(crate) struct Owner {
     pub(crate) timers: Timers,
     /// Executions that wait for a token or a worker, and when to look whether they still do.
     drowsy: VecDeque<(Timestamp, Key)>,
+    pub(crate) closing: Vec<Closing>,
     pub(crate) leaving: Vec<Leaving>,
     /// Tenures that begin once nothing of an earlier one of their shards is in flight.
     pub(crate) returning: Vec<Gained>,
@@ -80,6 +81,15 @@ pub(crate) struct Shard {
     pub(crate) touched: Option<HashSet<Uuid>>,
     pub(crate) is_leaving: bool,
     pub(crate) in_flight: u32,
+    /// Turns that have been in flight and are no more.
+    pub(crate) landed: u64,
+}
+
+/// Shards whose gates are closed, and how many of their turns must have landed until all commands
+/// from before that are out.
+pub(crate) struct Closing {
+    pub(crate) until: Vec<(i16, Tenure, u64)>,
+    pub(crate) done: oneshot::Sender<()>,
 }
 
 /// Tenures that end once nothing of them is in flight.
@@ -119,6 +129,7 @@ impl Owner {
             last_load: 0,
             unfinished: VecDeque::new(),
             timers: Timers::default(),
+            closing: Vec::new(),
             leaving: Vec::new(),
             returning: Vec::new(),
             tired: HashMap::new(),
@@ -157,6 +168,7 @@ impl Owner {
             Mail::Start(start) => self.start(*start).await,
             Mail::Stimulus(stimulus) => self.stimulate(*stimulus).await,
             Mail::Gained(shards, done) => self.gain(shards, done),
+            Mail::Close(shards, done) => self.close(&shards, done),
             Mail::GiveUp(shards, done) => self.give_up(shards, done),
             Mail::Loaded(loaded) => self.loaded(*loaded).await,
             Mail::TakenOver(shards) => self.taken_over(shards),
@@ -180,6 +192,7 @@ impl Owner {
             }
             Notice::Fenced(shards) => self.fenced(shards),
         }
+        self.say_what_is_closed();
         self.leave_what_is_done();
     }
 
@@ -209,6 +222,7 @@ impl Owner {
         match self.shards.get_mut(&shard) {
             Some(shard) if shard.tenure == tenure => {
                 shard.in_flight = shard.in_flight.saturating_sub(1);
+                shard.landed += 1;
                 true
             }
             Some(_) | None => false,
@@ -247,8 +261,7 @@ impl Owner {
                 running.execution.resume(now);
             }
             let key = Key { shard: running.shard, id };
-            let stimulus = machine::Stimulus::Timer;
-            self.stimulate(StimulusMail { key, stimulus, reply: None, message: None }).await;
+            self.stimulate(StimulusMail::new(key, machine::Stimulus::Timer)).await;
         }
     }
 
@@ -257,8 +270,7 @@ impl Owner {
         let Some(id) = self.unfinished.pop_front() else { return };
         let Some(running) = self.running.get(&id) else { return };
         let key = Key { shard: running.shard, id };
-        let stimulus = machine::Stimulus::Continue;
-        self.stimulate(StimulusMail { key, stimulus, reply: None, message: None }).await;
+        self.stimulate(StimulusMail::new(key, machine::Stimulus::Continue)).await;
     }
 
     /// Something happens to an execution, wherever it is.
@@ -266,7 +278,10 @@ impl Owner {
         let id = mail.key.id;
         match self.running.get_mut(&id) {
             Some(running) if running.must_wait() => {
-                if running.deferred.len() < MOST_DEFERRED {
+                // What nobody would say again must not be lost; of that there is no more than there are
+                // calls under way.
+                let is_said_once = mail.reply.is_none() && mail.message.is_none();
+                if is_said_once || running.deferred.len() < MOST_DEFERRED {
                     running.deferred.push_back(mail);
                 } else {
                     answer(mail.reply, StimulusReply::Unavailable);

@@ -13,20 +13,21 @@ mod registry;
 mod shares;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use asl::Payload;
 use futures_util::future::BoxFuture;
 use machine::{Failure, TaskKind};
 use store::{Delivery, Protocol, Store, masked_url};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use uuid::Uuid;
 
 use answer::Answer;
 use destination::Destinations;
 use exchange::{Exchange, Request};
 use limit::Limit;
-use places::Places;
+use places::{Place, Places};
 use registry::Registry;
 
 pub use destination::{Allowed, AllowedError};
@@ -51,6 +52,57 @@ pub struct Call {
     pub timeout_seconds: Option<u64>,
     /// It may have been made before a crash.
     pub repeated: bool,
+    /// Asked before it begins, if it had to wait.
+    pub leave: Leave,
+}
+
+/// Leave to begin a call that had to wait. Its node may have been told to stop meanwhile, and if the
+/// log says that the call has not begun, it must say first that it has.
+#[derive(Clone, Debug, Default)]
+pub struct Leave(Option<Arc<Grant>>);
+
+#[derive(Debug)]
+struct Grant {
+    /// The log says that the call waits.
+    is_queued: bool,
+    given: Semaphore,
+}
+
+impl Leave {
+    /// Leave that somebody has to give; `is_queued`: also if the call need not wait here.
+    pub(crate) fn to_be_given(is_queued: bool) -> Self {
+        Self(Some(Arc::new(Grant { is_queued, given: Semaphore::new(0) })))
+    }
+
+    pub(crate) fn give(&self) {
+        if let Some(grant) = &self.0 {
+            grant.given.add_permits(1);
+        }
+    }
+
+    /// Whether it has to be asked for although the call did not wait here.
+    fn is_queued(&self) -> bool {
+        self.0.as_ref().is_some_and(|grant| grant.is_queued)
+    }
+
+<<<<<<< ours
+    /// Waits until it is given; nobody may ever do so. It is for one beginning: a call that has to
+    /// wait again asks again.
+    async fn given(&self) {
+        if let Some(grant) = &self.0
+            // Never closed.
+            && let Ok(given) = grant.given.acquire().await
+        {
+            given.forget();
+=======
+    /// Waits until it is given; nobody may ever do so.
+    pub(crate) async fn given(&self) {
+        if let Some(grant) = &self.0 {
+            // Never closed; and once given, it is given for good.
+            let _ = grant.given.acquire().await;
+>>>>>>> theirs
+        }
+    }
 }
 
 /// A task's token, which no log may show.
@@ -77,7 +129,9 @@ pub enum Outcome {
 pub enum Progress {
     /// It cannot begin at once: all places are taken, or the node lacks what a connection needs.
     Queued,
-    /// It begins after having been queued; it may be queued again.
+    /// The same of a call that may be made but once: that it has not begun must be known of it.
+    QueuedOnce,
+    /// It begins after having been queued, once there is [`Leave`]; it may be queued again.
     Began,
 }
 
@@ -199,21 +253,47 @@ impl Performers {
                 if resource_type == own_api::SERVICE =>
             {
                 let action = resource.split('.').next().unwrap_or_default();
+                ask_leave(call, progress).await;
                 Ok(ended(call, false, self.call_own_api(call, action).await?))
             }
             TaskKind::Integration { arn, .. } | TaskKind::Activity { arn } => Err(not_served(arn)),
             TaskKind::Url { url, waits_for_token } => {
-                let _place = self.places.take(&call.account, url, None, progress).await;
+                let _place = self.place(call, url, None, progress).await;
                 let request = Request::new(call, url, call.parameters.raw());
                 let limit = Limit::of(call, None, self.call_timeout);
-                let mut answer =
-                    self.exchange.make(&request, &limit, progress).await?.check_http()?;
+                let mut answer = self
+                    .exchange
+                    .make(&request, &limit, &call.leave, progress)
+                    .await?
+                    .check_http()?;
                 if *waits_for_token {
                     answer = answer.acknowledgment();
                 }
                 Ok(ended(call, false, answer.into_payload(&masked_url(url))?))
             }
         }
+    }
+
+    /// A place for this call, and leave to begin if it had to wait for it, here or elsewhere.
+    async fn place(
+        &self,
+        call: &Call,
+        function: &str,
+        most: Option<i32>,
+        progress: Report<'_>,
+    ) -> Place {
+        let has_waited = AtomicBool::new(false);
+        let report = |step| {
+            has_waited.store(true, Ordering::Relaxed);
+            progress(step);
+        };
+        let place = self.places.take(&call.account, function, most, &report).await;
+        if has_waited.into_inner() {
+            call.leave.given().await;
+        } else {
+            ask_leave(call, progress).await;
+        }
+        place
     }
 
     /// Calls a function by its name, however it is registered; also says whether it will answer
@@ -227,17 +307,21 @@ impl Performers {
         let name = &invocation.name;
         let Some(function) = self.registry.function(&call.account, name).await else {
             let endpoint = self.lambda_endpoint.as_ref().ok_or_else(|| not_registered(name))?;
-            let _place = self.places.take(&call.account, name, None, progress).await;
+            let _place = self.place(call, name, None, progress).await;
             let request = invocation.request(call, endpoint);
             let limit = Limit::of(call, None, self.call_timeout);
-            let answer = self.exchange.make(&request, &limit, progress).await?;
+            let answer = self.exchange.make(&request, &limit, &call.leave, progress).await?;
             return Ok((lambda::checked(answer)?, false));
         };
         if call.repeated && function.delivery == Delivery::AtMostOnce {
             return Err(outcome_unknown(name));
         }
         let most = function.max_concurrency;
-        let _place = self.places.take(&call.account, name, most, progress).await;
+        let once = |step| {
+            let is_once = step == Progress::Queued && function.delivery == Delivery::AtMostOnce;
+            progress(if is_once { Progress::QueuedOnce } else { step });
+        };
+        let _place = self.place(call, name, most, &once).await;
         let mut request = match function.protocol {
             Protocol::Lambda => invocation.request(call, &function.url),
             Protocol::Http => Request::new(call, &function.url, &invocation.payload),
@@ -245,7 +329,7 @@ impl Performers {
         request.add_headers(&function.headers);
         request.may_repeat = function.delivery == Delivery::AtLeastOnce;
         let limit = Limit::of(call, Some(&function), self.call_timeout);
-        let answer = self.exchange.make(&request, &limit, progress).await?;
+        let answer = self.exchange.make(&request, &limit, &call.leave, &once).await?;
         match function.protocol {
             Protocol::Lambda => Ok((lambda::checked(answer)?, false)),
             Protocol::Http => {
@@ -255,6 +339,14 @@ impl Performers {
                 Ok((if is_acknowledgment { answer.acknowledgment() } else { answer }, later))
             }
         }
+    }
+}
+
+/// Asks leave to begin a call that needs to wait for nothing here, if the log says that it waits.
+async fn ask_leave(call: &Call, progress: Report<'_>) {
+    if call.leave.is_queued() {
+        progress(Progress::Began);
+        call.leave.given().await;
     }
 }
 

@@ -6,16 +6,20 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use machine::Timestamp;
 use store::Store;
 use tokio::sync::{Notify, Semaphore, broadcast, mpsc, watch};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::activities::Pollers;
+use crate::ask::Gone;
 use crate::calls::Calls;
 use crate::clock::Clock;
+use crate::gates::Gates;
 use crate::heartbeats::Heartbeats;
 use crate::lease::Lease;
 use crate::options::EngineOptions;
 use crate::perform::Perform;
 use crate::programs::Programs;
+use crate::share::Share;
 use crate::tenures::{Tenure, Tenures};
 use crate::token::Seal;
 
@@ -50,6 +54,22 @@ pub(crate) struct Shared {
     pub(crate) tenures: Tenures,
     /// To the membership: tenures that ended because what is in memory may be wrong.
     pub(crate) fenced: mpsc::UnboundedSender<Vec<(i16, Tenure)>>,
+    /// Which shards' calls may begin.
+    pub(crate) gates: Gates,
+    /// What this node is told, and tells, of its share.
+    pub(crate) share: Share,
+    /// Nodes that were found to be gone.
+    pub(crate) gone: Gone,
+    /// Tenures of some shards have begun.
+    pub(crate) begun: watch::Sender<()>,
+    /// The node was told to stop: it takes no new work.
+    pub(crate) draining: CancellationToken,
+    /// Nothing of the node's is under way any more, and others have its shards or nobody is there.
+    pub(crate) drained: CancellationToken,
+    /// The membership has handed everything over, or given up trying.
+    pub(crate) left: CancellationToken,
+    /// Asks for a beat at once.
+    pub(crate) beat: Notify,
     /// Other nodes lived when this one asked last.
     accompanied: AtomicBool,
     /// The store did not answer lately: writes are refused at once.
@@ -68,9 +88,18 @@ impl Shared {
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<Vec<(i16, Tenure)>>) {
         let (appended, _) = broadcast::channel(1_024);
         let (fenced, heard) = mpsc::unbounded_channel();
+        let gates = Gates::default();
         let shared = Arc::new(Self {
             programs: Programs::new(store.clone()),
-            calls: Calls::new(performer, store.clone(), seal.clone()),
+            calls: Calls::new(performer, store.clone(), seal.clone(), gates.clone()),
+            gates,
+            share: Share::default(),
+            gone: Gone::default(),
+            begun: watch::channel(()).0,
+            draining: CancellationToken::new(),
+            drained: CancellationToken::new(),
+            left: CancellationToken::new(),
+            beat: Notify::new(),
             heartbeats: Heartbeats::new(options.node, store.clone()),
             store,
             clock: options.clock.clone(),

@@ -55,6 +55,7 @@ enum Next {
 impl Sleepers {
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         let ahead = ahead(&self.shared.options);
+        let mut begun = self.shared.begun.subscribe();
         let mut round = 0_u64;
         loop {
             let mut next = Next::Later;
@@ -75,6 +76,8 @@ impl Sleepers {
             }
             tokio::select! {
                 () = stop.cancelled() => return,
+                // What sleeps in a shard that is gained may be due.
+                _ = begun.changed() => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }

@@ -4,7 +4,7 @@
 use asl::Payload;
 use machine::Failure;
 
-use crate::engine::{Engine, StimulateError};
+use crate::engine::{Absent, Engine, StimulateError};
 use crate::mail::{Key, Message, StimulusReply};
 
 /// What the holder of a task's token says.
@@ -28,6 +28,8 @@ pub enum TokenError {
     Throttled,
     #[error("the database is away")]
     Unavailable,
+    #[error(transparent)]
+    Absent(#[from] Absent),
 }
 
 impl From<StimulateError> for TokenError {
@@ -35,6 +37,7 @@ impl From<StimulateError> for TokenError {
         match error {
             StimulateError::Throttled => Self::Throttled,
             StimulateError::Unavailable => Self::Unavailable,
+            StimulateError::Absent(why) => Self::Absent(why),
         }
     }
 }
@@ -62,6 +65,7 @@ impl Engine {
         match self.stimulate(key, message).await? {
             StimulusReply::Applied { .. } => Ok(()),
             StimulusReply::Unavailable => Err(TokenError::Unavailable),
+            StimulusReply::Elsewhere => Err(TokenError::Absent(Absent::Silent)),
             StimulusReply::Stale => {
                 match self.shared.store.execution_exists(key.shard, key.id).await {
                     Ok(true) => Err(TokenError::TimedOut),
@@ -100,6 +104,7 @@ impl Engine {
             StimulusReply::Applied { .. } => Ok(true),
             StimulusReply::Stale => Ok(false),
             StimulusReply::Unavailable => Err(StimulateError::Unavailable),
+            StimulusReply::Elsewhere => Err(StimulateError::Absent(Absent::Silent)),
         }
     }
 

@@ -18,11 +18,14 @@ pub(crate) struct Tenures {
     /// By shard: twice the number of the tenure that is granted, and one more once it has begun; 0
     /// for none.
     granted: Vec<AtomicU64>,
+    /// By shard: the last tenure in which all its executions were in memory.
+    complete: Vec<AtomicU64>,
 }
 
 impl Default for Tenures {
     fn default() -> Self {
-        Self { last: AtomicU64::new(0), granted: (0..SHARDS).map(|_| AtomicU64::new(0)).collect() }
+        let zeros = || (0..SHARDS).map(|_| AtomicU64::new(0)).collect();
+        Self { last: AtomicU64::new(0), granted: zeros(), complete: zeros() }
     }
 }
 
@@ -69,6 +72,22 @@ impl Tenures {
         (word & 1 == 1).then_some(Tenure(word >> 1))
     }
 
+    /// All executions of this shard are in memory.
+    pub(crate) fn complete(&self, shard: i16, tenure: Tenure) {
+        let complete = usize::try_from(shard).ok().and_then(|shard| self.complete.get(shard));
+        if let Some(word) = complete {
+            word.fetch_max(tenure.0, Ordering::AcqRel);
+        }
+    }
+
+    /// How many shards this node works on with all their executions in memory.
+    pub(crate) fn taken_over(&self) -> usize {
+        let is_there = |(shard, word): (i16, &AtomicU64)| {
+            self.of(shard) == Some(Tenure(word.load(Ordering::Acquire)))
+        };
+        (0..).zip(&self.complete).filter(|place| is_there(*place)).count()
+    }
+
     /// The shards this node works on.
     pub(crate) fn shards(&self) -> Vec<i16> {
         (0..).take(SHARDS).filter(|shard| self.of(*shard).is_some()).collect()
@@ -98,7 +117,11 @@ mod tests {
         assert_eq!((tenures.of(7), tenures.shards()), (Some(third), vec![7]));
         tenures.end(7, second);
         assert_eq!(tenures.of(7), Some(third), "what ended was another");
+        tenures.complete(7, second);
+        assert_eq!(tenures.taken_over(), 0, "what was loaded was another's");
+        tenures.complete(7, third);
+        assert_eq!(tenures.taken_over(), 1);
         tenures.end(7, third);
-        assert_eq!(tenures.of(7), None);
+        assert_eq!((tenures.of(7), tenures.taken_over()), (None, 0));
     }
 }

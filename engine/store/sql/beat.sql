@@ -1,15 +1,16 @@
--- A node says that it lives: counts those that do, forgets those that long do not, and moves its
--- own leases on. One that ran out is still its own while nobody has claimed it. A row for each shard
--- it owns, and one without a shard, so that the count is there even if it owns none. Shards are locked
+-- A node says that it lives: counts those that do and go on, forgets those that long do not, and moves
+-- its own leases on. One that ran out is still its own while nobody has claimed it. A row for each shard
+-- it owns, and one without a shard, so that the counts are there even if it owns none. Shards are locked
 -- in their order, as everywhere.
 WITH forgotten AS (
     DELETE FROM nodes
     WHERE expires_at < coalesce($1, now()) - interval '1 hour' AND id <> $2
 ),
 beaten AS (
-    INSERT INTO nodes (id, address, expires_at)
-    VALUES ($2, $3, coalesce($1, now()) + make_interval(secs => $4))
-    ON CONFLICT (id) DO UPDATE SET address = EXCLUDED.address, expires_at = EXCLUDED.expires_at
+    INSERT INTO nodes (id, address, name, draining, expires_at)
+    VALUES ($2, '', $3, $5, coalesce($1, now()) + make_interval(secs => $4))
+    ON CONFLICT (id) DO UPDATE
+    SET name = EXCLUDED.name, draining = EXCLUDED.draining, expires_at = EXCLUDED.expires_at
 ),
 mine AS (
     SELECT shard FROM shards
@@ -25,8 +26,14 @@ renewed AS (
     RETURNING shards.shard, epoch
 ),
 alive AS (
-    SELECT 1 + count(*) AS live_nodes
+    SELECT count(*) + CASE WHEN $5 THEN 0 ELSE 1 END AS live_nodes
     FROM nodes
-    WHERE expires_at > coalesce($1, now()) AND id <> $2
+    WHERE expires_at > coalesce($1, now()) AND NOT draining AND id <> $2
+),
+orphaned AS (
+    SELECT count(*) AS orphans
+    FROM shards
+    WHERE owner IS NULL OR (owner <> $2 AND expires_at <= coalesce($1, now()))
 )
-SELECT shard, epoch, live_nodes FROM alive LEFT JOIN renewed ON true
+SELECT shard, epoch, live_nodes, orphans
+FROM alive CROSS JOIN orphaned LEFT JOIN renewed ON true

@@ -23,23 +23,33 @@ pub struct Message {
 }
 
 impl Store {
-    /// Puts a message into the inbox; once, however often it is posted. Durable when it returns.
-    pub async fn post(&self, message: &Message) -> Result<(), Error> {
-        in_time(
+    /// Puts a message into the inbox; once, however often it is posted. Durable when it returns
+    /// `true`; `false` if the shard has no owner whose lease holds, or one of those that are known to
+    /// be `gone`: then nobody would answer, and nothing is posted.
+    pub async fn post(&self, message: &Message, gone: &[Uuid]) -> Result<bool, Error> {
+        let row = in_time(
             sqlx::query(
-                "INSERT INTO inbox (shard, id, execution_id, stimulus, posted_at)
-                 VALUES ($1, $2, $3, $4, coalesce($5, now()))
-                 ON CONFLICT DO NOTHING",
+                "WITH living AS (
+                     SELECT FROM shards
+                     WHERE shard = $1 AND expires_at > coalesce($5, now()) AND owner <> ALL($6)
+                 ),
+                 posted AS (
+                     INSERT INTO inbox (shard, id, execution_id, stimulus, posted_at)
+                     SELECT $1, $2, $3, $4, coalesce($5, now()) FROM living
+                     ON CONFLICT DO NOTHING
+                 )
+                 SELECT EXISTS (SELECT FROM living)",
             )
             .bind(message.shard)
             .bind(message.id)
             .bind(message.execution_id)
             .bind(message.stimulus.as_ref())
             .bind(self.now)
-            .execute(&self.pool),
+            .bind(gone)
+            .fetch_one(&self.pool),
         )
         .await?;
-        Ok(())
+        Ok(row.try_get(0)?)
     }
 
     /// Messages of these shards that wait for an answer, oldest first. They stay until the
@@ -99,6 +109,17 @@ impl Store {
         in_time(sqlx::query("DELETE FROM inbox WHERE id = $1").bind(id).execute(&self.pool))
             .await?;
         Ok(())
+    }
+
+    /// Removes a message that is not answered; `false` if there is none. Served by `inbox_id`.
+    pub async fn withdraw(&self, id: Uuid) -> Result<bool, Error> {
+        let done = in_time(
+            sqlx::query("DELETE FROM inbox WHERE id = $1 AND answer IS NULL")
+                .bind(id)
+                .execute(&self.pool),
+        )
+        .await?;
+        Ok(done.rows_affected() > 0)
     }
 
     /// Removes answered messages that were posted longer ago than this, by the clock they were

@@ -50,6 +50,7 @@ mod secrets;
 mod shards;
 mod state_machines;
 mod status;
+mod succession;
 mod tags;
 mod versions;
 
@@ -82,6 +83,7 @@ pub use state_machines::{
     Updated,
 };
 pub use status::Status;
+pub use succession::{NameLock, Orphaned};
 pub use tags::{Resource, Tagged};
 pub use versions::{Published, Version};
 

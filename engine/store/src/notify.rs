@@ -20,6 +20,8 @@ const ACTIVITIES: &str = "activities";
 
 /// What stands for the access keys.
 pub(crate) const ACCESS_KEYS: &str = "access_keys";
+/// What stands for nodes that come, go and hand over among shard numbers.
+const NODES: &str = "nodes";
 
 /// What somebody says has changed.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -34,6 +36,8 @@ pub enum Hint {
     Schedules,
     /// Tasks wait for activity workers.
     Activities,
+    /// A node came, goes, or has given shards to others.
+    Nodes,
     /// Heartbeats for executions of whichever node.
     Heartbeats(Vec<Heartbeat>),
     /// Answers to heartbeats.
@@ -96,6 +100,11 @@ impl Store {
         self.notify(ACTIVITIES).await
     }
 
+    /// Tells all nodes to look at what is theirs.
+    pub async fn hint_nodes(&self) -> Result<(), Error> {
+        self.notify(NODES).await
+    }
+
     pub(crate) async fn notify(&self, payload: &str) -> Result<(), Error> {
         in_time(
             sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(payload).execute(&self.pool),
@@ -118,6 +127,9 @@ fn hint_of(payload: &str) -> Hint {
     }
     if payload == ACTIVITIES {
         return Hint::Activities;
+    }
+    if payload == NODES {
+        return Hint::Nodes;
     }
     if let Some(heartbeats) = heartbeats::heartbeats(payload) {
         return Hint::Heartbeats(heartbeats);
@@ -143,6 +155,7 @@ mod tests {
         assert_eq!(hint_of("access_keys"), Hint::AccessKeys);
         assert_eq!(hint_of("schedules"), Hint::Schedules);
         assert_eq!(hint_of("activities"), Hint::Activities);
+        assert_eq!(hint_of("nodes"), Hint::Nodes);
         assert_eq!(hint_of("something newer"), Hint::Lagged);
     }
 }

@@ -32,12 +32,21 @@ pub struct Beat {
     pub owned: Vec<(i16, i64)>,
     /// Those among them that are beyond its fair share: hand them over, then release them.
     pub surplus: Vec<i16>,
-    /// How many nodes are alive, this one included.
+    /// How many nodes are alive and go on, this one included if it does.
     pub live_nodes: i64,
+    /// How many shards had no living owner before it claimed any.
+    pub orphans: i64,
+}
+
+impl Beat {
+    /// How many shards are a node's fair share.
+    pub fn fair_share(&self) -> usize {
+        fair_share(self.live_nodes)
+    }
 }
 
 impl Store {
-    /// Says that the node is alive and renews its own leases for `lease` (also those that ran
+    /// Says that the node of this name is alive and renews its own leases for `lease` (also those that ran
     /// out, as long as nobody claimed them), in one statement. Where it owns less than its fair
     /// share, 256 by the number of live nodes, rounded up, a second one claims free and expired
     /// shards. A claim raises the epoch; a renewal does not.
@@ -45,19 +54,9 @@ impl Store {
     /// Locks the shards' rows in their order, then the node's; others' shards only where free
     /// (`SKIP LOCKED`), so that nodes do not wait for each other's claims, nor claim what is just
     /// being written to.
-    pub async fn beat(&self, node: Uuid, lease: Duration, address: &str) -> Result<Beat, Error> {
-        let rows = in_time(
-            sqlx::query(include_str!("../sql/beat.sql"))
-                .bind(self.now)
-                .bind(node)
-                .bind(address)
-                .bind(lease.as_secs_f64())
-                .fetch_all(&self.pool),
-        )
-        .await?;
-        let live_nodes = rows.first().map_or(Ok(1), |row| row.try_get("live_nodes"))?;
-        let mut owned = leases(&rows)?;
-        let fair = fair_share(live_nodes);
+    pub async fn beat(&self, node: Uuid, lease: Duration, name: &str) -> Result<Beat, Error> {
+        let mut beat = self.say_alive(node, lease, name, false).await?;
+        let (owned, fair) = (&mut beat.owned, fair_share(beat.live_nodes));
         if owned.len() < fair {
             let claimed = in_time(
                 sqlx::query(include_str!("../sql/claim_shards.sql"))
@@ -71,8 +70,41 @@ impl Store {
             owned.extend(leases(&claimed)?);
         }
         owned.sort_unstable();
-        let surplus = owned.iter().skip(fair).map(|(shard, _)| *shard).collect();
-        Ok(Beat { owned, surplus, live_nodes })
+        beat.surplus = owned.iter().skip(fair).map(|(shard, _)| *shard).collect();
+        Ok(beat)
+    }
+
+    /// The same of a node that hands its shards over: it claims none, and does not count when shares
+    /// are made.
+    pub async fn beat_draining(
+        &self,
+        node: Uuid,
+        lease: Duration,
+        name: &str,
+    ) -> Result<Beat, Error> {
+        self.say_alive(node, lease, name, true).await
+    }
+
+    async fn say_alive(
+        &self,
+        node: Uuid,
+        lease: Duration,
+        name: &str,
+        is_draining: bool,
+    ) -> Result<Beat, Error> {
+        let rows = in_time(
+            sqlx::query(include_str!("../sql/beat.sql"))
+                .bind(self.now)
+                .bind(node)
+                .bind(name)
+                .bind(lease.as_secs_f64())
+                .bind(is_draining)
+                .fetch_all(&self.pool),
+        )
+        .await?;
+        let count = |column| rows.first().map_or(Ok(0), |row| row.try_get(column));
+        let (live_nodes, orphans) = (count("live_nodes")?, count("orphans")?);
+        Ok(Beat { owned: leases(&rows)?, surplus: Vec::new(), live_nodes, orphans })
     }
 
     /// Gives shards back at once, so that others need not wait for the lease to run out; those
@@ -108,6 +140,13 @@ impl Store {
         in_time(sqlx::query("DELETE FROM nodes WHERE id = $1").bind(node).execute(&self.pool))
             .await?;
         Ok(())
+    }
+
+    /// The shards that are a node's, by what the database has, whatever the node knows of them.
+    pub async fn shards_of(&self, node: Uuid) -> Result<Vec<i16>, Error> {
+        let statement = sqlx::query("SELECT shard FROM shards WHERE owner = $1 ORDER BY shard");
+        let rows = in_time(statement.bind(node).fetch_all(&self.pool)).await?;
+        Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, sqlx::Error>>()?)
     }
 
     /// The time by the clock that leases are measured with.

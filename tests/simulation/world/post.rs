@@ -8,16 +8,9 @@ use super::World;
 const AGAIN_MS: i64 = 500;
 
 impl World<'_> {
-    pub(super) fn carry_out(&mut self, command: Command) {
+    pub(super) fn carry_out(&mut self, command: Command, repeated: bool) {
         match command {
-            Command::Invoke(call) => {
-                let Some((delay, stimulus)) = self.machine.outcome(&call) else { return };
-                if matches!(stimulus, Stimulus::TaskSubmitted { .. }) && self.faults.repeats() {
-                    // Whoever was called uses the token before it answers the call.
-                    self.use_early(&call);
-                }
-                self.send_perhaps_twice(delay, stimulus);
-            }
+            Command::Invoke(call) => self.call(call, repeated),
             Command::FindActivity { frame, sought, .. } => {
                 self.send_perhaps_twice(5, Stimulus::ActivityFound { frame, sought });
             }

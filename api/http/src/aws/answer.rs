@@ -26,6 +26,9 @@ pub(crate) fn refuse(error: &OperationError) -> Response {
     let mut response = response(status(error.kind), &body);
     let kind = HeaderValue::from_static(error.kind.name());
     response.headers_mut().insert("x-amzn-errortype", kind);
+    if matches!(error.kind, Kind::ThrottlingException | Kind::ServiceUnavailable) {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
     response
 }
 

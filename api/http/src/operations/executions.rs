@@ -123,6 +123,7 @@ pub async fn start(
         StartError::AlreadyExists { arn } => OperationError::execution_already_exists(&arn),
         StartError::Throttled => OperationError::throttled(),
         StartError::Unavailable => OperationError::unavailable(),
+        StartError::Absent(why) => OperationError::absent(why),
         StartError::Program(why) => {
             tracing::error!(error = %why, "a stored definition has no program: {why}");
             OperationError::internal()
@@ -228,6 +229,7 @@ pub async fn stop(
         StopError::NotFound => OperationError::execution_does_not_exist(&arn),
         StopError::Throttled => OperationError::throttled(),
         StopError::Unavailable => OperationError::unavailable(),
+        StopError::Absent(why) => OperationError::absent(why),
     })
 }
 

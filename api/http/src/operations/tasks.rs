@@ -64,5 +64,6 @@ async fn send(
         ),
         TokenError::Throttled => OperationError::throttled(),
         TokenError::Unavailable => OperationError::unavailable(),
+        TokenError::Absent(why) => OperationError::absent(why),
     })
 }

@@ -67,6 +67,13 @@ pub struct Settings {
     /// After how long without a sign of life a node's work is taken over [default: 10]
     #[arg(long)]
     pub lease_seconds: Option<u64>,
+    /// How long calls may go on when the node is told to stop; 0: not at all [default: 30]
+    #[arg(long)]
+    pub drain_seconds: Option<u64>,
+    /// What this node is called, each time it is started; no other may be called so
+    /// [default: host and listening address]
+    #[arg(long, value_name = "NAME")]
+    pub node_name: Option<String>,
     /// A Lambda-compatible server for functions that are not registered
     /// [environment: `AWS_ENDPOINT_URL_LAMBDA`]
     #[arg(long, value_name = "URL")]

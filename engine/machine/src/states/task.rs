@@ -291,19 +291,28 @@ pub(crate) fn timed_out(step: &mut Step<'_>, id: FrameId) {
     step.fail_as(id, Failure { error: Some("States.Timeout".to_owned()), cause: None }, also);
 }
 
-/// The call waits for a free place; its timeout must not run meanwhile.
+/// The call waits and has never been made; its timeout must not run meanwhile.
 pub(crate) fn queued(step: &mut Step<'_>, task: u64) {
     let Some((id, open)) = open(step, task) else { return };
-    if open.deadline.is_some() {
+    if open.phase == Phase::Calling && !open.queued {
         step.record(id, EventKind::TaskQueued);
     }
 }
 
-/// The call has begun after it had to wait.
+/// The call waits, and an earlier owner may have made it; its timeout must not run meanwhile.
+pub(crate) fn delayed(step: &mut Step<'_>, task: u64) {
+    let Some((id, open)) = open(step, task) else { return };
+    if open.phase == Phase::Calling && open.deadline.is_some() {
+        step.record(id, EventKind::TaskBegan { deadline: None });
+    }
+}
+
+/// The call begins after it had to wait.
 pub(crate) fn began(step: &mut Step<'_>, task: u64) {
     let Some((id, open)) = open(step, task) else { return };
-    if let (Some(seconds), None) = (open.timeout_seconds, open.deadline) {
-        let deadline = Some(step.now.plus_seconds(seconds));
+    let runs = open.deadline.is_some() || open.timeout_seconds.is_none();
+    if open.phase != Phase::Taken && (open.queued || !runs) {
+        let deadline = open.timeout_seconds.map(|seconds| step.now.plus_seconds(seconds));
         step.record(id, EventKind::TaskBegan { deadline });
     }
 }

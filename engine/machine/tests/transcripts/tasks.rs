@@ -139,6 +139,68 @@ fn a_queued_call_has_no_timeout_until_it_begins() {
 }
 
 #[test]
+fn what_is_queued_is_known_not_to_have_begun_also_without_a_timeout() {
+    check(
+        r#""A": {LAMBDA, "End": true}"#,
+        "{}",
+        &[
+            (0, Stimulus::TaskQueued { task: 3 }),
+            (1, Stimulus::TaskQueued { task: 3 }),
+            (2, Stimulus::TaskBegan { task: 3 }),
+            (3, Stimulus::TaskBegan { task: 3 }),
+        ],
+        &expect![[r#"
+            0s Start
+              1<-0 ExecutionStarted {}
+              2<-0 TaskStateEntered A {}
+              3<-2 LambdaFunctionScheduled {}
+              4<-3 LambdaFunctionStarted
+              > invoke 3 A#1 {}
+            0s TaskQueued
+              - TaskQueued
+            1s TaskQueued
+              nothing
+            2s TaskBegan
+              - TaskBegan { deadline: None }
+            3s TaskBegan
+              nothing
+        "#]],
+    );
+}
+
+#[test]
+fn a_call_that_may_have_been_made_waits_without_a_timeout_and_is_not_called_queued() {
+    check(
+        r#""A": {LAMBDA, "TimeoutSeconds": 5, "End": true}"#,
+        "{}",
+        &[
+            (1, Stimulus::TaskDelayed { task: 3 }),
+            (60, TIMER),
+            (90, Stimulus::TaskBegan { task: 3 }),
+            (95, TIMER),
+        ],
+        &expect![[r#"
+            0s Start
+              1<-0 ExecutionStarted {}
+              2<-0 TaskStateEntered A {}
+              3<-2 LambdaFunctionScheduled {}
+              4<-3 LambdaFunctionStarted
+              > invoke 3 A#1 {}
+            1s TaskDelayed
+              - TaskBegan { deadline: None }
+            60s Timer
+              nothing
+            90s TaskBegan
+              - TaskBegan { deadline: Some(Timestamp(95000)) }
+            95s Timer
+              5<-4 LambdaFunctionTimedOut States.Timeout
+              6<-5 ExecutionFailed States.Timeout
+              > abandon 3
+        "#]],
+    );
+}
+
+#[test]
 fn a_missing_path_fails_the_execution_and_nothing_catches_it() {
     check(
         r#""A": {LAMBDA, "Parameters": {"v.$": "$.none"}, "Retry": [{"ErrorEquals": ["States.ALL"]}],

@@ -12,8 +12,8 @@ use store::{
     Waiting,
 };
 
-use crate::engine::{Start, StartError};
 use crate::owner::moment;
+use crate::start::{Start, StartError};
 
 use super::bounds::timestamp;
 use super::target::{self, NoTarget};
@@ -222,7 +222,7 @@ impl<'a> Attempts<'a> {
             Err(StartError::Throttled) => {
                 return Ok(Next::Refused(self.try_again(firing, &attempt)));
             }
-            Err(StartError::Unavailable) => {
+            Err(StartError::Unavailable | StartError::Absent(_)) => {
                 return Ok(Next::InDoubt(self.try_again(firing, &attempt)));
             }
             Err(StartError::Program(why)) => return decided(Decision::Failed, why.to_string()),

@@ -102,7 +102,7 @@ impl Attempts<'_> {
         };
         match self.at_work.engine.stop_execution(stop).await {
             Ok(_) | Err(StopError::NotFound) => true,
-            Err(StopError::Throttled | StopError::Unavailable) => false,
+            Err(StopError::Throttled | StopError::Unavailable | StopError::Absent(_)) => false,
         }
     }
 }

@@ -122,7 +122,7 @@ async fn a_start_on_a_lost_shard_does_not_hold_up_the_others() {
     let other = stage.start("c", |_| {}).await;
     assert_eq!(stage.written().await, ["landed", "refused", "landed"]);
     assert_eq!(one.await, Ok(StartReply::Started));
-    assert_eq!(lost.await, Ok(StartReply::Unavailable));
+    assert_eq!(lost.await, Ok(StartReply::Elsewhere));
     assert_eq!(other.await, Ok(StartReply::Started));
 }
 

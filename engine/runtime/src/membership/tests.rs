@@ -11,7 +11,9 @@ fn willing(mut mail: mpsc::Receiver<Mail>) {
         while let Some(mail) = mail.recv().await {
             match mail {
                 // Whoever told it may have waited too long.
-                Mail::Gained(_, done) | Mail::GiveUp(_, done) => drop(done.send(())),
+                Mail::Gained(_, done) | Mail::Close(_, done) | Mail::GiveUp(_, done) => {
+                    _ = done.send(());
+                }
                 other => drop(other),
             }
         }
@@ -99,5 +101,85 @@ async fn a_slow_owner_hears_the_same_again_until_it_has_begun() {
     }
     membership.beat().await.unwrap();
     assert!(unread.try_recv().is_err(), "nothing is new");
+    cluster.stop().await;
+}
+
+#[tokio::test]
+async fn a_node_that_stops_hands_over_what_is_quiet_and_keeps_what_is_not() {
+    let (cluster, shared, fenced) = stage::shared(EngineOptions::default()).await;
+    let (owner, mail) = mpsc::channel(1);
+    willing(mail);
+    let mut membership = Membership::new(shared.clone(), vec![owner], fenced);
+    membership.beat().await.unwrap();
+    let call = shared.gates.enter(7);
+    shared.gates.close_all();
+    shared.draining.cancel();
+    membership.beat().await.unwrap();
+    assert_eq!(membership.ours.len(), 256, "nobody is there to have them");
+    assert!(!shared.drained.is_cancelled());
+    let other = Uuid::new_v4();
+    shared.store.beat(other, Duration::from_hours(1), "").await.unwrap();
+    membership.beat().await.unwrap();
+    assert_eq!(membership.all(), [7]);
+    assert_eq!(shared.store.shards_of(other).await.unwrap().len(), 255);
+    assert!(!shared.drained.is_cancelled());
+    drop(call);
+    shared.gates.quiet().await;
+    membership.shed().await.unwrap();
+    assert!(membership.all().is_empty() && shared.drained.is_cancelled());
+    assert_eq!(shared.store.shards_of(other).await.unwrap().len(), 256);
+    cluster.stop().await;
+}
+
+#[tokio::test]
+async fn the_only_node_keeps_its_shards_until_its_calls_have_ended() {
+    let (cluster, shared, fenced) = stage::shared(EngineOptions::default()).await;
+    let (owner, mail) = mpsc::channel(1);
+    willing(mail);
+    let mut membership = Membership::new(shared.clone(), vec![owner], fenced);
+    membership.beat().await.unwrap();
+    let call = shared.gates.enter(7);
+    shared.gates.close_all();
+    shared.draining.cancel();
+    membership.beat().await.unwrap();
+    assert!(!shared.drained.is_cancelled());
+    drop(call);
+    membership.shed().await.unwrap();
+    assert!(shared.drained.is_cancelled());
+    assert_eq!(membership.ours.len(), 256, "starts are taken to the end");
+    membership.leave().await;
+    let node = shared.options.node;
+    assert!(shared.store.shards_of(node).await.unwrap().is_empty());
+    assert!(shared.store.orphaned(7).await.unwrap().is_some_and(|shard| shard.owner.is_none()));
+    cluster.stop().await;
+}
+
+#[tokio::test]
+async fn for_balance_alone_no_call_is_cut_and_none_waits_for_long() {
+    let (cluster, shared, fenced) = stage::shared(EngineOptions::default()).await;
+    let (owner, mail) = mpsc::channel(1);
+    willing(mail);
+    let mut membership = Membership::new(shared.clone(), vec![owner], fenced);
+    membership.beat().await.unwrap();
+    let busy: Vec<_> = (0..200).map(|shard| shared.gates.enter(shard)).collect();
+    let other = Uuid::new_v4();
+    shared.store.beat(other, Duration::from_hours(1), "").await.unwrap();
+    membership.beat().await.unwrap();
+    let kept = membership.all();
+    assert_eq!(kept, (0..200).collect::<Vec<i16>>(), "what is quiet has gone");
+    let closed = |shared: &Shared| {
+        (0..200).filter(|shard| shared.gates.is_closed(*shard)).collect::<Vec<i16>>()
+    };
+    let first = closed(&shared);
+    assert_eq!(first.len(), 72, "as many more as are to go wait for their last call");
+    membership.shedding.be_late();
+    membership.shed().await.unwrap();
+    let second = closed(&shared);
+    assert_eq!(second.len(), 72);
+    assert!(second.iter().all(|shard| !first.contains(shard)), "the first ones go on");
+    drop(busy);
+    membership.shed().await.unwrap();
+    assert_eq!(membership.ours.len(), 128);
+    assert_eq!(shared.store.shards_of(other).await.unwrap().len(), 128);
     cluster.stop().await;
 }

@@ -25,7 +25,7 @@ impl Owner {
                 if ended {
                     self.pass_over(mail);
                 } else {
-                    answer(mail.reply, StimulusReply::Unavailable);
+                    answer(mail.reply, StimulusReply::Elsewhere);
                 }
             }
             self.shared.calls.abandon_all(id);
@@ -36,7 +36,7 @@ impl Owner {
     pub(super) fn load(&mut self, mail: StimulusMail) {
         let key = mail.key;
         let Some(shard) = self.shards.get(&key.shard).filter(|shard| !shard.is_leaving) else {
-            answer(mail.reply, StimulusReply::Unavailable);
+            answer(mail.reply, StimulusReply::Elsewhere);
             return;
         };
         // An outcome of a call whose execution has ended, or has been dropped and will make
@@ -170,8 +170,7 @@ impl Owner {
         if self.running.contains_key(&key.id) || self.awaited.contains_key(&key.id) {
             return;
         }
-        let stimulus = Stimulus::Timer;
-        self.load(StimulusMail { key, stimulus, reply: None, message: None });
+        self.load(StimulusMail::new(key, Stimulus::Timer));
     }
 
     /// What wants to be woken later than this may leave memory.

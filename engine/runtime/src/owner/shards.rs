@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::{Leaving, Owner, Shard, answer};
+use super::{Closing, Leaving, Owner, Shard, answer};
 use crate::mail::{Gained, StimulusReply};
 use crate::takeover;
 use crate::tenures::Tenure;
@@ -42,21 +42,50 @@ impl Owner {
             // The membership may have learnt meanwhile that the shard is lost.
             if self.shared.tenures.begin(shard, tenure) {
                 let touched = Some(HashSet::new());
-                let gained = Shard { epoch, tenure, touched, is_leaving: false, in_flight: 0 };
+                let gained =
+                    Shard { epoch, tenure, touched, is_leaving: false, in_flight: 0, landed: 0 };
                 self.shards.insert(shard, gained);
             }
         }
+        // What waits in the inbox, or sleeps, is this node's from now on.
+        self.shared.begun.send_replace(());
         takeover::spawn(self.shared.clone(), tenures, self.mailbox.clone());
     }
 
     /// Whatever runs in these shards has been loaded.
     pub(super) fn taken_over(&mut self, shards: Vec<(i16, Tenure)>) {
-        for (shard, tenure) in shards {
-            if let Some(shard) = self.shards.get_mut(&shard)
+        for (number, tenure) in shards {
+            if let Some(shard) = self.shards.get_mut(&number)
                 && shard.tenure == tenure
             {
                 shard.touched = None;
+                self.shared.tenures.complete(number, tenure);
             }
+        }
+    }
+
+    /// The gates of these shards are closed: says so when nothing that was decided before can begin a
+    /// call any more.
+    pub(super) fn close(&mut self, shards: &[i16], done: oneshot::Sender<()>) {
+        let until = shards.iter().filter_map(|number| {
+            let shard = self.shards.get(number)?;
+            Some((*number, shard.tenure, shard.landed + u64::from(shard.in_flight)))
+        });
+        self.closing.push(Closing { until: until.collect(), done });
+        self.say_what_is_closed();
+    }
+
+    /// Turns land in their order, and their commands go out before their notices.
+    pub(super) fn say_what_is_closed(&mut self) {
+        let shards = &self.shards;
+        let is_awaited = |(number, tenure, landed): &(i16, Tenure, u64)| {
+            shards
+                .get(number)
+                .is_some_and(|shard| shard.tenure == *tenure && shard.landed < *landed)
+        };
+        let is_done = |closing: &mut Closing| !closing.until.iter().any(is_awaited);
+        for closing in self.closing.extract_if(.., is_done) {
+            let _ = closing.done.send(());
         }
     }
 
@@ -115,7 +144,7 @@ impl Owner {
         }
         for (_, awaited) in self.awaited.extract_if(|_, awaited| awaited.shard == shard) {
             for mail in awaited.mail {
-                answer(mail.reply, StimulusReply::Unavailable);
+                answer(mail.reply, StimulusReply::Elsewhere);
             }
         }
     }

@@ -30,7 +30,8 @@ impl Owner {
         let owned = self.shards.get(&key.shard).is_some_and(|shard| !shard.is_leaving);
         if !owned || self.shared.is_away() {
             if let Some(reply) = reply {
-                let _ = reply.send(StartReply::Unavailable);
+                let why = if owned { StartReply::Unavailable } else { StartReply::Elsewhere };
+                let _ = reply.send(why);
             }
             return;
         }
@@ -46,10 +47,13 @@ impl Owner {
         let mut random = machine::Random::seeded(seed(key.id));
         let limits = &self.shared.options.limits;
         let tokens = TokensOf { seal: &self.shared.seal, key, account: &row.account };
-        let (execution, turn) =
+        let (execution, mut turn) =
             machine::start(&program, identity, input, now, &mut random, limits, &tokens);
         let mut running = Running::new(execution, program, key.shard, random.bits());
         running.is_starting = true;
+        if self.shared.gates.is_closed(key.shard) {
+            machine::hold_back(&mut running.execution, &mut turn);
+        }
         self.touch(key);
         self.running.insert(key.id, running);
         let answer = message.map(handled);
@@ -59,14 +63,14 @@ impl Owner {
 
     /// Lets a stimulus happen to an execution in memory.
     pub(super) async fn happen(&mut self, mail: StimulusMail) {
-        let StimulusMail { key, stimulus, reply, message } = mail;
+        let StimulusMail { key, stimulus, reply, message, call } = mail;
         let Some(running) = self.running.get_mut(&key.id) else {
             answer(reply, StimulusReply::Stale);
             return;
         };
         let now = self.shared.now();
         let is_heartbeat = matches!(stimulus, Stimulus::Heartbeat { .. });
-        let turn = machine::step(
+        let mut turn = machine::step(
             &running.program,
             &mut running.execution,
             stimulus,
@@ -75,6 +79,9 @@ impl Owner {
             &self.shared.options.limits,
             &TokensOf { seal: &self.shared.seal, key, account: account_of(&running.identity) },
         );
+        if self.shared.gates.is_closed(key.shard) {
+            machine::hold_back(&mut running.execution, &mut turn);
+        }
         let says = if turn.events.is_empty() && !turn.heard {
             StimulusReply::Stale
         } else {
@@ -98,6 +105,8 @@ impl Owner {
         }
         self.touch(key);
         self.write(key, turn, with).await;
+        // Over only now that its outcome is on its way to the log.
+        drop(call);
         self.set_timer(key.id);
     }
 

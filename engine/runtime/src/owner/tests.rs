@@ -22,7 +22,7 @@ struct Stage {
     /// What others send it.
     mailbox: mpsc::Sender<Mail>,
     /// What the owner hands to its lane.
-    _written: mpsc::Receiver<Box<Write>>,
+    written: mpsc::Receiver<Box<Write>>,
 }
 
 impl Stage {
@@ -35,7 +35,7 @@ impl Stage {
         // Without a mailbox: what loads on its own account reaches nobody.
         let nowhere = mpsc::channel(1).0.downgrade();
         let owner = Owner::new(shared, mail, nowhere, lane, notices, sleepers);
-        Self { owner, cluster, fenced, mailbox, _written: written }
+        Self { owner, cluster, fenced, mailbox, written }
     }
 
     async fn gain(&mut self) -> Tenure {
@@ -89,9 +89,7 @@ fn payload(text: &str) -> asl::Payload {
 
 /// Something happens to the execution with this id, and somebody waits for what becomes of it.
 fn waited_for(id: Uuid, stimulus: Stimulus) -> (Mail, oneshot::Receiver<StimulusReply>) {
-    let (reply, outcome) = oneshot::channel();
-    let key = Key { id, ..KEY };
-    let mail = StimulusMail { key, stimulus, reply: Some(reply), message: None };
+    let (mail, outcome) = StimulusMail::asked(Key { id, ..KEY }, stimulus);
     (Mail::Stimulus(Box::new(mail)), outcome)
 }
 
@@ -213,9 +211,10 @@ async fn a_message_for_what_is_not_there_is_answered() {
         execution_id: KEY.id,
         stimulus: b"stop".as_slice().into(),
     };
-    store.post(&message).await.unwrap();
+    store.beat(Uuid::new_v4(), Duration::from_hours(1), "").await.unwrap();
+    assert!(store.post(&message, &[]).await.unwrap());
     let stimulus = Stimulus::Stop { error: None, cause: None };
-    let stop = StimulusMail { key: KEY, stimulus, reply: None, message: Some(message.id) };
+    let stop = StimulusMail { message: Some(message.id), ..StimulusMail::new(KEY, stimulus) };
     stage.owner.take(Mail::Stimulus(Box::new(stop))).await;
     let load = stage.owner.last_load;
     stage.owner.take(Mail::NotLoaded(KEY, load, NotLoaded::Nothing)).await;
@@ -309,5 +308,71 @@ async fn so_many_executions_are_awaited_and_no_more() {
     let (mail, mut waits) = waited_for(Uuid::from_u128(1), Stimulus::Heartbeat { task: TASK });
     stage.owner.take(mail).await;
     assert!(waits.try_recv().is_err(), "one that is awaited already costs no more");
+    stage.cluster.stop().await;
+}
+
+const TASKS: &str = r#"{"StartAt": "A", "States": {
+    "A": {"Type": "Wait", "Seconds": 5, "Next": "T"},
+    "T": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f", "End": true}}}"#;
+
+#[tokio::test]
+async fn while_a_gate_is_closed_what_is_decided_says_that_its_calls_have_not_begun() {
+    for is_closed in [false, true] {
+        let mut stage = Stage::set().await;
+        let tenure = stage.gain().await;
+        stage.load_as(Reason::Takeover(tenure), TASKS, &[]).await;
+        if is_closed {
+            stage.owner.shared.gates.close([KEY.shard]);
+        }
+        stage.owner.shared.clock.set_ahead(6_000);
+        stage.owner.fire().await;
+        let write = stage.written.try_recv().unwrap();
+        let events = machine::log::decode(&write.turn.unwrap().body).unwrap();
+        let is_queued = |event: &machine::Event| event.kind == machine::EventKind::TaskQueued;
+        assert_eq!(events.iter().filter(|event| is_queued(event)).count(), usize::from(is_closed));
+        let [machine::Command::Invoke(call)] = &write.commands[..] else { panic!("one call") };
+        assert_eq!(call.queued, is_closed);
+        stage.cluster.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_shard_is_closed_when_the_commands_of_all_earlier_turns_are_out() {
+    let mut stage = Stage::set().await;
+    let tenure = stage.gain().await;
+    *stage.in_flight() = 2;
+    let (done, mut closed) = oneshot::channel();
+    stage.owner.take(Mail::Close(vec![KEY.shard, 9], done)).await;
+    stage.owner.note(Notice::Landed(KEY, tenure)).await;
+    // Later turns are decided under the closed gate, and need not be waited for.
+    *stage.in_flight() += 1;
+    assert!(closed.try_recv().is_err(), "one from before is in flight");
+    stage.owner.note(Notice::Landed(KEY, tenure)).await;
+    assert_eq!(closed.try_recv(), Ok(()));
+    let (done, mut closed) = oneshot::channel();
+    stage.owner.take(Mail::Close(vec![KEY.shard], done)).await;
+    assert!(closed.try_recv().is_err());
+    stage.owner.note(Notice::Fenced(vec![(KEY.shard, tenure)])).await;
+    assert_eq!(closed.try_recv(), Ok(()), "nothing of it goes out any more");
+    stage.cluster.stop().await;
+}
+
+#[tokio::test]
+async fn a_call_is_under_way_until_its_outcome_is_in_the_hands_of_the_lane() {
+    let mut stage = Stage::set().await;
+    let tenure = stage.gain().await;
+    stage.load_as(Reason::Takeover(tenure), &TOKEN.replace("TIME", "TimeoutSeconds"), &[]).await;
+    let gates = stage.owner.shared.gates.clone();
+    let before = gates.busy(KEY.shard);
+    let submitted = Stimulus::TaskSubmitted { task: TASK, output: payload("1") };
+    let mail = StimulusMail::new(KEY, submitted);
+    let call = Some(gates.enter(KEY.shard));
+    stage.owner.running.get_mut(&KEY.id).unwrap().is_starting = true;
+    stage.owner.take(Mail::Stimulus(Box::new(StimulusMail { call, ..mail }))).await;
+    assert_eq!(gates.busy(KEY.shard), before + 1, "it waits");
+    stage.owner.running.get_mut(&KEY.id).unwrap().is_starting = false;
+    stage.owner.take_deferred(KEY.id).await;
+    assert_eq!(gates.busy(KEY.shard), before);
+    assert!(stage.written.try_recv().is_ok_and(|write| write.turn.is_some()));
     stage.cluster.stop().await;
 }

@@ -17,7 +17,7 @@ use super::destination::{self, Destinations, Objection, Resolver};
 use super::kept::Kept;
 use super::lack::{self, Lack, Pauses};
 use super::limit::Limit;
-use super::{Call, PerformOptions, Progress, Report};
+use super::{Call, Leave, PerformOptions, Progress, Report};
 
 /// The error of a call whose destination is refused.
 const REFUSED: &str = "Statewright.DestinationRefused";
@@ -144,6 +144,7 @@ impl Exchange {
         &self,
         request: &Request,
         limit: &Limit<'_>,
+        leave: &Leave,
         progress: Report<'_>,
     ) -> Result<Answer, Failure> {
         let (lacks, mut pauses) = (self.destinations.lacks(), Pauses::new(request.seed));
@@ -159,6 +160,7 @@ impl Exchange {
                         tokio::time::sleep(pauses.next()).await;
                     }
                     progress(Progress::Began);
+                    leave.given().await;
                 }
                 other => return other.map_err(|broken| broken.failure),
             }

@@ -72,7 +72,7 @@ mod tests {
     use store::{Delivery, Protocol};
     use uuid::Uuid;
 
-    use super::super::TaskToken;
+    use super::super::{Leave, TaskToken};
     use super::*;
 
     fn seconds(state: Option<u64>, function: Option<i32>, server: Option<u64>) -> Option<u64> {
@@ -89,6 +89,7 @@ mod tests {
             parameters: Payload::null(),
             timeout_seconds: state,
             repeated: false,
+            leave: Leave::default(),
         };
         let registered = Function {
             account: String::new(),

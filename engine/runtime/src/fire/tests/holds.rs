@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use store::NewSchedule;
-use tokio_util::sync::CancellationToken;
 
 use super::super::{Fire, HOLD};
 use super::*;
@@ -32,9 +31,8 @@ async fn a_node_that_stops_lets_go_of_what_it_may_have_taken_hold_of() {
     let claim = async |holder| store.claim_schedules(holder, now, HOLD, 1).await.unwrap().pop();
 
     let claimed = claim(Uuid::new_v4()).await.expect("nobody has hold of it");
-    let stop = CancellationToken::new();
-    stop.cancel();
-    let mut fire = Fire::new(engine, shared.clone(), stop);
+    shared.draining.cancel();
+    let mut fire = Fire::new(engine, shared.clone());
     fire.in_doubt.push(claimed.holder);
     // It stops before it looks once more.
     shared.set_away(true, "a test");

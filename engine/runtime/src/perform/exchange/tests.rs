@@ -55,6 +55,7 @@ fn request(url: &str) -> Request {
         parameters: Payload::null(),
         timeout_seconds: None,
         repeated: false,
+        leave: Leave::default(),
     };
     let mut request = Request::new(&call, url, "null");
     request.may_repeat = false;
@@ -66,7 +67,8 @@ async fn made(exchange: &Exchange, url: &str) -> (String, Vec<Progress>) {
     let reports = Mutex::new(Vec::new());
     let report = |progress| reports.lock().unwrap().push(progress);
     let (request, limit) = (request(url), Limit::None);
-    let answer = exchange.make(&request, &limit, &report);
+    let leave = Leave::default();
+    let answer = exchange.make(&request, &limit, &leave, &report);
     let text = match tokio::time::timeout(Duration::from_secs(30), answer).await.unwrap() {
         Ok(answer) => answer.body.start().to_owned(),
         Err(failure) => format!("{}: {}", failure.name(), failure.cause.as_deref().unwrap()),
@@ -171,47 +173,4 @@ async fn connections_beyond_those_that_are_kept_are_closed() {
     exchange.kept = Kept::new(1, IDLE);
     assert_eq!(made(&exchange, &url).await.0, "3");
     assert_eq!(made(&exchange, &url).await.0, "3");
-}
-
-/// Answers the first request of a connection twice, the second time `at` once or a moment later; later
-/// requests get what they ask for.
-async fn surplus(at_once: bool) -> u16 {
-    let listener = TcpListener::bind((LOOPBACK, 0)).await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let answer =
-                    |body: u8| format!("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n{body}");
-                let mut bytes = [0; 4096];
-                if stream.read(&mut bytes).await.unwrap_or_default() == 0 {
-                    return;
-                }
-                let (right, surplus) = (answer(1), answer(6));
-                if at_once {
-                    let _ = stream.write_all(format!("{right}{surplus}").as_bytes()).await;
-                } else {
-                    let _ = stream.write_all(right.as_bytes()).await;
-                    tokio::task::yield_now().await;
-                    let _ = stream.write_all(surplus.as_bytes()).await;
-                }
-                while stream.read(&mut bytes).await.is_ok_and(|read| read > 0) {
-                    let _ = stream.write_all(answer(1).as_bytes()).await;
-                }
-            });
-        }
-    });
-    port
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_surplus_answer_is_never_the_next_calls_result() {
-    for at_once in [true, false] {
-        let url = format!("http://127.0.0.1:{}/", surplus(at_once).await);
-        let exchange = exchange(answering([]), Vec::new());
-        for call in 0..200 {
-            let (text, _) = made(&exchange, &url).await;
-            assert_ne!(text, "6", "call {call}, surplus at once: {at_once}");
-        }
-    }
 }

@@ -1,0 +1,15 @@
+-- Whatever earlier processes of this name own becomes this node's, in a new epoch; they are forgotten.
+WITH earlier AS (
+    DELETE FROM nodes WHERE name = $3 AND name <> '' AND id <> $2 RETURNING id
+),
+theirs AS (
+    SELECT shard FROM shards
+    WHERE owner IN (SELECT id FROM earlier)
+    ORDER BY shard
+    FOR UPDATE
+)
+UPDATE shards
+SET owner = $2, epoch = epoch + 1, expires_at = coalesce($1, now()) + make_interval(secs => $4)
+FROM theirs
+WHERE shards.shard = theirs.shard
+RETURNING shards.shard
