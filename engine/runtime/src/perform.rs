@@ -85,22 +85,14 @@ impl Leave {
         self.0.as_ref().is_some_and(|grant| grant.is_queued)
     }
 
-<<<<<<< ours
     /// Waits until it is given; nobody may ever do so. It is for one beginning: a call that has to
     /// wait again asks again.
-    async fn given(&self) {
+    pub(crate) async fn given(&self) {
         if let Some(grant) = &self.0
             // Never closed.
             && let Ok(given) = grant.given.acquire().await
         {
             given.forget();
-=======
-    /// Waits until it is given; nobody may ever do so.
-    pub(crate) async fn given(&self) {
-        if let Some(grant) = &self.0 {
-            // Never closed; and once given, it is given for good.
-            let _ = grant.given.acquire().await;
->>>>>>> theirs
         }
     }
 }

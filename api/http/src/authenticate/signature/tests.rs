@@ -202,6 +202,15 @@ fn a_life_is_a_number_of_seconds_up_to_a_week() {
 }
 
 #[test]
+fn a_date_is_written_as_the_norm_has_it() {
+    let query = PRESIGNED.replace("Date=20150830T123600Z", "Date=yesterday");
+    let refusal = judged(&presigned(&query), "scheduler", b"", MOMENT).unwrap_err();
+    let told = "Date must be in ISO-8601 'basic format'. Got 'yesterday'. See \
+                http://en.wikipedia.org/wiki/ISO_8601";
+    assert_eq!((refusal.kind, refusal.message.as_str()), (Kind::IncompleteSignature, told));
+}
+
+#[test]
 fn whatever_was_signed_cannot_be_changed() {
     let headers = list_request();
     let signed = "content-type;host;x-amz-date;x-amz-target";
