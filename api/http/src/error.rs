@@ -31,6 +31,7 @@ pub enum Kind {
     ExecutionAlreadyExists,
     ExecutionDoesNotExist,
     FunctionDoesNotExist,
+    IdempotencyKeyReused,
     InternalFailure,
     InvalidArn,
     InvalidDefinition,
@@ -60,7 +61,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The name of AWS's error shape; `FunctionDoesNotExist` is the one that AWS has not.
+    /// The name of AWS's error shape; AWS has no `FunctionDoesNotExist` and no
+    /// `IdempotencyKeyReused`.
     pub fn name(self) -> &'static str {
         match self {
             Self::ActivityAlreadyExists => "ActivityAlreadyExists",
@@ -70,6 +72,7 @@ impl Kind {
             Self::ExecutionAlreadyExists => "ExecutionAlreadyExists",
             Self::ExecutionDoesNotExist => "ExecutionDoesNotExist",
             Self::FunctionDoesNotExist => "FunctionDoesNotExist",
+            Self::IdempotencyKeyReused => "IdempotencyKeyReused",
             Self::InternalFailure => "InternalFailure",
             Self::InvalidArn => "InvalidArn",
             Self::InvalidDefinition => "InvalidDefinition",
@@ -202,6 +205,15 @@ impl OperationError {
     pub fn execution_already_exists(arn: &str) -> Self {
         let message = format!("Execution Already Exists: '{arn}'");
         Self::new(Kind::ExecutionAlreadyExists, message).about(arn)
+    }
+
+    /// The key has started an execution by another request.
+    pub fn idempotency_key_reused(arn: &str) -> Self {
+        let message = format!(
+            "this `Idempotency-Key` has started `{arn}` by a request with another body: send that \
+             one again, or take a new key"
+        );
+        Self::new(Kind::IdempotencyKeyReused, message).about(arn)
     }
 
     /// There is no such activity.

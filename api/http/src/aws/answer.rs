@@ -41,6 +41,7 @@ pub(crate) fn status(kind: Kind) -> StatusCode {
         | Kind::ExecutionAlreadyExists
         | Kind::ExecutionDoesNotExist
         | Kind::FunctionDoesNotExist
+        | Kind::IdempotencyKeyReused
         | Kind::InvalidArn
         | Kind::InvalidDefinition
         | Kind::InvalidEncryptionConfiguration

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
@@ -11,6 +12,39 @@ use crate::operations::Caller;
 use crate::{Door, aws, body};
 
 use super::Refusal;
+
+/// The answer to a deletion: the same whether something was there or not, so that whoever lost an
+/// answer can ask again.
+pub(crate) fn gone(deleted: Result<(), OperationError>) -> Result<StatusCode, Refusal> {
+    match deleted {
+        Ok(()) => Ok(StatusCode::NO_CONTENT),
+        Err(refusal) if is_not_there(refusal.kind) => Ok(StatusCode::NO_CONTENT),
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+/// Whether something is not there, or could not be: no ARN can be made of its name.
+fn is_not_there(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::ActivityDoesNotExist
+            | Kind::FunctionDoesNotExist
+            | Kind::InvalidArn
+            | Kind::InvalidName
+            | Kind::ResourceNotFound
+            | Kind::ResourceNotFoundException
+            | Kind::StateMachineDoesNotExist
+    )
+}
+
+/// Refuses a text of more characters, counted as AWS counts them.
+pub(crate) fn short(member: &str, text: Option<&str>, most: usize) -> Result<(), OperationError> {
+    if text.is_some_and(|text| text.encode_utf16().count() > most) {
+        let message = format!("`{member}` is to have at most {most} characters");
+        return Err(OperationError::validation(message).at(format!("/{member}")));
+    }
+    Ok(())
+}
 
 /// Who asks; the same rules as at the AWS door.
 pub(crate) struct Asker(pub(crate) Caller);
@@ -48,11 +82,12 @@ impl<T: DeserializeOwned> FromRequestParts<Door> for Params<T> {
     async fn from_request_parts(parts: &mut Parts, _: &Door) -> Result<Self, Refusal> {
         match Query::<T>::try_from_uri(&parts.uri) {
             Ok(Query(params)) => Ok(Self(params)),
-            Err(why) => Err(OperationError::validation(format!(
-                "the query parameters are not as they should be: {}",
-                why.body_text()
-            ))
-            .into()),
+            Err(why) => {
+                let why = why.body_text();
+                let why = why.strip_prefix("Failed to deserialize query string: ").unwrap_or(&why);
+                let message = format!("the query parameters are not as they should be: {why}");
+                Err(OperationError::validation(message).into())
+            }
         }
     }
 }
