@@ -9,6 +9,8 @@ use axum::{Json, Router, routing::post};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+use crate::contract::{self, Exchange};
+
 /// How long a call may take.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -85,24 +87,30 @@ impl Client {
 
     /// Registers a function that is called by the plain HTTP protocol.
     pub async fn register(&self, name: &str, url: &str) {
-        let answer = self
-            .http
-            .put(format!("{}/v1/functions/{name}", self.node))
-            .json(&json!({ "url": url, "protocol": "http" }))
-            .send()
-            .await
-            .expect("the node answers");
-        assert!(answer.status().is_success(), "{:?}", answer.text().await);
+        let function = json!({ "url": url, "protocol": "http" });
+        let registered = self.rest("PUT", &format!("/v1/functions/{name}"), function).await;
+        assert!(registered.is_ok(), "{registered:?}");
     }
 
     /// One call over REST; `null` for no body. Refusals have their title in the code's place.
     pub async fn rest(&self, method: &str, path: &str, body: Value) -> Result<Value, Refused> {
-        let method = method.parse().expect("an HTTP method");
-        let call = self.http.request(method, format!("{}{path}", self.node)).timeout(PATIENCE);
+        let url = format!("{}{path}", self.node);
+        let call = self.http.request(method.parse().expect("an HTTP method"), url);
+        let request = if body.is_null() { String::new() } else { body.to_string() };
         let call = if body.is_null() { call } else { call.json(&body) };
-        let answer = call.send().await.map_err(|_| Refused::NoAnswer)?;
+        let answer = call.timeout(PATIENCE).send().await.map_err(|_| Refused::NoAnswer)?;
         let status = answer.status();
-        let body: Value = answer.json().await.map_err(|_| Refused::NoAnswer)?;
+        let kind = answer.headers().get("content-type").cloned();
+        let text = answer.text().await.map_err(|_| Refused::NoAnswer)?;
+        contract::check(Exchange {
+            method,
+            path,
+            request: &request,
+            status: status.as_u16(),
+            content_type: kind.as_ref().and_then(|kind| kind.to_str().ok()),
+            answer: &text,
+        });
+        let body: Value = serde_json::from_str(&text).map_err(|_| Refused::NoAnswer)?;
         if status.is_success() {
             return Ok(body);
         }

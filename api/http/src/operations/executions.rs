@@ -137,9 +137,7 @@ pub async fn start(
         idempotent: request.idempotency_key.is_some(),
     };
     engine.start_execution(start).await.map_err(|error| match error {
-        StartError::AlreadyExists { arn } if by_key => {
-            OperationError::idempotency_key_reused(&arn)
-        }
+        StartError::AlreadyExists { arn } if by_key => OperationError::idempotency_key_reused(&arn),
         StartError::AlreadyExists { arn } => OperationError::execution_already_exists(&arn),
         StartError::Throttled => OperationError::throttled(),
         StartError::Unavailable => OperationError::unavailable(),

@@ -39,9 +39,8 @@ const ANY_BODY: [(u16, &str); 2] = [
 ];
 
 /// Refusals of any page token.
-const ANY_PAGE: [(u16, &str); 1] = [
-    (400, "the page token is of another listing, or older than a day: `InvalidToken`"),
-];
+const ANY_PAGE: [(u16, &str); 1] =
+    [(400, "the page token is of another listing, or older than a day: `InvalidToken`")];
 
 /// Puts in what is true of all operations.
 struct Common;

@@ -29,7 +29,7 @@ const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 pub(crate) struct Keyed {
     /// Any text of the caller's, new for each execution: visible ASCII characters. The same request
     /// with the same key, to the same state machine, gets the same execution, also after its end.
-    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255, pattern = "^[!-~]+$")]
+    #[param(rename = "Idempotency-Key", value_type = String, required = false, min_length = 1, max_length = 255, pattern = "^[!-~]+$")]
     key: Option<String>,
 }
 
@@ -42,7 +42,8 @@ pub(crate) struct NewExecution {
     /// Starting the same name with the same input again, while it runs, changes nothing. Without
     /// a name it gets one.
     #[schema(
-        min_length = 1, max_length = 80,
+        min_length = 1,
+        max_length = 80,
         pattern = r##"^[^\s\u0000-\u001f\u007f-\u009f<>{}\[\]?*"#%\\^|~`$&,;:/]+$"##
     )]
     name: Option<String>,
@@ -318,7 +319,9 @@ pub(crate) async fn list(
     };
     let filter = Filter { arn: machine_arn(&caller, &which.state_machine), status };
     let token = which.page_token.as_deref();
-    let page = executions::list(&door.engine, &caller, &filter, which.limit.map(Limit::number), token).await?;
+    let page =
+        executions::list(&door.engine, &caller, &filter, which.limit.map(Limit::number), token)
+            .await?;
     let executions = page.items.into_iter().map(of_item).collect();
     let next_page_token = page.next_token;
     Ok(axum::Json(Executions { executions, next_page_token }).into_response())

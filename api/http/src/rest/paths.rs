@@ -9,7 +9,8 @@ use utoipa::IntoParams;
 pub(crate) struct MachineName {
     /// The name of the state machine.
     #[param(
-        min_length = 1, max_length = 80,
+        min_length = 1,
+        max_length = 80,
         pattern = r##"^[^\s\u0000-\u001f\u007f-\u009f<>{}\[\]?*"#%\\^|~`$&,;:/]+$"##
     )]
     pub(crate) name: String,
@@ -30,7 +31,8 @@ pub(crate) struct MachineOrVersion {
 pub(crate) struct VersionNumber {
     /// The name of the state machine.
     #[param(
-        min_length = 1, max_length = 80,
+        min_length = 1,
+        max_length = 80,
         pattern = r##"^[^\s\u0000-\u001f\u007f-\u009f<>{}\[\]?*"#%\\^|~`$&,;:/]+$"##
     )]
     pub(crate) name: String,
@@ -54,7 +56,8 @@ pub(crate) struct ExecutionId {
 pub(crate) struct ActivityName {
     /// The name of the activity.
     #[param(
-        min_length = 1, max_length = 80,
+        min_length = 1,
+        max_length = 80,
         pattern = r##"^[^\s\u0000-\u001f\u007f-\u009f<>{}\[\]?*"#%\\^|~`$&,;:/]+$"##
     )]
     pub(crate) name: String,

@@ -98,7 +98,8 @@ pub(crate) async fn list(
     let Which { group, prefix, state, limit, page_token } = which;
     let filter = Filter { group, prefix, state: state.map(ScheduleState::from) };
     let token = page_token.as_deref();
-    let page = schedules::list(&door.engine, &caller, &filter, limit.map(Limit::number), token).await?;
+    let page =
+        schedules::list(&door.engine, &caller, &filter, limit.map(Limit::number), token).await?;
     let shown = page.items.into_iter().map(|it| Schedule::of(&door.engine, &caller, it)).collect();
     let next_page_token = page.next_token;
     Ok(axum::Json(Schedules { schedules: shown, next_page_token }).into_response())

@@ -14,7 +14,9 @@ use uuid::Uuid;
 use crate::Door;
 use crate::error::{Kind, OperationError};
 use crate::operations::Caller;
-use crate::operations::state_machines::{self, Create, Created, Described, MachineType, Update, Updated};
+use crate::operations::state_machines::{
+    self, Create, Created, Described, MachineType, Update, Updated,
+};
 use crate::operations::tags::Tag;
 
 use super::paths::{MachineName, MachineOrVersion};
@@ -29,10 +31,11 @@ use super::{Asker, Json, Params, Refusal};
 pub(crate) struct NewStateMachine {
     /// Given by the path where that names it.
     #[schema(
-        min_length = 1, max_length = 80,
+        min_length = 1,
+        max_length = 80,
         pattern = r##"^[^\s\u0000-\u001f\u007f-\u009f<>{}\[\]?*"#%\\^|~`$&,;:/]+$"##
     )]
-        name: Option<String>,
+    name: Option<String>,
     /// The definition in the Amazon States Language: a JSON object, or its text.
     #[schema(value_type = DefinitionOrText)]
     definition: Box<RawValue>,

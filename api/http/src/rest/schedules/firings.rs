@@ -186,7 +186,9 @@ pub(crate) async fn firings(
     let WhichFirings { group, from, until, state, limit, page_token } = which;
     let asked = FiringsAsked { from, until, state: state.map(FiringState::from) };
     let (key, token) = (Key::new(group, name), page_token.as_deref());
-    let page = schedules::firings(&door.engine, &caller, &key, asked, limit.map(Limit::number), token).await?;
+    let page =
+        schedules::firings(&door.engine, &caller, &key, asked, limit.map(Limit::number), token)
+            .await?;
     let firings = page.items.into_iter().map(|it| Firing::of(&caller, it)).collect();
     Ok(axum::Json(Firings { firings, next_page_token: page.next_token }).into_response())
 }
