@@ -8,6 +8,7 @@ mod conformance;
 mod crash;
 mod definitions;
 mod engine;
+mod errors;
 mod nodes;
 mod readme;
 mod server;

@@ -2,6 +2,7 @@
 
 mod configuration;
 mod dev;
+mod help;
 mod lifecycle;
 mod run;
 mod surprises;

@@ -94,8 +94,23 @@ impl Client {
 
     /// One call over REST; `null` for no body. Refusals have their title in the code's place.
     pub async fn rest(&self, method: &str, path: &str, body: Value) -> Result<Value, Refused> {
+        self.rest_with(method, path, &[], body).await
+    }
+
+    /// Does the same with these further headers. Each answer is held against the `OpenAPI` document.
+    pub async fn rest_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Value,
+    ) -> Result<Value, Refused> {
         let url = format!("{}{path}", self.node);
         let call = self.http.request(method.parse().expect("an HTTP method"), url);
+        let with = |call: reqwest::RequestBuilder, (name, value): &(&str, &str)| {
+            call.header(*name, *value)
+        };
+        let call = headers.iter().fold(call, with);
         let request = if body.is_null() { String::new() } else { body.to_string() };
         let call = if body.is_null() { call } else { call.json(&body) };
         let answer = call.timeout(PATIENCE).send().await.map_err(|_| Refused::NoAnswer)?;

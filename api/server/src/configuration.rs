@@ -18,6 +18,7 @@ pub use limits::{LimitsSetting, NamedLimits, SingleLimits};
 pub use settings::Settings;
 
 pub(crate) use limits::limits_of_flag;
+pub(crate) use sources::with_variables;
 
 /// Everything decided.
 #[derive(Clone, Debug)]
