@@ -48,7 +48,8 @@ impl Operation {
     /// The query that the operation cannot do without.
     fn required(&self) -> String {
         let required = self.parameters("query").into_iter().filter(|it| it["required"] == true);
-        required.map(|it| format!("{}=never&", it["name"].as_str().unwrap())).collect()
+        let names: Vec<&str> = required.map(|it| it["name"].as_str().unwrap()).collect();
+        names.into_iter().fold(String::new(), |query, name| query + name + "=never&")
     }
 }
 

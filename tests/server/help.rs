@@ -57,7 +57,7 @@ fn every_command_has_examples_that_can_be_typed() {
             let words = stdout(&words);
             let words: Vec<&str> = words.lines().collect();
             assert!(command.iter().zip(&words).all(|(a, b)| a == b), "{line}");
-            let named = words.iter().filter(|word| word.starts_with("--")).map(|word| *word);
+            let named = words.iter().filter(|word| word.starts_with("--")).copied();
             let flags = help(&words[..usize::min(words.len(), command.len().max(1))]);
             for flag in named {
                 assert!(flags.contains(flag), "`{flag}` of `{line}`");

@@ -51,7 +51,7 @@ mod tests {
     fn a_name_is_told_only_if_it_leads_here_and_nowhere_else() {
         let reaches = |found: &[&str], listening: &str| {
             let found: Vec<IpAddr> = found.iter().map(|ip| ip.parse().unwrap()).collect();
-            super::reaches(&found, listening.parse().unwrap())
+            reaches(&found, listening.parse().unwrap())
         };
         assert!(reaches(&["127.0.0.1"], "127.0.0.1"));
         assert!(reaches(&["::1", "127.0.0.1"], "127.0.0.1"));

@@ -32,6 +32,7 @@ pub(crate) struct NewVersion {
 }
 
 /// A version of a state machine.
+#[expect(clippy::struct_field_names, reason = "what its members are called is for who reads them")]
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Version {
     arn: String,
