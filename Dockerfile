@@ -15,7 +15,8 @@ FROM debian:trixie-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates curl \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --no-create-home --uid 10001 statewright
+    && useradd --system --no-create-home --uid 10001 statewright \
+    && install -d -m 0700 -o statewright /var/lib/statewright
 COPY --from=build /usr/local/bin/statewright /usr/local/bin/statewright
 USER statewright
 ENV STATEWRIGHT_LISTEN=0.0.0.0:8083

@@ -1,6 +1,6 @@
 # The commands of the house. `make` alone lists them.
 
-.PHONY: help dev test check bench ci
+.PHONY: help dev test conformance check bench ci
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 8
@@ -10,6 +10,9 @@ dev: ## run the server on an embedded Postgres, with demo functions
 
 test: ## every test; installs what is missing first (Postgres' binaries, boto3, AWS CLI)
 	./.ci/test
+
+conformance: ## the comparison with recordings of AWS, which needs their data; CASE=text for some of it
+	./.ci/conformance
 
 check: ## format and lint, without running anything
 	cargo fmt --all --check

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use server::demo::Demo;
 use server::{deploy, node};
 use store::{Cluster, ClusterOptions, ExecutionRow, Status};
+use tests::damage::damaged;
 use tests::server::workspace;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -84,7 +85,7 @@ async fn every_sample_gives_its_recorded_output() -> Result<()> {
     let cluster = Cluster::start(ClusterOptions::new(data_dir).for_tests()).await?;
     let store = tests::database::connect(&cluster.url(), 16).await;
     store.migrate().await?;
-    let engine = node::start_engine(store, runtime::EngineOptions::default()).await?;
+    let engine = node::start_engine(store, runtime::EngineOptions::default(), &[]).await?;
     let stop = CancellationToken::new();
     let complaints = run_all(&engine, &stop).await;
     stop.cancel();
@@ -176,4 +177,15 @@ async fn ended(engine: &Engine, machine: &str, name: &str) -> Result<ExecutionRo
     tokio::time::timeout(Duration::from_mins(1), end)
         .await
         .with_context(|| format!("{name} does not end"))?
+}
+
+#[test]
+fn whatever_is_left_of_a_sample_is_compiled_or_refused_with_a_reason() {
+    for (name, text) in texts(".asl.json") {
+        for text in damaged(&text) {
+            if let Err(errors) = asl::compile(&text) {
+                assert!(!errors.is_empty(), "`{name}` is refused without a reason:\n{text}");
+            }
+        }
+    }
 }

@@ -4,14 +4,16 @@
 mod api;
 mod calls;
 mod clients;
-mod conformance;
 mod crash;
 mod definitions;
+mod doors;
 mod engine;
 mod errors;
+mod guests;
 mod nodes;
 mod readme;
 mod server;
 mod simulation;
 mod store;
+mod texts;
 mod tidy;

@@ -27,7 +27,7 @@ fn node(url: &str) -> (Server, Client) {
 
 fn node_with_lease(url: &str, seconds: u32) -> (Server, Client) {
     let lease = ("STATEWRIGHT_LEASE_SECONDS".to_owned(), seconds.to_string());
-    let options = ServerOptions { args: Vec::new(), env: vec![lease] };
+    let options = ServerOptions { env: vec![lease], ..ServerOptions::default() };
     let server = Server::start(url, &options).expect("a node");
     let client = Client::new(server.url());
     (server, client)

@@ -51,7 +51,7 @@ fn dependencies(manifest: &str, wanted: impl Fn(&str) -> bool) -> Vec<(String, S
 }
 
 /// Every file below `folder` with this ending, without build output and hidden folders.
-fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     let entries =
         fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut found = Vec::new();

@@ -248,6 +248,7 @@ async fn a_closed_connection_loses_no_task() {
     let body = json!({ "activityArn": arn("a"), "workerName": "gone" }).to_string();
     let request = format!(
         "POST / HTTP/1.1\r\nHost: {address}\r\nX-Amz-Target: AWSStepFunctions.GetActivityTask\r\n\
+         Content-Type: application/x-amz-json-1.0\r\n\
          Content-Length: {}\r\n\r\n{body}",
         body.len()
     );

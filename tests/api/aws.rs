@@ -1,6 +1,9 @@
 //! The AWS door: a state machine's life, an execution's life, versions, tags, pages.
 
 use serde_json::json;
+use store::{AccessKey, Scope};
+use tests::aws::Aws;
+use tests::signing::Key;
 
 use super::{Client, ROLE, Served, pass, refused, wait};
 
@@ -16,7 +19,7 @@ async fn the_aws_door_answers_as_aws_does() {
     versions_are_published_and_run(client).await;
     tags_are_kept(client).await;
     lists_come_in_pages(client).await;
-    accounts_do_not_see_one_another(client).await;
+    accounts_do_not_see_one_another(&served).await;
     a_deleted_machine_waits_for_its_last_execution(client).await;
     served.stop().await;
 }
@@ -326,28 +329,24 @@ async fn a_deleted_machine_waits_for_its_last_execution(client: &Client) {
     assert_eq!(status, 200, "the name is free again");
 }
 
-async fn accounts_do_not_see_one_another(client: &Client) {
-    let other = |operation: &'static str, body: serde_json::Value| {
-        client
-            .http
-            .post(&client.url)
-            .header("x-amz-target", format!("AWSStepFunctions.{operation}"))
-            .header(
-                "authorization",
-                "AWS4-HMAC-SHA256 Credential=111122223333/20261123/us-east-1/states/aws4_request, \
-                 SignedHeaders=host, Signature=00",
-            )
-            .body(body.to_string())
-            .send()
+async fn accounts_do_not_see_one_another(served: &Served) {
+    let key = AccessKey {
+        id: "SWKTHEIRS".to_owned(),
+        account: "111122223333".to_owned(),
+        scope: Scope::Admin,
+        secret: "their secret".into(),
+        expires_at: None,
+        revoked_at: None,
     };
+    let theirs = Aws::new(&served.closed(vec![key.clone()]).await);
     let create = json!({ "name": "theirs", "definition": pass(), "roleArn": ROLE });
-    let answer: serde_json::Value =
-        other("CreateStateMachine", create).await.unwrap().json().await.unwrap();
+    let created = theirs.call("CreateStateMachine", &create, Some(&Key::from(&key))).await;
     let arn = "arn:aws:states:us-east-1:111122223333:stateMachine:theirs";
-    assert_eq!(answer["stateMachineArn"], json!(arn));
+    assert_eq!(created.unwrap().1["stateMachineArn"], json!(arn));
     let gone =
         refused("StateMachineDoesNotExist", &format!("State Machine Does Not Exist: '{arn}'"));
-    client.check_aws("DescribeStateMachine", json!({ "stateMachineArn": arn }), 400, gone).await;
+    let describe = json!({ "stateMachineArn": arn });
+    served.client.check_aws("DescribeStateMachine", describe, 400, gone).await;
 }
 
 fn with(

@@ -300,6 +300,8 @@ async fn a_database_that_is_away_is_told_of_at_once() {
     }
     let (status, problem) = client.rest("GET", "/v1/state-machines", Value::Null).await;
     assert_eq!((status, &problem["title"]), (503, &json!("Service unavailable")));
+    let detail = "the database cannot be reached; nothing was changed, try again";
+    assert_eq!(problem["detail"], detail);
     let (status, kind, _) = client.scheduler_raw("GET", "/schedules/any", "").await;
     assert_eq!((status, kind.as_str()), (503, "InternalServerException"));
     let ready = client.http.get(format!("{}/readyz", client.url)).send().await.unwrap();

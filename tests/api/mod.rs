@@ -13,6 +13,7 @@ mod idempotency;
 mod live;
 mod openapi;
 mod races;
+mod refusals;
 mod rest;
 mod rules;
 mod scheduler;
@@ -22,11 +23,11 @@ mod tokens;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_api::HttpOptions;
+use http_api::{Access, HttpOptions, Reach};
 use runtime::perform::{Call, Outcome, Perform, Progress};
 use runtime::{Engine, EngineOptions};
 use serde_json::{Value, json};
-use store::{Cluster, ClusterOptions, Store};
+use store::{AccessKey, Cluster, ClusterOptions, SealingKeys, Store};
 use tests::contract::{Exchange, check as check_contract};
 use tests::database::PATIENCE;
 use uuid::Uuid;
@@ -52,19 +53,33 @@ impl Served {
         let folder = std::env::temp_dir().join(format!("statewright-api-{}", Uuid::new_v4()));
         let cluster = Cluster::start(ClusterOptions::new(folder).for_tests()).await.unwrap();
         let store = Store::connect_patiently(&cluster.url(), 8, patience).await.unwrap();
+        let store = store.sealed_with(SealingKeys::random());
         store.migrate().await.unwrap();
         let engine = Engine::start(store, options, Arc::new(Nothing)).await.unwrap();
-        let router = http_api::router(engine.clone(), HttpOptions::default());
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let client = Client::new(&format!("http://{}", listener.local_addr().unwrap()));
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { cluster, client, engine }
+        let access = Access::Open(Reach::Loopback);
+        let url = serve(&engine, HttpOptions { access, ..HttpOptions::default() }).await;
+        Self { cluster, client: Client::new(&url), engine }
+    }
+
+    /// The same engine behind doors that want one of these access keys; its URL.
+    pub(crate) async fn closed(&self, access_keys: Vec<AccessKey>) -> String {
+        let access = Access::Closed;
+        serve(&self.engine, HttpOptions { access, access_keys, ..HttpOptions::default() }).await
     }
 
     pub(crate) async fn stop(self) {
         self.engine.shutdown().await;
         self.cluster.stop().await;
     }
+}
+
+/// Serves an engine's API; its URL.
+async fn serve(engine: &Engine, options: HttpOptions) -> String {
+    let router = http_api::router(engine.clone(), options);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
 }
 
 /// Performs nothing: these tests are about the API, and their state machines have no tasks.

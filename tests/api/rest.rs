@@ -99,7 +99,7 @@ async fn functions_are_registered(client: &Client) {
     let mut shown = new.clone();
     shown["name"] = json!("charge");
     shown["updated_at"] = json!("<time>");
-    shown["headers"]["Authorization"] = json!("***");
+    shown["headers"] = json!({ "Authorization": "***", "X-Team": "***" });
     let nothing = Value::Null;
     client.check_rest("PUT /v1/functions/charge", new, 201, shown.clone()).await;
     client.check_rest("GET /v1/functions/charge", nothing.clone(), 200, shown.clone()).await;

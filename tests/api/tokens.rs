@@ -1,6 +1,7 @@
 //! Task tokens at both doors: what is taken, and what is refused in which words.
 
 use serde_json::{Value, json};
+use tests::psql::psql;
 
 use super::activities::{create, history, poll, start, succeed, task};
 use super::{Client, Served, refused};
@@ -45,6 +46,12 @@ async fn tokens_end_their_task_once_and_are_told_why_they_do_not() {
     let over = "Task Timed Out: 'Provided task does not exist anymore'";
     refuse_everywhere(client, &token, "TaskTimedOut", over, 410).await;
     assert_eq!(client.wait_for_end(&execution).await, ended, "nothing has changed");
+
+    // Once nothing is left of an execution, its tasks have never been.
+    let execution_is_gone = "delete from turns; delete from executions";
+    psql(&served.cluster.url(), execution_is_gone).unwrap();
+    let gone = "Task Does Not Exist: 'Provided task does not exist'";
+    refuse_everywhere(client, &token, "TaskDoesNotExist", gone, 404).await;
 
     let execution = start(client, "a", "two", "{}").await;
     let (token, _) = poll(client, "a", "w").await;

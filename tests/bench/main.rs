@@ -18,7 +18,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::json;
 use store::{Cluster, ClusterOptions};
-use tests::aws::{Aws, DEFAULT_KEY};
+use tests::aws::Aws;
 use tests::server::{Server, ServerOptions};
 use uuid::Uuid;
 
@@ -105,7 +105,7 @@ async fn register(server: &Server, url: &str) -> Result<()> {
 
 /// Calls an operation that has to succeed.
 async fn call(aws: &Aws, operation: &str, params: serde_json::Value) -> Result<serde_json::Value> {
-    let (status, body) = aws.call(operation, &params, DEFAULT_KEY).await?;
+    let (status, body) = aws.call(operation, &params, None).await?;
     anyhow::ensure!(status == 200, "{operation}: status {status}, {body:?}");
     Ok(body.into())
 }

@@ -20,6 +20,7 @@ async fn a_status_that_is_no_success_is_an_error_with_the_start_of_the_body() {
     let expected = "States.Http.StatusCode.503: 503 Service Unavailable: try later";
     check(|| answer("503 Whatever", &[], "try later"), expected).await;
     check(|| answer("404 X", &[], ""), "States.Http.StatusCode.404: 404 Not Found").await;
+    check(|| answer("599 X", &[], ""), "States.Http.StatusCode.599: 599 no reason given").await;
     let start =
         format!("States.Http.StatusCode.500: 500 Internal Server Error: {}", "é".repeat(1_000));
     check(|| answer("500 X", &[], &"é".repeat(50_000)), &start).await;
@@ -155,6 +156,13 @@ async fn an_unknown_host_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_url_that_is_none_is_told() {
+    let outcome = Caller::new().await.perform(&of_resource("http://[::", "{}")).await;
+    let expected = "States.Http.Socket: `http://[::` is not a URL: invalid IPv6 address";
+    assert_eq!(outcome, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_http_is_a_failed_exchange() {
     let peer = Peer::always(|| raw("SSH-2.0-OpenSSH_9.6\r\n\r\n")).await;
     let outcome = Caller::new().await.perform(&of_resource(&peer.url, "{}")).await;
@@ -167,7 +175,8 @@ async fn a_header_that_cannot_be_sent_is_named_without_its_value() {
     let peer = Peer::always(|| ok("1")).await;
     let caller = Caller::new().await;
     let change = |function: &mut store::Function| {
-        function.headers = [("x-bad".to_owned(), format!("{}\n", super::caller::SECRET.1))].into();
+        function.headers =
+            [("x-bad".to_owned(), format!("{}\n", super::caller::SECRET.1).into())].into();
     };
     caller.register("f", &peer.url, change).await;
     let outcome = caller.perform(&by_arn("f", "{}")).await;

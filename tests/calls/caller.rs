@@ -7,7 +7,7 @@ use asl::Payload;
 use chrono::DateTime;
 use machine::TaskKind;
 use runtime::perform::{Call, Outcome, Perform, PerformOptions, Performers, Progress, TaskToken};
-use store::{Delivery, Function, Protocol};
+use store::{Delivery, Function, Protocol, Store};
 use tests::database::Database;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -21,7 +21,7 @@ pub(super) const SECRET: (&str, &str) = ("x-api-key", "hunter2-f00d");
 
 /// The performers under test.
 pub(super) struct Caller {
-    database: Database,
+    database: Arc<Database>,
     performers: Arc<Performers>,
 }
 
@@ -37,18 +37,43 @@ impl Caller {
     }
 
     pub(super) async fn with(change: impl FnOnce(&mut PerformOptions)) -> Self {
-        let database = Database::private().await;
+        let database = Arc::new(Database::private().await);
+        let store = database.store.clone();
+        Self::on(database, store, change)
+    }
+
+    /// Another on the same database, by this way to it.
+    pub(super) fn again(&self, store: Store, change: impl FnOnce(&mut PerformOptions)) -> Self {
+        Self::on(self.database.clone(), store, change)
+    }
+
+    fn on(database: Arc<Database>, store: Store, change: impl FnOnce(&mut PerformOptions)) -> Self {
         let mut options = PerformOptions {
             lambda_endpoint: None,
             concurrency: 100,
+            call_timeout: None,
+            allow: Vec::new(),
+            own_ports: Vec::new(),
             answer_bytes: ANSWER_BYTES,
             connect_timeout: Duration::from_secs(3),
             // However busy the machine is.
             at_once: Duration::from_secs(30),
         };
         change(&mut options);
-        let performers = Arc::new(Performers::new(database.store.clone(), options));
+        let performers = Arc::new(Performers::new(store, options));
         Self { database, performers }
+    }
+
+    pub(super) fn database_url(&self) -> &str {
+        &self.database.url
+    }
+
+    pub(super) fn performers(&self) -> &Arc<Performers> {
+        &self.performers
+    }
+
+    pub(super) fn store(&self) -> Store {
+        self.database.store.clone()
     }
 
     /// Registers the function `name` of the plain HTTP protocol, changed as wanted.
@@ -59,7 +84,7 @@ impl Caller {
             url: url.to_owned(),
             protocol: Protocol::Http,
             timeout_seconds: None,
-            headers: [(SECRET.0.to_owned(), SECRET.1.to_owned())].into(),
+            headers: [(SECRET.0.to_owned(), SECRET.1.into())].into(),
             max_concurrency: None,
             delivery: Delivery::AtLeastOnce,
             created_at: DateTime::UNIX_EPOCH,

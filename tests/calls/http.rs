@@ -48,7 +48,7 @@ async fn a_registered_header_takes_the_place_of_ours() {
     let peer = Peer::always(|| ok("1")).await;
     let caller = Caller::new().await;
     let accept = |function: &mut store::Function| {
-        function.headers = [("Accept".to_owned(), "application/vnd.pay+json".to_owned())].into();
+        function.headers = [("Accept".to_owned(), "application/vnd.pay+json".into())].into();
     };
     caller.register("f", &peer.url, accept).await;
     assert_eq!(caller.perform(&by_arn("f", "{}")).await, "1");

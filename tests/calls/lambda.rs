@@ -201,3 +201,25 @@ async fn an_event_is_accepted_without_a_payload() {
     let result: Value = serde_json::from_str(&outcome).unwrap();
     assert_eq!((&result["Payload"], &result["StatusCode"]), (&json!(""), &json!(202)));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lambda_invoke_needs_the_name_of_a_function() {
+    let peer = Peer::always(|| ok("1")).await;
+    let outcome = caller_of(&peer).await.perform(&invoke(r#"{"Payload": 1}"#)).await;
+    assert_eq!(outcome, "States.Runtime: The field 'FunctionName' is required but was missing");
+    assert!(peer.received().is_empty(), "nothing is called");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payload_that_cannot_be_part_of_a_result_is_an_invalid_response() {
+    let call = invoke(r#"{"FunctionName": "f"}"#);
+    let peer = Peer::always(|| ok("{")).await;
+    let expected = "Statewright.InvalidResponse: the payload is not JSON: EOF while parsing an \
+                    object at line 1 column 1";
+    assert_eq!(caller_of(&peer).await.perform(&call).await, expected);
+    // It is a payload, and one level deeper in the result it is none.
+    let peer = Peer::always(|| ok(&format!("{}{}", "[".repeat(120), "]".repeat(120)))).await;
+    let expected = "Statewright.InvalidResponse: of the answer, the data is nested more than 120 \
+                    levels deep";
+    assert_eq!(caller_of(&peer).await.perform(&call).await, expected);
+}

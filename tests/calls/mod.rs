@@ -2,8 +2,12 @@
 
 mod broken;
 mod caller;
+mod destination;
 mod http;
 mod lambda;
+mod limits;
+mod own_api;
 mod peer;
 mod places;
 mod registry;
+mod surplus;

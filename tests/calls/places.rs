@@ -109,3 +109,44 @@ async fn a_call_given_up_frees_its_place() {
     assert_eq!(second.end().await, "1");
     peer.until_left().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newcomer_begins_at_once_beside_two_hosts_that_hang() {
+    let ((first, _one), (second, _two)) = (slow().await, slow().await);
+    let other = Peer::always(|| ok("1")).await;
+    let caller = Caller::with(|options| options.concurrency = 9).await;
+    caller.register("first", &first.url, |_| {}).await;
+    caller.register("second", &second.url, |_| {}).await;
+    caller.register("f", &other.url, |_| {}).await;
+    let mut under_way: Vec<Running> = Vec::new();
+    for _ in 0..20 {
+        under_way.push(caller.spawn(by_arn("first", "{}")));
+        under_way.push(caller.spawn(by_arn("second", "{}")));
+    }
+    for _ in 0..5 {
+        let mut call = caller.spawn(by_arn("f", "{}"));
+        assert_eq!(call.next().await, None, "it begins at once");
+        assert_eq!(call.end().await, "1");
+    }
+    let hanging = first.received().len() + second.received().len();
+    assert!(hanging < 9, "{hanging}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_whose_functions_all_hang_holds_up_no_other() {
+    let (peer, _leave) = slow().await;
+    let other = Peer::always(|| ok("1")).await;
+    let caller = Caller::with(|options| options.concurrency = 32).await;
+    let of_other_account = |url: &str| {
+        let mut call = of_resource(url, "{}");
+        call.account = "999999999999".to_owned();
+        call
+    };
+    let _under_way: Vec<Running> =
+        (0..100).map(|n| caller.spawn(of_resource(&format!("{}/{n}", peer.url), "{}"))).collect();
+    peer.until_called(30).await;
+    let mut call = caller.spawn(of_other_account(&other.url));
+    assert_eq!(call.next().await, None, "it begins at once");
+    assert_eq!(call.end().await, "1");
+    assert_eq!(peer.received().len(), 30);
+}

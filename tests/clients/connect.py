@@ -27,7 +27,10 @@ def rest(method, path, body=None):
         os.environ["STATEWRIGHT_URL"] + path,
         method=method,
         data=None if body is None else json.dumps(body).encode(),
-        headers={"content-type": "application/json"},
+        headers={
+            "content-type": "application/json",
+            "authorization": "Bearer {AWS_ACCESS_KEY_ID}.{AWS_SECRET_ACCESS_KEY}".format(**os.environ),
+        },
     )
     for attempt in range(1, 11):
         try:

@@ -42,7 +42,9 @@ sys.path.insert(0, folder)
 import statewright  # noqa: E402
 from statewright import models, types  # noqa: E402
 
-client = statewright.Client(base_url=URL, timeout=90)
+# The document says that an access key is needed, hence what is generated asks for one.
+key = "{AWS_ACCESS_KEY_ID}.{AWS_SECRET_ACCESS_KEY}".format(**os.environ)
+client = statewright.AuthenticatedClient(base_url=URL, token=key, timeout=90)
 called = set()
 
 

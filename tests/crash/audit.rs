@@ -11,8 +11,8 @@ use tests::wire::Client;
 pub(super) struct Audit(Client);
 
 impl Audit {
-    pub(super) fn new(node: &str) -> Self {
-        Self(Client::new(node))
+    pub(super) fn new(node: Client) -> Self {
+        Self(node)
     }
 
     /// Waits until no execution runs any more.

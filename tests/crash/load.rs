@@ -76,8 +76,7 @@ impl Drop for Hands {
 
 impl Load {
     /// Registers the function and the machine, and starts the clients.
-    pub(super) async fn start(nodes: [String; 2]) -> Self {
-        let nodes = nodes.map(Client::new);
+    pub(super) async fn start(nodes: [Client; 2]) -> Self {
         let (work, serving) = serve_work().await;
         let complaints = Complaints::default();
         let (later, answering) = holders::serve_later(nodes.clone(), complaints.clone()).await;

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use tests::database::Durable;
 use tests::server::{Server, ServerOptions, free_address};
+use tests::signing::Key;
+use tests::wire::Client;
 
 use load::Load;
 use schedules::Wishes;
@@ -19,6 +21,9 @@ use schedules::Wishes;
 const KILLS: usize = 24;
 /// Executions that must be acknowledged between two kills.
 const BETWEEN: usize = 15;
+
+/// The access key that everybody comes in with; it is in the nodes' configuration.
+const KEY: (&str, &str) = ("crash-test", "known-to-nodes-and-clients");
 
 /// The nodes' leases, and how long the database stays away when nobody's is to outlast it.
 const LEASE: Duration = Duration::from_secs(2);
@@ -76,7 +81,9 @@ impl Nodes {
             env: vec![
                 ("STATEWRIGHT_LEASE_SECONDS".to_owned(), LEASE.as_secs().to_string()),
                 ("STATEWRIGHT_LOG_LEVEL".to_owned(), "info".to_owned()),
+                ("STATEWRIGHT_ACCESS_KEYS".to_owned(), format!("{}:{}", KEY.0, KEY.1)),
             ],
+            ..ServerOptions::default()
         };
         for _ in 0..100 {
             let started = Server::start_at(&self.url, self.addresses[index], &options);
@@ -90,8 +97,10 @@ impl Nodes {
         panic!("its port stays in use");
     }
 
-    fn base_urls(&self) -> [String; 2] {
-        self.addresses.map(|address| format!("http://{address}"))
+    /// Clients of both, with the key.
+    fn clients(&self) -> [Client; 2] {
+        let key = Key::new(KEY.0, KEY.1);
+        self.addresses.map(|address| Client::new(format!("http://{address}")).with_key(key.clone()))
     }
 }
 
@@ -100,8 +109,8 @@ async fn nothing_acknowledged_is_lost_whatever_is_killed() {
     let kills = std::env::var("CRASH_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(KILLS);
     let mut database = Durable::start().await;
     let mut nodes = Nodes::start(database.url().to_owned());
-    let load = Load::start(nodes.base_urls()).await;
-    let wishes = Wishes::start(nodes.base_urls()).await;
+    let load = Load::start(nodes.clients()).await;
+    let wishes = Wishes::start(nodes.clients()).await;
     for round in 0..kills {
         load.wait_for_more(BETWEEN).await;
         let victim = VICTIMS[round % VICTIMS.len()];
@@ -130,10 +139,11 @@ async fn nothing_acknowledged_is_lost_whatever_is_killed() {
     }
     load.wait_for_more(BETWEEN).await;
     let (acknowledged, hands) = load.stop().await;
-    let audit = audit::Audit::new(&nodes.base_urls()[0]);
+    let [first, _] = nodes.clients();
+    let audit = audit::Audit::new(first.clone());
     audit.wait_until_all_ended(Duration::from_mins(2)).await;
     audit.check(&acknowledged).await;
-    wishes.check(&nodes.base_urls()[0]).await;
+    wishes.check(&first).await;
     hands.check();
     drop(hands);
     println!("{kills} kills, {} acknowledged executions, all there", acknowledged.len());

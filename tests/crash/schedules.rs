@@ -29,8 +29,7 @@ pub(super) struct Wishes {
 impl Wishes {
     /// Two schedules that are never due by themselves, a backfill of the one, and a user who
     /// wishes for the other.
-    pub(super) async fn start(nodes: [String; 2]) -> Self {
-        let nodes = nodes.map(Client::new);
+    pub(super) async fn start(nodes: [Client; 2]) -> Self {
         nodes[0].create("fired", MACHINE).await;
         for name in ["wished", "history"] {
             let schedule = json!({
@@ -49,17 +48,16 @@ impl Wishes {
     }
 
     /// Ends the wishes and looks whether each has come true once.
-    pub(super) async fn check(self, node: &str) {
+    pub(super) async fn check(self, client: &Client) {
         self.stop.store(true, Ordering::Relaxed);
         let asked = self.asking.await.expect("the user does not panic");
-        let client = Client::new(node);
-        let wished = decided(&client, "wished").await;
+        let wished = decided(client, "wished").await;
         let requests: HashSet<&str> =
             wished.iter().filter_map(|it| it["request"].as_str()).collect();
         for request in &asked {
             assert!(requests.contains(request.as_str()), "wish {request} is lost");
         }
-        let history = decided(&client, "history").await;
+        let history = decided(client, "history").await;
         assert_eq!(history.len(), BACKFILLED);
         let mut started: HashSet<&str> = HashSet::new();
         for firing in wished.iter().chain(&history) {
@@ -67,7 +65,7 @@ impl Wishes {
             let arn = firing["execution_arn"].as_str().expect("an ARN");
             assert!(started.insert(arn), "two firings of one execution: {arn}");
         }
-        let executions = executions(&client).await;
+        let executions = executions(client).await;
         let there: HashSet<&str> = executions.iter().map(String::as_str).collect();
         assert_eq!(started, there, "each firing has started one execution, and nothing else has");
         println!("{} wishes and {BACKFILLED} backfilled firings, each once", asked.len());

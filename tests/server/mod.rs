@@ -3,8 +3,11 @@
 mod configuration;
 mod dev;
 mod help;
+mod keys;
 mod lifecycle;
+mod outgoing;
 mod run;
+mod sealing;
 mod surprises;
 mod validate;
 
@@ -12,17 +15,19 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+use tests::database::SEALING_KEY;
 use tests::server::server_path;
 use uuid::Uuid;
 
-/// The program with these arguments, and nothing of this process's environment that could
-/// matter.
+/// The program with these arguments and the sealing key of the tests' databases, and nothing else of
+/// this process's environment that could matter.
 fn statewright(arguments: &[&str]) -> Command {
     let mut command = Command::new(server_path().unwrap());
     command.args(arguments).stdin(Stdio::null());
     for name in ["DATABASE_URL", "STATEWRIGHT_DATABASE_URL", "STATEWRIGHT_CONFIG"] {
         command.env_remove(name);
     }
+    command.env_remove("STATEWRIGHT_SEALING_KEY_FILE").env("STATEWRIGHT_SEALING_KEY", SEALING_KEY);
     command
 }
 

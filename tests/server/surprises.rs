@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use server::samples::SAMPLES;
 use store::{Cluster, ClusterOptions};
 use tests::client::client;
-use tests::database::Database;
+use tests::database::{Database, SEALING_KEY};
 use tests::psql::psql;
 use tests::server::{Server, ServerOptions};
 
@@ -167,6 +167,7 @@ async fn what_a_person_did_stays_so_at_every_next_start() {
 /// Another program had this database first.
 async fn before_dev_ever_ran(folder: &Folder) {
     let cluster = Cluster::start(ClusterOptions::new(folder.path("data"))).await.unwrap();
+    folder.file("data/sealing-key", SEALING_KEY);
     let own_report = json!({ "definition": serde_json::from_str::<Value>(&wait(7)).unwrap() });
     for (account, path, body) in [
         ("123456789012", "/v1/state-machines/poll_until_done", &own_report),

@@ -144,8 +144,29 @@ async fn long_turns_are_read_a_few_at_a_time() {
         let turns = store.turns(shard, id, from, 32).await.unwrap();
         assert_eq!(firsts(turns), expected, "from {from}");
     }
+    for (bytes, expected) in [(1, &[1][..]), (1 << 20, &[1, 2]), (4 << 20, &[1, 2, 3])] {
+        let turns = store.turns_within(shard, id, 0, 32, bytes).await.unwrap();
+        assert_eq!(firsts(turns), expected, "within {bytes}");
+    }
     for (before, expected) in [(9, &[5, 4][..]), (5, &[4]), (4, &[3, 2]), (3, &[2, 1])] {
         let turns = store.turns_before(shard, id, before, 32).await.unwrap();
         assert_eq!(firsts(turns), expected, "before {before}");
     }
+}
+
+#[tokio::test]
+async fn one_look_tells_where_many_logs_end() {
+    let database = Database::private().await;
+    let store = &database.store;
+    let mut lane = Lane::new(store, Uuid::new_v4());
+    let (long, short) = (Uuid::new_v4(), Uuid::new_v4());
+    let mut second = turn(long, "long", 2, "2 to 4");
+    second.event_count = 3;
+    lane.append(&batch([start(long, "long"), second, start(short, "short")])).await.unwrap();
+    let key = |id, name: &str| (shard_of(ACCOUNT, MACHINE, name), id);
+    let asked = [key(long, "long"), key(Uuid::new_v4(), "never"), key(short, "short")];
+    let mut ends = store.log_ends(&asked).await.unwrap();
+    ends.sort_by_key(|(_, end)| *end);
+    assert_eq!(ends, [(short, 2), (long, 5)]);
+    assert_eq!(store.log_ends(&[]).await.unwrap(), []);
 }

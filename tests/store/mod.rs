@@ -1,5 +1,6 @@
 //! SQL against Postgres, and Postgres against the model of it.
 
+mod access_keys;
 mod activities;
 mod append;
 mod cluster;
@@ -9,6 +10,7 @@ mod executions;
 mod firings;
 mod inbox;
 mod schedules;
+mod sealing;
 mod shards;
 mod state_machines;
 

@@ -198,7 +198,7 @@ async fn a_function_is_registered_replaced_and_removed() {
         url: "http://127.0.0.1:9/resize".to_owned(),
         protocol: Protocol::Lambda,
         timeout_seconds: Some(30),
-        headers: BTreeMap::from([("x-key".to_owned(), "1".to_owned())]),
+        headers: BTreeMap::from([("x-key".to_owned(), "1".into())]),
         max_concurrency: None,
         delivery: Delivery::AtMostOnce,
         created_at: at(0),

@@ -4,9 +4,11 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use store::{Cluster, ClusterOptions, Store};
+use store::{Cluster, ClusterOptions, NewAccessKey, Scope, Store};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
+
+use crate::signing::{self, Key};
 
 const TEMPLATE: &str = "migrated";
 
@@ -30,14 +32,31 @@ impl Database {
         let store = connect(&url, 4).await;
         Self { url, store }
     }
+
+    /// A new access key of this account that allows this.
+    pub async fn key(&self, account: &str, scope: Scope) -> Key {
+        let new = NewAccessKey {
+            account: account.to_owned(),
+            scope,
+            note: String::new(),
+            created_at: signing::now(),
+            expires_at: None,
+        };
+        Key::from(&self.store.create_access_key(&new).await.unwrap())
+    }
 }
 
 /// How long a busy machine, or one that stands still for a while, may take for a connection.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What seals the secrets of every database of the tests: the same for this process and for the
+/// programs that it starts.
+pub const SEALING_KEY: &str = "b25lIGtleSBmb3IgYWxsIHRlc3RzLCAzMiBieXRlcyE=";
+
 /// A store, however long a busy machine takes for a connection.
 pub async fn connect(url: &str, connections: u32) -> Store {
-    Store::connect_patiently(url, connections, PATIENCE).await.unwrap()
+    let store = Store::connect_patiently(url, connections, PATIENCE).await.unwrap();
+    store.sealed_with(SEALING_KEY.parse().unwrap())
 }
 
 async fn start_shared() -> Cluster {

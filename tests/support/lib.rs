@@ -3,8 +3,11 @@
 pub mod aws;
 pub mod client;
 pub mod contract;
+pub mod damage;
 pub mod database;
 pub mod model;
+pub mod network;
 pub mod psql;
 pub mod server;
+pub mod signing;
 pub mod wire;

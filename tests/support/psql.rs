@@ -16,6 +16,11 @@ pub fn psql(url: &str, sql: &str) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
+/// Bytes as a column of bytes shows them, after its `\\x`.
+pub fn in_hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |shown, byte| shown + &format!("{byte:02x}"))
+}
+
 /// A session that stays, so that a transaction can be left open. Ends when it is dropped.
 pub struct Session {
     psql: Child,

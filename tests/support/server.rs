@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use uuid::Uuid;
 
+use crate::database::SEALING_KEY;
+
 /// How long a server may take until `/readyz` answers 200, and to end after SIGTERM.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -22,6 +24,8 @@ pub struct ServerOptions {
     pub args: Vec<String>,
     /// Further environment variables; `DATABASE_URL` is set by [`Server::start`].
     pub env: Vec<(String, String)>,
+    /// How many files and sockets it may have open; as many as this process if it is not said.
+    pub descriptors: Option<u32>,
 }
 
 /// A running server. Dropping it kills the process; its log is printed if the test is failing.
@@ -59,13 +63,22 @@ impl Server {
 
     /// Starts the process and does not wait for it.
     pub fn spawn(database_url: &str, address: SocketAddr, options: &ServerOptions) -> Result<Self> {
+        let binary = server_path()?;
+        let mut command = match options.descriptors {
+            None => Command::new(&binary),
+            Some(most) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("ulimit -n {most} && exec \"$0\" \"$@\"")]).arg(&binary);
+                shell
+            }
+        };
         let log = std::env::temp_dir().join(format!("statewright-test-{}.log", Uuid::new_v4()));
         let out = File::create(&log).with_context(|| format!("create {}", log.display()))?;
-        let binary = server_path()?;
-        let child = Command::new(&binary)
+        let child = command
             .args(["serve", "--listen", &address.to_string()])
             .args(&options.args)
             .env("DATABASE_URL", database_url)
+            .env("STATEWRIGHT_SEALING_KEY", SEALING_KEY)
             .envs(options.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(out.try_clone()?)
@@ -174,12 +187,6 @@ pub fn server_path() -> Result<PathBuf> {
 pub fn workspace() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     tests.parent().expect("this package is a folder of the workspace").to_owned()
-}
-
-/// The reference data, which lies beside the workspace.
-pub fn shared() -> PathBuf {
-    let workspace = workspace();
-    workspace.parent().expect("the workspace lies in a folder").join("shared")
 }
 
 /// The status of `GET path`; one short connection.

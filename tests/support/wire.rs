@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use crate::contract::{self, Exchange};
+use crate::signing::{self, Key};
 
 /// How long a call may take.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -23,6 +24,14 @@ pub enum Refused {
 }
 
 impl Refused {
+    /// The HTTP status, or 0.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Error(status, _, _) => *status,
+            Self::NoAnswer => 0,
+        }
+    }
+
     /// AWS's error code, or `""`.
     pub fn code(&self) -> &str {
         match self {
@@ -37,26 +46,50 @@ impl Refused {
 pub struct Client {
     http: reqwest::Client,
     node: String,
+    key: Option<Key>,
 }
 
 impl Client {
     /// A client of the node at this base URL; a call may take fifteen seconds.
     pub fn new(node: impl Into<String>) -> Self {
-        Self { http: crate::client::client(), node: node.into() }
+        Self { http: crate::client::client(), node: node.into(), key: None }
+    }
+
+    /// The same client, whose calls are made with this access key.
+    #[must_use]
+    pub fn with_key(self, key: Key) -> Self {
+        Self { key: Some(key), ..self }
+    }
+
+    async fn send(
+        &self,
+        call: reqwest::RequestBuilder,
+        service: Option<&str>,
+    ) -> Result<reqwest::Response, reqwest::Error> {
+        let mut request = call.build()?;
+        match (&self.key, service) {
+            (None, _) => {}
+            (Some(key), Some(service)) => {
+                signing::sign(&mut request, key, service, signing::now());
+            }
+            (Some(key), None) => {
+                let bearer = key.bearer().parse().expect("a key is ASCII");
+                request.headers_mut().insert("authorization", bearer);
+            }
+        }
+        self.http.execute(request).await
     }
 
     /// One call over the AWS wire.
     pub async fn call(&self, operation: &str, parameters: &Value) -> Result<Value, Refused> {
-        let answer = self
+        let call = self
             .http
             .post(&self.node)
             .header("x-amz-target", format!("AWSStepFunctions.{operation}"))
             .header("content-type", "application/x-amz-json-1.0")
             .body(parameters.to_string())
-            .timeout(PATIENCE)
-            .send()
-            .await
-            .map_err(|_| Refused::NoAnswer)?;
+            .timeout(PATIENCE);
+        let answer = self.send(call, Some("states")).await.map_err(|_| Refused::NoAnswer)?;
         let status = answer.status();
         let body: Value = answer.json().await.map_err(|_| Refused::NoAnswer)?;
         if status.is_success() {
@@ -113,7 +146,8 @@ impl Client {
         let call = headers.iter().fold(call, with);
         let request = if body.is_null() { String::new() } else { body.to_string() };
         let call = if body.is_null() { call } else { call.json(&body) };
-        let answer = call.timeout(PATIENCE).send().await.map_err(|_| Refused::NoAnswer)?;
+        let answer = self.send(call.timeout(PATIENCE), None).await;
+        let answer = answer.map_err(|_| Refused::NoAnswer)?;
         let status = answer.status();
         let kind = answer.headers().get("content-type").cloned();
         let text = answer.text().await.map_err(|_| Refused::NoAnswer)?;
@@ -133,9 +167,16 @@ impl Client {
         Err(Refused::Error(status.as_u16(), said("title"), said("detail")))
     }
 
+    /// What the node says at this path, as text.
+    pub async fn rest_text(&self, path: &str) -> String {
+        let answer = self.http.get(format!("{}{path}", self.node)).send().await;
+        answer.expect("the node answers").text().await.expect("text")
+    }
+
     /// The value of one of the node's metrics.
     pub async fn metric(&self, name: &str) -> Option<f64> {
-        let answer = self.http.get(format!("{}/metrics", self.node)).send().await.ok()?;
+        let call = self.http.get(format!("{}/metrics", self.node));
+        let answer = self.send(call, None).await.ok()?;
         let text = answer.text().await.ok()?;
         let line = text.lines().find(|line| line.starts_with(&format!("{name} ")))?;
         line.rsplit(' ').next()?.parse().ok()

@@ -6,7 +6,6 @@
 
 mod activities;
 mod answer;
-mod credentials;
 mod executions;
 mod members;
 pub(crate) mod scheduler;
@@ -26,20 +25,21 @@ use crate::error::{Kind, OperationError};
 use crate::operations::Caller;
 
 pub(crate) use answer::{refuse, status};
-pub(crate) use credentials::caller;
 
 pub(crate) const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 
 /// Answers one call of the AWS API.
 pub(crate) async fn serve(door: &Door, request: Request<Body>) -> Response {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let operation = match operation(&parts.headers) {
         Ok(operation) => operation,
         Err(refusal) => return refuse(&refusal),
     };
-    let caller = caller(&parts.headers, door);
+    let Some(caller) = parts.extensions.get::<Caller>().cloned() else {
+        return refuse(&OperationError::nobody());
+    };
     let trace = executions::trace(&parts.headers);
-    let answer = match body::read(body, door.body_limit()).await {
+    let answer = match body::read_once(&mut parts, body, &door.bodies).await {
         Ok(body) => dispatch(door, &caller, &operation, &body, trace).await,
         Err(too_large) => Err(too_large),
     };
@@ -111,7 +111,7 @@ pub(crate) async fn dispatch(
 }
 
 /// Operations that [`dispatch`] knows.
-const SERVED: [&str; 27] = [
+pub(crate) const SERVED: [&str; 27] = [
     "CreateActivity",
     "CreateStateMachine",
     "DeleteActivity",

@@ -24,14 +24,17 @@ pub struct OperationError {
 /// The kinds of error, named as AWS names its error shapes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
+    AccessDenied,
     ActivityAlreadyExists,
     ActivityDoesNotExist,
     ActivityWorkerLimitExceeded,
     ConflictException,
     ExecutionAlreadyExists,
     ExecutionDoesNotExist,
+    ExpiredToken,
     FunctionDoesNotExist,
     IdempotencyKeyReused,
+    IncompleteSignature,
     InternalFailure,
     InvalidArn,
     InvalidDefinition,
@@ -40,7 +43,10 @@ pub enum Kind {
     InvalidLoggingConfiguration,
     InvalidName,
     InvalidOutput,
+    InvalidSignature,
     InvalidToken,
+    Misdirected,
+    MissingAuthenticationToken,
     MissingRequiredParameter,
     RequestTooLarge,
     ResourceNotFound,
@@ -57,22 +63,28 @@ pub enum Kind {
     ThrottlingException,
     TooManyTags,
     UnknownOperationException,
+    UnrecognizedClient,
+    UnsupportedMediaType,
     ValidationException,
 }
 
 impl Kind {
-    /// The name of AWS's error shape; AWS has no `FunctionDoesNotExist` and no
-    /// `IdempotencyKeyReused`.
+    /// The name of AWS's error shape. AWS has no `FunctionDoesNotExist` and no
+    /// `IdempotencyKeyReused`, nor a name for a foreign `Host` or for a body that is not declared as
+    /// JSON.
     pub fn name(self) -> &'static str {
         match self {
+            Self::AccessDenied => "AccessDeniedException",
             Self::ActivityAlreadyExists => "ActivityAlreadyExists",
             Self::ActivityDoesNotExist => "ActivityDoesNotExist",
             Self::ActivityWorkerLimitExceeded => "ActivityWorkerLimitExceeded",
             Self::ConflictException => "ConflictException",
             Self::ExecutionAlreadyExists => "ExecutionAlreadyExists",
             Self::ExecutionDoesNotExist => "ExecutionDoesNotExist",
+            Self::ExpiredToken => "ExpiredTokenException",
             Self::FunctionDoesNotExist => "FunctionDoesNotExist",
             Self::IdempotencyKeyReused => "IdempotencyKeyReused",
+            Self::IncompleteSignature => "IncompleteSignatureException",
             Self::InternalFailure => "InternalFailure",
             Self::InvalidArn => "InvalidArn",
             Self::InvalidDefinition => "InvalidDefinition",
@@ -81,7 +93,10 @@ impl Kind {
             Self::InvalidLoggingConfiguration => "InvalidLoggingConfiguration",
             Self::InvalidName => "InvalidName",
             Self::InvalidOutput => "InvalidOutput",
+            Self::InvalidSignature => "InvalidSignatureException",
             Self::InvalidToken => "InvalidToken",
+            Self::Misdirected => "MisdirectedRequestException",
+            Self::MissingAuthenticationToken => "MissingAuthenticationTokenException",
             Self::MissingRequiredParameter => "MissingRequiredParameter",
             Self::RequestTooLarge => "RequestTooLargeException",
             Self::ResourceNotFound => "ResourceNotFound",
@@ -98,6 +113,8 @@ impl Kind {
             Self::ThrottlingException => "ThrottlingException",
             Self::TooManyTags => "TooManyTags",
             Self::UnknownOperationException => "UnknownOperationException",
+            Self::UnrecognizedClient => "UnrecognizedClientException",
+            Self::UnsupportedMediaType => "UnsupportedMediaTypeException",
             Self::ValidationException => "ValidationException",
         }
     }
@@ -282,8 +299,27 @@ impl OperationError {
         )
     }
 
+    /// Nobody found out who asks, so nobody is served: a fault of ours.
+    pub(crate) fn nobody() -> Self {
+        tracing::error!("a request has come to its handler without a caller");
+        Self::internal()
+    }
+
     /// What a caller is told of a fault of ours; the reason goes to the log.
     pub fn internal() -> Self {
         Self::new(Kind::InternalFailure, "an internal error occurred")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::OperationError;
+
+    /// It takes a thousand workers that poll at once to be told so.
+    #[test]
+    fn too_many_workers_are_refused_in_awss_words() {
+        let refusal = OperationError::activity_worker_limit("arn");
+        assert_eq!(refusal.kind.name(), "ActivityWorkerLimitExceeded");
+        assert_eq!(refusal.message, "Activity Worker Limit Exceeded: 'arn'");
     }
 }

@@ -4,22 +4,29 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, Method, StatusCode, header};
+use axum::http::{HeaderName, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use runtime::Engine;
+use store::AccessKey;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 
+use crate::authenticate::{Entrance, authenticate, is_for_people};
+use crate::body::Allowance;
+use crate::live::Followers;
 use crate::operations::startable::Startables;
 
+mod authenticate;
 mod aws;
 mod body;
+pub mod connections;
 mod error;
 mod live;
 pub mod operations;
@@ -28,7 +35,9 @@ pub mod page;
 mod rest;
 mod watch;
 
+pub use authenticate::{Access, OwnCall, Reach};
 pub use error::{Kind, OperationError};
+pub use live::StreamCaps;
 pub use own::own_api;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
@@ -38,12 +47,26 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 pub struct HttpOptions {
     /// Renders the metrics for `/metrics`, in Prometheus's text format.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Who is let in.
+    pub access: Access,
+    /// Access keys beside those of the store, which they take precedence over.
+    pub access_keys: Vec<AccessKey>,
+    /// How many streams of events there may be.
+    pub streams: StreamCaps,
+    /// How long a request body may take, and a second more for every 64 KiB of it.
+    pub body_patience: Duration,
 }
 
 impl Default for HttpOptions {
-    /// Without metrics.
+    /// Without metrics, for holders of access keys of the store.
     fn default() -> Self {
-        Self { metrics: Arc::new(String::new) }
+        Self {
+            metrics: Arc::new(String::new),
+            access: Access::Closed,
+            access_keys: Vec::new(),
+            streams: StreamCaps::default(),
+            body_patience: Duration::from_secs(20),
+        }
     }
 }
 
@@ -52,21 +75,27 @@ impl Default for HttpOptions {
 pub(crate) struct Door {
     pub(crate) engine: Engine,
     pub(crate) startables: Arc<Startables>,
+    pub(crate) followers: Arc<Followers>,
+    /// What request bodies may take.
+    pub(crate) bodies: Allowance,
     options: HttpOptions,
 }
 
-impl Door {
-    /// The longest request body, in bytes. It leaves room for a definition or an input over its
-    /// own limit, so that the answer can say so, and for the escapes around it.
-    pub(crate) fn body_limit(&self) -> usize {
-        const LEAST: usize = 4 * 1024 * 1024;
-        LEAST.max(2 * self.engine.limits().payload_bytes + 1024 * 1024)
-    }
+/// What request bodies may take. The longest leaves room for a definition or an input over its
+/// own limit, so that the answer can say so, and for the escapes around it.
+fn allowance(engine: &Engine, patience: Duration) -> Allowance {
+    const LEAST: usize = 4 * 1024 * 1024;
+    let longest = LEAST.max(2 * engine.limits().payload_bytes + 1024 * 1024);
+    Allowance::new(longest, patience)
 }
 
 /// Everything that is served over HTTP.
 pub fn router(engine: Engine, options: HttpOptions) -> Router {
-    let door = Door { engine, startables: Arc::default(), options };
+    let followers = Followers::new(options.streams);
+    let bodies = allowance(&engine, options.body_patience);
+    let (access, keys) = (options.access, options.access_keys.clone());
+    let entrance = Entrance::new(engine.clone(), access, keys, bodies.clone());
+    let door = Door { engine, startables: Arc::default(), followers, bodies, options };
     Router::new()
         .route("/", any(root))
         .route("/openapi.json", get(openapi))
@@ -76,6 +105,7 @@ pub fn router(engine: Engine, options: HttpOptions) -> Router {
         .merge(rest::routes())
         .merge(aws::scheduler::routes())
         .fallback(fallback)
+        .layer(middleware::from_fn_with_state(entrance, authenticate))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(watch::watch))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
@@ -90,7 +120,7 @@ pub fn openapi_json() -> String {
 
 /// `POST` is the AWS door. A person who looks with a browser is told where things are.
 async fn root(State(door): State<Door>, request: Request) -> Response {
-    if request.method() == Method::GET && !request.headers().contains_key(aws::TARGET) {
+    if is_for_people(request.method(), request.headers()) {
         return axum::Json(serde_json::json!({
             "name": "statewright",
             "version": env!("CARGO_PKG_VERSION"),

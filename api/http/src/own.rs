@@ -7,7 +7,9 @@ use runtime::perform::{OwnApi, Refused};
 use runtime::{Engine, WeakEngine};
 use serde_json::Value;
 
+use crate::body::Allowance;
 use crate::error::{Kind, OperationError};
+use crate::live::{Followers, StreamCaps};
 use crate::operations::Caller;
 use crate::operations::startable::Startables;
 use crate::{Door, HttpOptions, aws};
@@ -15,11 +17,13 @@ use crate::{Door, HttpOptions, aws};
 struct Own {
     engine: WeakEngine,
     startables: Arc<Startables>,
+    followers: Arc<Followers>,
 }
 
 /// This server's API for the tasks of its engine.
 pub fn own_api(engine: &Engine) -> Arc<dyn OwnApi> {
-    Arc::new(Own { engine: engine.downgrade(), startables: Arc::default() })
+    let followers = Followers::new(StreamCaps::default());
+    Arc::new(Own { engine: engine.downgrade(), startables: Arc::default(), followers })
 }
 
 impl Own {
@@ -34,8 +38,10 @@ impl Own {
         })?;
         let caller =
             Caller { account: account.to_owned(), region: engine.options().region.clone() };
-        let startables = self.startables.clone();
-        let door = Door { engine, startables, options: HttpOptions::default() };
+        let (startables, followers) = (self.startables.clone(), self.followers.clone());
+        let options = HttpOptions::default();
+        let bodies = Allowance::new(0, options.body_patience);
+        let door = Door { engine, startables, followers, bodies, options };
         aws::dispatch(&door, &caller, operation, body.to_string().as_bytes(), None).await
     }
 }

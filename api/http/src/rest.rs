@@ -13,6 +13,7 @@ mod query;
 mod request;
 mod schedule_groups;
 mod schedules;
+mod security;
 mod state_machines;
 mod tags;
 mod tasks;

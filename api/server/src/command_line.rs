@@ -2,17 +2,19 @@
 
 use std::path::PathBuf;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use asl::MachineKind;
+use chrono::DateTime;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use runtime::Clock;
 
 use crate::configuration::{self, Configuration, Settings};
 use crate::exit::Exit;
+use crate::keys::{KeysCommand, PlaceArgs};
 use crate::run::Order;
 use crate::schedule::Question;
 use crate::validate::Format;
-use crate::{dev, environment, examples, logs, run, schedule, serve, validate};
+use crate::{dev, environment, examples, keys, logs, run, schedule, serve, validate};
 
 /// Runs AWS Step Functions state machines durably on Postgres.
 #[derive(Debug, Parser)]
@@ -54,6 +56,8 @@ enum Command {
     /// Bring the schema of the database up to this release
     #[command(after_help = examples::MIGRATE)]
     Migrate(SettingsArgs),
+    /// Make, list and revoke access keys; make and change sealing keys
+    Keys(KeysArgs),
     /// Say when a schedule fires
     #[command(subcommand, after_help = examples::SCHEDULE)]
     Schedule(Question),
@@ -91,6 +95,14 @@ struct ServeArgs {
     no_migrate: bool,
     #[command(flatten)]
     settings: SettingsArgs,
+}
+
+#[derive(Debug, Args)]
+struct KeysArgs {
+    #[command(subcommand)]
+    command: KeysCommand,
+    #[command(flatten)]
+    place: PlaceArgs,
 }
 
 #[derive(Debug, Args)]
@@ -150,7 +162,9 @@ impl CommandLine {
     pub fn exit_on_error(&self) -> Exit {
         match self.command {
             Command::Validate(_) | Command::Run(_) | Command::Schedule(_) => Exit::Usage,
-            Command::Dev(_) | Command::Serve(_) | Command::Migrate(_) => Exit::Failed,
+            Command::Dev(_) | Command::Serve(_) | Command::Migrate(_) | Command::Keys(_) => {
+                Exit::Failed
+            }
         }
     }
 
@@ -172,12 +186,18 @@ impl CommandLine {
                         dev::Database::Untold { url, named_by }
                     }
                 };
-                dev::dev(&args.definitions, args.functions, database, configuration).await
+                let (definitions, functions) = (args.definitions, args.functions);
+                Box::pin(dev::dev(&definitions, functions, database, configuration)).await
             }
             Command::Serve(args) => {
                 serve::serve(args.settings.decide("info")?, !args.no_migrate).await
             }
             Command::Migrate(args) => serve::migrate(&args.decide("warn")?).await,
+            Command::Keys(args) => {
+                let now = DateTime::from_timestamp_millis(Clock::default().now().0);
+                let now = now.context("the clock is beyond all calendars")?;
+                keys::obey(args.command, args.place, now).await
+            }
             Command::Validate(args) => {
                 let kind = if args.express { MachineKind::Express } else { MachineKind::Standard };
                 validate::validate(&args.files, args.format, kind)
@@ -192,13 +212,21 @@ impl CommandLine {
                      take the names of functions in that database, and be gone after the run; leave \
                      out `--database-url`, or name functions with `--function NAME=URL`"
                 );
-                // Nothing of the environment: a run leaves no trace in a database it was not told of.
+                // Nothing of the environment but the sealing key of a database that is given: a run
+                // leaves no trace in one that it was not told of.
+                let environment = environment::variables();
+                let is_sealing = |name: &str| name.starts_with("STATEWRIGHT_SEALING_KEY");
+                let environment: Vec<_> = environment
+                    .into_iter()
+                    .filter(|(name, _)| args.database_url.is_some() && is_sealing(name))
+                    .collect();
                 let settings = Settings {
                     database_url: args.database_url,
                     limits: args.limits,
                     ..Settings::default()
                 };
-                let configuration = Configuration::decide(settings, None, &[], &args.log_level)?;
+                let configuration =
+                    Configuration::decide(settings, None, &environment, &args.log_level)?;
                 logs::start(configuration.log_format, &configuration.log_level)?;
                 let (file, input) = (args.file, args.input);
                 let order = Order { file, input, functions: args.functions, demo: args.demo };

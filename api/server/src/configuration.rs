@@ -1,6 +1,9 @@
 //! How the program is set up: a file, then the environment, then flags; the later wins.
 
+mod connections;
 mod limits;
+mod outgoing;
+mod secrets;
 mod settings;
 mod sources;
 
@@ -10,14 +13,22 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use runtime::EngineOptions;
+use store::{AccessKey, SealingKeys, masked_url};
 
 use crate::database_url::DatabaseUrl;
 use crate::logs::LogFormat;
 
+pub use connections::{ConnectionSettings, Connections, TlsSettings};
 pub use limits::{LimitsSetting, NamedLimits, SingleLimits};
+pub use outgoing::OutgoingSettings;
+pub use secrets::{AccessKeySetting, AccessKeyTable, SecretText};
 pub use settings::Settings;
 
 pub(crate) use limits::limits_of_flag;
+pub(crate) use secrets::{check_account, read_sealing_keys, scope};
+
+/// For a call that nothing else ends: long enough for work that is meant to be waited for.
+const CALL_TIMEOUT_SECONDS: u64 = 3_600;
 pub(crate) use sources::with_variables;
 
 /// Everything decided.
@@ -28,8 +39,15 @@ pub struct Configuration {
     pub database_url: Option<DatabaseUrl>,
     /// How long to wait for it at the start.
     pub database_wait: Duration,
+    /// What secrets are sealed with; only an embedded or a temporary database can do without.
+    pub sealing_keys: Option<SealingKeys>,
+    /// Access keys beside those of the database.
+    pub access_keys: Vec<AccessKey>,
+    /// Whether everybody is let in, wherever it listens.
+    pub insecure_no_auth: bool,
     pub log_format: LogFormat,
     pub log_level: String,
+    pub connections: Connections,
     pub engine: EngineOptions,
 }
 
@@ -53,10 +71,8 @@ impl Settings {
     fn decide(self, log_level: &str) -> anyhow::Result<Configuration> {
         let defaults = EngineOptions::default();
         let account = self.account.unwrap_or(defaults.account);
-        ensure!(
-            account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()),
-            "`account` is `{account}`, expected twelve digits"
-        );
+        check_account(&account)?;
+        let access_keys = secrets::access_keys(self.access_keys, &account)?;
         let region = self.region.unwrap_or(defaults.region);
         ensure!(
             !region.is_empty()
@@ -66,11 +82,14 @@ impl Settings {
         if let Some(url) = &self.lambda_endpoint {
             ensure!(
                 url.starts_with("http://") || url.starts_with("https://"),
-                "`lambda_endpoint` is `{url}`, expected an http:// or https:// URL"
+                "`lambda_endpoint` is `{}`, expected an http:// or https:// URL",
+                masked_url(url)
             );
         }
         let lease = self.lease_seconds.unwrap_or(defaults.lease.as_secs());
         let limits = limits::decide(self.limits)?;
+        let call_timeout = self.call_timeout_seconds.unwrap_or(CALL_TIMEOUT_SECONDS);
+        let call_timeout = within("call_timeout_seconds", call_timeout, 0, 99_999_999)?;
         let engine = EngineOptions {
             account,
             region,
@@ -82,13 +101,17 @@ impl Settings {
                 1,
                 100_000,
             )?,
+            call_timeout: (call_timeout > 0).then(|| Duration::from_secs(call_timeout)),
+            outgoing_allow: outgoing::decide(self.outgoing)?,
             lease: Duration::from_secs(within("lease_seconds", lease, 2, 3600)?),
             lambda_endpoint: self.lambda_endpoint,
             ..EngineOptions::default()
         };
         let log_level = self.log_level.unwrap_or_else(|| log_level.to_owned());
         crate::logs::check_level(&log_level)?;
+        let connections = connections::decide(&self.connections, self.tls)?;
         Ok(Configuration {
+            connections,
             listen: self.listen.unwrap_or_else(|| "127.0.0.1:8083".to_owned()),
             database_url: self.database_url,
             database_wait: Duration::from_secs(within(
@@ -97,6 +120,9 @@ impl Settings {
                 0,
                 3600,
             )?),
+            sealing_keys: secrets::sealing_keys(self.sealing_key, self.sealing_key_file)?,
+            access_keys,
+            insecure_no_auth: self.insecure_no_auth.unwrap_or(false),
             log_format: self.log_format.unwrap_or(LogFormat::Text),
             log_level,
             engine,
@@ -142,10 +168,55 @@ mod tests {
     }
 
     #[test]
+    fn a_call_has_an_hour_another_time_or_all_the_time_there_is() {
+        let timeout = |text: &str| file(text).unwrap().decide("info").unwrap().engine.call_timeout;
+        assert_eq!(timeout(""), Some(Duration::from_hours(1)));
+        assert_eq!(timeout("call_timeout_seconds = 7"), Some(Duration::from_secs(7)));
+        assert_eq!(timeout("call_timeout_seconds = 0"), None);
+    }
+
+    #[test]
+    fn what_calls_may_reach_is_a_list_whose_entries_are_named_when_wrong() {
+        let decide = |text: &str| file(text).unwrap().decide("info");
+        let allowed = decide("outgoing.allow = ['169.254.10.0/24', 'a.internal']").unwrap();
+        let expected = ["169.254.10.0/24", "a.internal"].map(|entry| entry.parse().unwrap());
+        assert_eq!(allowed.engine.outgoing_allow, expected);
+        let error = decide("outgoing.allow = ['10.0.0.0/33']").unwrap_err();
+        let said = format!("{error:#}");
+        assert!(said.starts_with("`outgoing.allow`: `10.0.0.0/33` is to be a network"), "{said}");
+    }
+
+    #[test]
     fn a_wrong_value_is_named_with_what_was_expected() {
         let refused = |text: &str| file(text).unwrap().decide("info").unwrap_err().to_string();
         assert_eq!(refused("account = '12'"), "`account` is `12`, expected twelve digits");
         assert_eq!(refused("lanes = 0"), "`lanes` is 0, expected 1 to 64");
+    }
+
+    #[test]
+    fn access_keys_are_tables_of_the_file() {
+        let keys = |text: &str| file(text)?.decide("info").map(|decided| decided.access_keys);
+        let text = "account = '210987654321'\n[[access_keys]]\nid = 'ci-1'\nscope = 'run'\n\
+                    secret = 'hush-hush-hush-hush'";
+        let key = &keys(text).unwrap()[0];
+        assert_eq!((key.id.as_str(), key.account.as_str()), ("ci-1", "210987654321"));
+        assert!(!format!("{:?}", file(text).unwrap()).contains("hush"));
+        let refused = keys("[[access_keys]]\nid = 'ci-1'\nsecrets = 'hush'").unwrap_err();
+        assert!(refused.to_string().contains("expected tables with `id`"), "{refused}");
+    }
+
+    #[test]
+    fn a_sealing_key_is_said_once() {
+        let key = "00".repeat(32);
+        let decided = file(&format!("sealing_key = '{key}'")).unwrap();
+        assert!(!format!("{decided:?}").contains(&key));
+        assert!(decided.decide("info").unwrap().sealing_keys.is_some());
+        let both = file(&format!("sealing_key = '{key}'\nsealing_key_file = 'x'")).unwrap();
+        let refused = both.decide("info").unwrap_err().to_string();
+        assert!(refused.starts_with("both `sealing_key`"), "{refused}");
+        let wrong = file("sealing_key = 'hush'").unwrap().decide("info").unwrap_err();
+        assert!(!format!("{wrong:#}").contains("hush"), "{wrong:#}");
+        assert!(file("").unwrap().decide("info").unwrap().sealing_keys.is_none());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, StatusCode, header};
+use http_api::OwnCall;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -146,6 +147,7 @@ pub async fn send(
         .method(method)
         .uri(path)
         .header(header::CONTENT_TYPE, "application/json")
+        .extension(OwnCall)
         .body(Body::from(body))
         .with_context(|| format!("`{path}` is no path"))?;
     let response = router.clone().oneshot(request).await?;

@@ -3,12 +3,13 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use asl::MachineKind;
 use axum::Router;
 use store::{Cluster, ClusterError, ClusterOptions};
 use tokio_util::sync::CancellationToken;
 
+use crate::access::Start;
 use crate::configuration::Configuration;
 use crate::database_url::DatabaseUrl;
 use crate::definition::{self, Definition};
@@ -17,6 +18,7 @@ use crate::guide::{self, Place};
 use crate::marks::Marks;
 use crate::node::{self, Node};
 use crate::samples::SAMPLES;
+use crate::sealing;
 use crate::signals::StopSignals;
 use crate::{deploy, host_prefix, once, validate};
 
@@ -125,15 +127,20 @@ async fn start(
         }
     };
     let store = node::connect(&url, configuration.database_wait).await?;
-    store.migrate().await.context("cannot bring the schema up to date")?;
-    let (engine, listen) = (configuration.engine.clone(), &configuration.listen);
+    let keys = match &own {
+        Some((_, folder, _)) => sealing::beside(folder, &store).await?,
+        None => sealing::configured(configuration)?,
+    };
+    let store = store.sealed_with(keys);
+    sealing::migrate(&store).await?;
     let (node, place, cluster, machines) = if let Some((cluster, folder, mut marks)) = own {
         let prepare = async |router| {
             let put = put_into_own(&router, named, &mut marks, stop).await?;
             register_all(&router, &functions).await?;
             Ok(put)
         };
-        let prepared = Node::start_prepared(store, engine, listen, metrics, prepare).await;
+        let prepared =
+            Node::start_prepared(store, configuration, Start::Dev, metrics, prepare).await;
         let (node, (machines, left)) = prepared?;
         (node, Place::Own { folder, left }, Some(cluster), machines)
     } else {
@@ -142,7 +149,8 @@ async fn start(
             deploy_all(&router, &named).await?;
             Ok(named)
         };
-        let prepared = Node::start_prepared(store, engine, listen, metrics, prepare).await;
+        let prepared =
+            Node::start_prepared(store, configuration, Start::Dev, metrics, prepare).await;
         let (node, machines) = prepared?;
         (node, Place::Given(url), None, machines)
     };

@@ -1,18 +1,21 @@
 //! What the `statewright` program is made of: the command line, configuration, and the wiring
 //! of store, engine and API into one process.
 
+pub mod access;
 pub mod command_line;
 pub mod configuration;
 pub mod database_url;
 pub mod definition;
 pub mod demo;
 pub mod deploy;
+mod descriptors;
 pub mod dev;
 mod environment;
 mod examples;
 pub mod exit;
 mod guide;
 mod host_prefix;
+pub mod keys;
 pub mod logs;
 mod marks;
 pub mod node;
@@ -21,6 +24,7 @@ pub mod progress;
 pub mod run;
 pub mod samples;
 pub mod schedule;
+pub mod sealing;
 pub mod serve;
 pub mod signals;
 pub mod validate;

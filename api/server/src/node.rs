@@ -7,16 +7,20 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::Router;
 use http_api::HttpOptions;
+use http_api::connections::{self, Caps, ConnectionOptions};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use runtime::perform::{PerformOptions, Performers};
-use runtime::{Engine, EngineOptions};
+use runtime::perform::{PerformOptions, Performers, concurrency_within, descriptors_of};
+use runtime::{Descriptors, Engine, EngineOptions};
 use store::Store;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::access::{Doors, Start};
+use crate::configuration::Configuration;
 use crate::database_url::DatabaseUrl;
+use crate::descriptors;
 
 /// Connections for reads and small writes; lanes and hints have their own.
 const CONNECTIONS: u32 = 16;
@@ -40,8 +44,9 @@ const SECONDS: [f64; 12] =
 pub struct Node {
     engine: Engine,
     router: Router,
+    scheme: &'static str,
     address: SocketAddr,
-    served: JoinHandle<std::io::Result<()>>,
+    served: JoinHandle<()>,
     stop: CancellationToken,
 }
 
@@ -49,39 +54,61 @@ impl Node {
     /// Opens the port, starts the engine on this store and serves the API.
     ///
     /// # Errors
-    /// The port is taken or the database is away.
+    /// The port is taken, its certificate cannot be used, the database is away, or everybody would
+    /// be let in from elsewhere.
     pub async fn start(
         store: Store,
-        options: EngineOptions,
-        listen: &str,
+        configuration: &Configuration,
+        start: Start,
         metrics: PrometheusHandle,
     ) -> anyhow::Result<Self> {
         let nothing = async |_| Ok(());
-        Ok(Self::start_prepared(store, options, listen, metrics, nothing).await?.0)
+        Ok(Self::start_prepared(store, configuration, start, metrics, nothing).await?.0)
     }
 
     /// Does the same, but has the API prepared before anybody else is served: what was looked up
     /// meanwhile is still so when it is changed. Callers wait in the port's queue.
     ///
     /// # Errors
-    /// The port is taken, the database is away, or it could not be prepared.
+    /// As for [`Node::start`], or it could not be prepared.
     pub async fn start_prepared<T>(
         store: Store,
-        options: EngineOptions,
-        listen: &str,
+        configuration: &Configuration,
+        start: Start,
         metrics: PrometheusHandle,
         prepare: impl AsyncFnOnce(Router) -> anyhow::Result<T>,
     ) -> anyhow::Result<(Self, T)> {
+        let Configuration { listen, connections: wanted, engine: options, .. } = configuration;
+        let tls = wanted.load_tls()?;
+        let descriptors = descriptors::acquire(Descriptors::wanted(
+            CONNECTIONS as usize,
+            options.lanes,
+            descriptors_of(options.concurrency),
+            wanted.most,
+        ));
+        // A call that has no descriptor would have to wait for one; one that has no place waits
+        // without trying.
+        let concurrency = concurrency_within(descriptors.calls);
+        let options = EngineOptions { concurrency, ..options.clone() };
         // The port comes first: a second node by mistake should not take over shards.
         let listener = TcpListener::bind(listen)
             .await
             .with_context(|| format!("cannot listen on `{listen}`"))?;
         let address = listener.local_addr().context("the port has no address")?;
-        let engine = start_engine(store, options).await?;
+        let doors = Doors::new(start, configuration);
+        let access = doors.access(address.ip(), &store).await?;
+        let engine = start_engine(store, options, &[address.port()]).await?;
         let stop = CancellationToken::new();
         tokio::spawn(upkeep(metrics.clone(), stop.clone()));
         let render = Arc::new(move || metrics.render());
-        let router = http_api::router(engine.clone(), HttpOptions { metrics: render });
+        let http = HttpOptions {
+            metrics: render,
+            access,
+            access_keys: doors.access_keys,
+            streams: wanted.streams,
+            body_patience: wanted.body_patience,
+        };
+        let router = http_api::router(engine.clone(), http);
         let prepared = match prepare(router.clone()).await {
             Ok(prepared) => prepared,
             Err(error) => {
@@ -92,14 +119,16 @@ impl Node {
                 return Err(error);
             }
         };
-        let (service, stopped) = (router.clone(), stop.clone());
-        let served = tokio::spawn(async move {
-            axum::serve(listener, service)
-                .with_graceful_shutdown(async move { stopped.cancelled().await })
-                .await
-        });
-        tracing::info!(%address, "serving on http://{address}");
-        Ok((Self { engine, router, address, served, stop }, prepared))
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let half = descriptors.guests.div_ceil(2);
+        let caps = Caps {
+            most: descriptors.guests,
+            most_per_address: wanted.most_per_address.unwrap_or(half),
+        };
+        let options = ConnectionOptions { caps, patience: wanted.patience, tls };
+        let served = connections::serve(listener, router.clone(), options, stop.clone());
+        tracing::info!(%address, "serving on {scheme}://{address}");
+        Ok((Self { engine, router, scheme, address, served, stop }, prepared))
     }
 
     /// The engine.
@@ -117,44 +146,54 @@ impl Node {
         self.address
     }
 
-    /// `http://ADDRESS:PORT`, as a program on this machine reaches it.
+    /// `http://ADDRESS:PORT`, or `https`, as a program on this machine reaches it.
     pub fn url(&self) -> String {
         let mut address = self.address;
         if address.ip().is_unspecified() {
             address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
         }
-        format!("http://{address}")
+        format!("{}://{address}", self.scheme)
     }
 
     /// Ends in good order: takes no more connections, hands the shards over, lets open requests
     /// end, closes its database connections. Takes 30 seconds at most.
-    pub async fn shutdown(self) {
+    pub async fn shutdown(mut self) {
         tracing::info!("stopping: no more connections are taken, shards are handed over");
         self.stop.cancel();
         if timeout(HAND_OVER, self.engine.shutdown()).await.is_err() {
             let seconds = HAND_OVER.as_secs();
             tracing::warn!("shards were not handed over in {seconds} s; their leases will run out");
         }
-        match timeout(DRAIN, self.served).await {
-            Ok(Ok(Ok(()))) => tracing::info!("stopped"),
-            Ok(Ok(Err(error))) => tracing::error!(%error, "serving ended with an error"),
+        match timeout(DRAIN, &mut self.served).await {
+            Ok(Ok(())) => tracing::info!("stopped"),
             Ok(Err(error)) => tracing::error!(%error, "serving ended with a panic"),
-            Err(_) => tracing::info!("stopped; requests that were still open are cut"),
+            Err(_) => {
+                self.served.abort();
+                tracing::info!("stopped; requests that were still open are cut");
+            }
         }
         close(self.engine.store()).await;
     }
 }
 
-/// Starts the engine on this store, with all that it can call.
+/// Starts the engine on this store, with all that it can call; not these ports, on which this
+/// server listens itself.
 ///
 /// # Errors
 /// The database is away.
-pub async fn start_engine(store: Store, options: EngineOptions) -> anyhow::Result<Engine> {
+pub async fn start_engine(
+    store: Store,
+    options: EngineOptions,
+    own_ports: &[u16],
+) -> anyhow::Result<Engine> {
     let performers = Performers::new(
         store.clone(),
         PerformOptions {
             lambda_endpoint: options.lambda_endpoint.clone(),
             concurrency: options.concurrency,
+            call_timeout: options.call_timeout,
+            allow: options.outgoing_allow.clone(),
+            own_ports: own_ports.to_vec(),
             answer_bytes: options.limits.payload_bytes,
             connect_timeout: CONNECT_TIMEOUT,
             at_once: AT_ONCE,

@@ -11,7 +11,7 @@ use http_api::HttpOptions;
 use machine::{Event, EventKind};
 use runtime::Engine;
 use serde_json::value::RawValue;
-use store::{Cluster, ClusterOptions};
+use store::{Cluster, ClusterOptions, SealingKeys};
 use tokio::time::{Duration, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -24,6 +24,7 @@ use crate::deploy;
 use crate::exit::Exit;
 use crate::node;
 use crate::progress::Progress;
+use crate::sealing;
 use crate::signals::StopSignals;
 use crate::validate;
 
@@ -127,9 +128,14 @@ async fn on_database(
     signals: &mut StopSignals,
     stop: &CancellationToken,
 ) -> anyhow::Result<Exit> {
-    let store = node::connect(url, configuration.database_wait).await?;
-    store.migrate().await.context("cannot bring the schema up to date")?;
-    let engine = node::start_engine(store, configuration.engine.clone()).await?;
+    // The secrets of a database that is gone afterwards need no key that stays.
+    let keys = match configuration.database_url {
+        Some(_) => sealing::configured(configuration)?,
+        None => SealingKeys::random(),
+    };
+    let store = node::connect(url, configuration.database_wait).await?.sealed_with(keys);
+    sealing::migrate(&store).await?;
+    let engine = node::start_engine(store, configuration.engine.clone(), &[]).await?;
     let router = http_api::router(engine.clone(), HttpOptions::default());
     let ended = async {
         if order.demo {

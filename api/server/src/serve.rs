@@ -2,25 +2,30 @@
 
 use anyhow::Context as _;
 
+use crate::access::Start;
 use crate::configuration::Configuration;
 use crate::exit::Exit;
 use crate::node::{self, Node};
+use crate::sealing;
 use crate::signals::StopSignals;
 
 /// Serves until it is asked to stop.
 ///
 /// # Errors
-/// There is no database, it refuses us, or the port is taken.
+/// There is no database or no sealing key, it refuses us, or the port is taken.
 pub async fn serve(configuration: Configuration, migrate: bool) -> anyhow::Result<Exit> {
     let mut signals = StopSignals::listen()?;
     let metrics = node::collect_metrics()?;
     let start = async {
-        let store =
-            node::connect(database_url(&configuration)?, configuration.database_wait).await?;
+        let url = database_url(&configuration)?;
+        let keys = sealing::configured(&configuration)?;
+        let store = node::connect(url, configuration.database_wait).await?.sealed_with(keys);
         if migrate {
-            store.migrate().await.context("cannot bring the schema up to date")?;
+            sealing::migrate(&store).await?;
+        } else {
+            sealing::unlock(&store).await?;
         }
-        Node::start(store, configuration.engine.clone(), &configuration.listen, metrics).await
+        Node::start(store, &configuration, Start::Serve, metrics).await
     };
     let node = tokio::select! {
         node = start => node?,
@@ -43,11 +48,12 @@ pub async fn serve(configuration: Configuration, migrate: bool) -> anyhow::Resul
 /// `statewright migrate`: brings the schema up to this release and ends.
 ///
 /// # Errors
-/// There is no database or it refuses us.
+/// There is no database or no sealing key, or it refuses us.
 pub async fn migrate(configuration: &Configuration) -> anyhow::Result<Exit> {
     let url = database_url(configuration)?;
-    let store = node::connect(url, configuration.database_wait).await?;
-    store.migrate().await.context("cannot bring the schema up to date")?;
+    let keys = sealing::configured(configuration)?;
+    let store = node::connect(url, configuration.database_wait).await?.sealed_with(keys);
+    sealing::migrate(&store).await?;
     println!("the schema of `{url}` is up to date");
     Ok(Exit::Done)
 }

@@ -235,6 +235,31 @@ mod tests {
     }
 
     #[test]
+    fn labels_are_unique_in_the_whole_machine() {
+        let map =
+            |next: &str| DISTRIBUTED.replace(r#""End": true"#, &format!(r#""Label": "l", {next}"#));
+        let first = map(r#""Next": "T""#);
+        let second = map(r#""End": true"#).replace(r#""A""#, r#""B""#);
+        let text = machine_of(&first)
+            .replace(r#""T": {"Type": "Succeed"}"#, &format!(r#""T": {{{second}}}"#));
+        let found = crate::check(&text, crate::MachineKind::Standard);
+        let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["DUPLICATE_LABEL_NAME: Duplicate label name: l at /States/T/Label"]);
+    }
+
+    #[test]
+    fn a_distributed_map_says_what_its_executions_are() {
+        let text = DISTRIBUTED.replace(r#", "ExecutionType": "EXPRESS""#, "");
+        check(
+            &text,
+            &format!(
+                "SCHEMA_VALIDATION_FAILED: These fields are required: [ExecutionType] at /States/S/ItemProcessor/ProcessorConfig
+                 {MODE}"
+            ),
+        );
+    }
+
+    #[test]
     fn express_machines_are_not_distributed() {
         check_express(
             &machine_of(DISTRIBUTED),

@@ -156,6 +156,14 @@ mod tests {
     }
 
     #[test]
+    fn errors_have_names() {
+        check(
+            r#""Retry": [{"ErrorEquals": ["E", 5]}]"#,
+            "SCHEMA_VALIDATION_FAILED: Expected an array of strings at /States/S/Retry[0]/ErrorEquals",
+        );
+    }
+
+    #[test]
     fn all_stands_alone_and_last() {
         check(
             r#""Retry": [{"ErrorEquals": ["States.ALL"]}, {"ErrorEquals": ["E"]}]"#,

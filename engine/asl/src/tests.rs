@@ -151,6 +151,10 @@ fn names_are_unique_in_the_whole_machine() {
         r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}, "A": {"Type": "Succeed"}}}"#,
         "DUPLICATE_STATE_NAME: Duplicate State name: A at /States/A",
     );
+    check(
+        r#"{"StartAt": "", "States": {"": {"Type": "Succeed"}}}"#,
+        "INVALID_STATE_NAME: A state's name cannot be empty at /States/",
+    );
     let long = "n".repeat(81);
     check(
         &format!(r#"{{"StartAt": "{long}", "States": {{"{long}": {{"Type": "Succeed"}}}}}}"#),
@@ -197,6 +201,16 @@ fn mistakes_in_jsonata_states_are_found_all_the_same() {
              MISSING_TRANSITION_TARGET: State \"C\" is not reachable. at /States/C
              SCHEMA_VALIDATION_FAILED: These fields are required: [Next] at /States/C/Choices[0]"
         )
+    );
+}
+
+#[test]
+fn the_machine_has_fields_of_its_own() {
+    check(
+        r#"{"StartAt": "A", "Version": "2.0", "Comment": 5, "TimeoutSeconds": "x", "States": {"A": {"Type": "Succeed"}}}"#,
+        "SCHEMA_VALIDATION_FAILED: Value should be one of the following: [1.0] at /Version
+         SCHEMA_VALIDATION_FAILED: Expected a string, but got 5 at /Comment
+         SCHEMA_VALIDATION_FAILED: Expected a whole number from 0 to 99999999, but got a string at /TimeoutSeconds",
     );
 }
 
@@ -260,5 +274,6 @@ fn warnings_do_not_stop_a_program() {
     let text = r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true, "Result": {"a": "$.b"}}}}"#;
     let found = crate::check(text, MachineKind::Standard);
     assert_eq!(found[0].code, Code::PassResultIsStatic);
+    assert_eq!(found[0].severity.as_str(), "WARNING");
     assert!(crate::compile(text).is_ok());
 }

@@ -243,3 +243,33 @@ impl<P> EventKind<P> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::decode;
+
+    #[track_caller]
+    fn refused(row: &str, expected: &str) {
+        assert_eq!(decode(row.as_bytes()).unwrap_err().to_string(), expected);
+    }
+
+    #[test]
+    fn a_row_of_a_newer_release_says_so() {
+        let expected = "the log has format 7, and this release reads up to 1: \
+                        it was written by a newer release";
+        refused(r#"{"v": 7, "p": [], "e": []}"#, expected);
+        refused(r#"{"v": 7, "anything": "else"}"#, expected);
+    }
+
+    #[test]
+    fn a_broken_row_says_what_is_wrong() {
+        refused(
+            r#"{"v": 1, "p": [], "e": [{"at": 0, "is": {"ExecutionSucceeded": {"output": 2}}}]}"#,
+            "a row of the log cannot be read: it has no payload 2",
+        );
+        refused(
+            r#"{"v": 1, "p": []}"#,
+            "a row of the log cannot be read: missing field `e` at line 1 column 17",
+        );
+    }
+}

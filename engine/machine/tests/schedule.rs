@@ -1,18 +1,16 @@
-//! When schedules fire: the recorded cases, the rules at changes of the clocks, what is refused,
-//! and a comparison with another implementation.
+//! When schedules fire: the rules at changes of the clocks, what is refused, and a comparison with
+//! another implementation.
 
 #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use croner::parser::{CronParser, Seconds, Year};
 use expect_test::{Expect, expect};
 use machine::schedule::{Note, Schedule};
 use machine::{Random, Timestamp};
-use serde_json::Value;
 
 fn instant(text: &str) -> Timestamp {
     Timestamp(DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis())
@@ -27,29 +25,6 @@ fn next(expression: &str, zone: &str, after: &str, count: usize) -> Vec<String> 
         at.format("%Y-%m-%dT%H:%MZ").to_string()
     };
     schedule.firings(after, after).take(count).map(|firing| minute(firing.at)).collect()
-}
-
-#[test]
-fn the_recorded_cases_hold() {
-    let path =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance/cron/cases.json");
-    let cases: Vec<Value> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    let mut wrong = String::new();
-    for case in &cases {
-        let text = |key: &str| case[key].as_str().unwrap();
-        let (expression, zone) = (text("expr"), text("tz"));
-        let found = match Schedule::parse(expression, zone) {
-            Err(_) => Value::from("invalid"),
-            Ok(_) => match next(expression, zone, text("after"), 3) {
-                firings if firings.is_empty() => Value::from("none"),
-                firings => Value::from(firings),
-            },
-        };
-        if found != case["expect"] {
-            let _ = writeln!(wrong, "{expression} in {zone}: {found}, not {}", case["expect"]);
-        }
-    }
-    assert!(!cases.is_empty() && wrong.is_empty(), "\n{wrong}");
 }
 
 /// Expressions in UTC after 2026-11-23T00:00Z, and their next firings at 09:00.

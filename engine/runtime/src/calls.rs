@@ -35,6 +35,11 @@ impl Calls {
         &self.lookups
     }
 
+    /// Why no call to this URL will ever be made, where that can be told beforehand.
+    pub(crate) async fn objection(&self, url: &str) -> Option<String> {
+        self.performer.objection(url).await
+    }
+
     /// Carries out a command of a committed turn, or (`repeated`) one derived after a crash.
     pub(crate) fn carry_out(
         &self,

@@ -8,7 +8,7 @@ use asl::Payload;
 use bytes::Bytes;
 use machine::{Identity, Limits, Timestamp};
 use store::{Lane, Store};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -195,6 +195,11 @@ impl Engine {
         self.shared.now()
     }
 
+    /// Why no call to this URL will ever be made, where that can be told beforehand.
+    pub async fn objection(&self, url: &str) -> Option<String> {
+        self.shared.calls.objection(url).await
+    }
+
     pub fn limits(&self) -> &Limits {
         &self.shared.options.limits
     }
@@ -213,10 +218,21 @@ impl Engine {
         self.shared.owned().len()
     }
 
+    /// Whether this node works on the shard: then it hears of all that happens in it.
+    pub fn owns(&self, shard: i16) -> bool {
+        self.shared.owns(shard)
+    }
+
     /// Ids of executions that get new turns on this node. A listener that lags misses some and
     /// reads the log instead.
     pub fn appended(&self) -> broadcast::Receiver<Uuid> {
         self.shared.appended.subscribe()
+    }
+
+    /// Changes whenever an access key may have been made or revoked, here or elsewhere: what is
+    /// remembered of them is to be read again. A change may go unheard while the database is away.
+    pub fn access_keys_changed(&self) -> watch::Receiver<()> {
+        self.shared.access_keys.subscribe()
     }
 
     /// Starts an execution and returns once it is committed. The same name with the same input

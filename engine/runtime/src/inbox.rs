@@ -50,6 +50,7 @@ impl Inbox {
                 hints = self.shared.store.listen().await.ok();
                 // What was said before was not heard.
                 self.shared.schedules.notify_one();
+                self.shared.access_keys.send_replace(());
             }
             let mut pause = EVERY;
             if !self.shared.is_away() {
@@ -66,8 +67,8 @@ impl Inbox {
         }
     }
 
-    /// Waits for a hint that may be about the inbox; passes on those about activities, schedules
-    /// and heartbeats.
+    /// Waits for a hint that may be about the inbox; passes on those about activities, schedules,
+    /// access keys and heartbeats.
     async fn wait(&self, hints: &mut Option<Hints>) {
         loop {
             let hint = match hints.as_mut() {
@@ -77,6 +78,7 @@ impl Inbox {
             match hint {
                 Ok(Hint::Activities) => self.shared.pollers.ring(),
                 Ok(Hint::Schedules) => self.shared.schedules.notify_one(),
+                Ok(Hint::AccessKeys) => self.shared.access_keys.send_replace(()),
                 Ok(Hint::Heartbeats(heartbeats)) => {
                     heartbeats::receive(&self.shared, &self.owners, heartbeats);
                 }
@@ -84,6 +86,7 @@ impl Inbox {
                 Ok(Hint::Lagged) => {
                     self.shared.pollers.ring();
                     self.shared.schedules.notify_one();
+                    self.shared.access_keys.send_replace(());
                     return;
                 }
                 Ok(Hint::Shards(_) | Hint::Functions) => return,

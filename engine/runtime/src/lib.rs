@@ -14,6 +14,7 @@ mod activities;
 
 mod calls;
 mod clock;
+mod descriptors;
 mod engine;
 mod fire;
 mod heartbeats;
@@ -41,6 +42,7 @@ mod token;
 
 pub use activities::{ActivityTask, PollError};
 pub use clock::Clock;
+pub use descriptors::Descriptors;
 pub use engine::{
     Engine, Start, StartError, Started, StartupError, StopError, StopRequest, WeakEngine,
 };

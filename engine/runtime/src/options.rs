@@ -7,6 +7,7 @@ use machine::Limits;
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::perform::Allowed;
 
 /// How an engine is set up. The defaults suit one node on a small machine.
 #[derive(Clone, Debug)]
@@ -34,6 +35,10 @@ pub struct EngineOptions {
     pub lambda_endpoint: Option<String>,
     /// Most calls under way at once on this node.
     pub concurrency: usize,
+    /// Most time for one call where neither the state nor the function gives a limit.
+    pub call_timeout: Option<Duration>,
+    /// What may be called though it is refused otherwise.
+    pub outgoing_allow: Vec<Allowed>,
     /// What tells the time.
     pub clock: Clock,
 }
@@ -53,6 +58,8 @@ impl Default for EngineOptions {
             long_poll: crate::activities::LONG_POLL,
             lambda_endpoint: None,
             concurrency: 1_000,
+            call_timeout: Some(Duration::from_hours(1)),
+            outgoing_allow: Vec::new(),
             clock: Clock::default(),
         }
     }

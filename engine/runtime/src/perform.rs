@@ -1,10 +1,16 @@
 //! Performing a task: one kind of task resource each, behind the engine's one trait.
 
+mod answer;
+mod destination;
 mod exchange;
+mod kept;
+mod lack;
 mod lambda;
+mod limit;
 mod own_api;
 mod places;
 mod registry;
+mod shares;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,14 +18,18 @@ use std::time::Duration;
 use asl::Payload;
 use futures_util::future::BoxFuture;
 use machine::{Failure, TaskKind};
-use store::{Delivery, Function, Protocol, Store};
+use store::{Delivery, Protocol, Store, masked_url};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use exchange::{Answer, Exchange, Request};
+use answer::Answer;
+use destination::Destinations;
+use exchange::{Exchange, Request};
+use limit::Limit;
 use places::Places;
 use registry::Registry;
 
+pub use destination::{Allowed, AllowedError};
 pub use own_api::{OwnApi, Refused};
 
 /// One attempt of a task, to be performed.
@@ -65,9 +75,9 @@ pub enum Outcome {
 /// What happens to a call before its outcome.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Progress {
-    /// It cannot begin at once: all places are taken.
+    /// It cannot begin at once: all places are taken, or the node lacks what a connection needs.
     Queued,
-    /// It begins after having been queued.
+    /// It begins after having been queued; it may be queued again.
     Began,
 }
 
@@ -78,6 +88,11 @@ pub type Report<'a> = &'a (dyn Fn(Progress) + Send + Sync);
 pub trait Perform: Send + Sync {
     /// Performs one call. Dropping the future gives it up.
     fn perform<'a>(&'a self, call: &'a Call, progress: Report<'a>) -> BoxFuture<'a, Outcome>;
+
+    /// Why no call to this URL will ever be made, where that can be told beforehand.
+    fn objection<'a>(&'a self, _url: &'a str) -> BoxFuture<'a, Option<String>> {
+        Box::pin(std::future::ready(None))
+    }
 }
 
 /// How calls are made.
@@ -85,8 +100,15 @@ pub trait Perform: Send + Sync {
 pub struct PerformOptions {
     /// Base URL of a Lambda-compatible server for functions that are not registered.
     pub lambda_endpoint: Option<String>,
-    /// Most calls under way at once on this node; one function gets at most half of them.
+    /// Most calls under way at once on this node, each with a connection. Functions and accounts
+    /// share them: one function gets at most half.
     pub concurrency: usize,
+    /// Most time for one call where neither the state nor the function gives a limit.
+    pub call_timeout: Option<Duration>,
+    /// What may be called though it is refused otherwise.
+    pub allow: Vec<Allowed>,
+    /// Ports on which this server listens, which are not called.
+    pub own_ports: Vec<u16>,
     /// Longest answer that is read.
     pub answer_bytes: usize,
     /// How long a connection may take to come about.
@@ -96,11 +118,29 @@ pub struct PerformOptions {
     pub at_once: Duration,
 }
 
+/// How many descriptors so many calls at once take: one each, and those of connections that are kept
+/// for later calls.
+pub fn descriptors_of(concurrency: usize) -> usize {
+    concurrency.saturating_add(kept_of(concurrency))
+}
+
+/// How many calls at once so many descriptors allow.
+pub fn concurrency_within(descriptors: usize) -> usize {
+    (descriptors - descriptors.saturating_add(1) / 3).max(1)
+}
+
+/// How many connections are kept for later calls, to all hosts together.
+fn kept_of(concurrency: usize) -> usize {
+    concurrency / 2
+}
+
 /// Performs every kind of task there is.
 pub struct Performers {
     registry: Registry,
+    destinations: Arc<Destinations>,
     exchange: Exchange,
     places: Places,
+    call_timeout: Option<Duration>,
     lambda_endpoint: Option<String>,
     /// Absent until it is told.
     own_api: watch::Sender<Option<Arc<dyn OwnApi>>>,
@@ -109,10 +149,18 @@ pub struct Performers {
 impl Performers {
     /// Performers that look functions up in this store.
     pub fn new(store: Store, options: PerformOptions) -> Self {
+        let destinations = Arc::new(Destinations::new(
+            options.allow.clone(),
+            options.own_ports.clone(),
+            store.address(),
+            destination::system_lookup(),
+        ));
         Self {
             registry: Registry::new(store),
-            exchange: Exchange::new(&options),
+            exchange: Exchange::new(&options, destinations.clone()),
+            destinations,
             places: Places::new(options.concurrency),
+            call_timeout: options.call_timeout,
             lambda_endpoint: options.lambda_endpoint,
             own_api: watch::Sender::new(None),
         }
@@ -157,11 +205,13 @@ impl Performers {
             TaskKind::Url { url, waits_for_token } => {
                 let _place = self.places.take(&call.account, url, None, progress).await;
                 let request = Request::new(call, url, call.parameters.raw());
-                let mut answer = self.exchange.make(&request).await?.check_http()?;
+                let limit = Limit::of(call, None, self.call_timeout);
+                let mut answer =
+                    self.exchange.make(&request, &limit, progress).await?.check_http()?;
                 if *waits_for_token {
                     answer = answer.acknowledgment();
                 }
-                Ok(ended(call, false, answer.into_payload(url)?))
+                Ok(ended(call, false, answer.into_payload(&masked_url(url))?))
             }
         }
     }
@@ -179,7 +229,9 @@ impl Performers {
             let endpoint = self.lambda_endpoint.as_ref().ok_or_else(|| not_registered(name))?;
             let _place = self.places.take(&call.account, name, None, progress).await;
             let request = invocation.request(call, endpoint);
-            return Ok((lambda::checked(self.exchange.make(&request).await?)?, false));
+            let limit = Limit::of(call, None, self.call_timeout);
+            let answer = self.exchange.make(&request, &limit, progress).await?;
+            return Ok((lambda::checked(answer)?, false));
         };
         if call.repeated && function.delivery == Delivery::AtMostOnce {
             return Err(outcome_unknown(name));
@@ -192,7 +244,8 @@ impl Performers {
         };
         request.add_headers(&function.headers);
         request.may_repeat = function.delivery == Delivery::AtLeastOnce;
-        let answer = within(&function, self.exchange.make(&request)).await?;
+        let limit = Limit::of(call, Some(&function), self.call_timeout);
+        let answer = self.exchange.make(&request, &limit, progress).await?;
         match function.protocol {
             Protocol::Lambda => Ok((lambda::checked(answer)?, false)),
             Protocol::Http => {
@@ -234,27 +287,15 @@ impl Perform for Performers {
             }
         })
     }
-}
 
-/// The exchange, if it ends within the function's own time.
-async fn within(
-    function: &Arc<Function>,
-    exchange: impl Future<Output = Result<Answer, Failure>>,
-) -> Result<Answer, Failure> {
-    let Some(seconds) = function.timeout_seconds.and_then(|seconds| u64::try_from(seconds).ok())
-    else {
-        return exchange.await;
-    };
-    tokio::time::timeout(Duration::from_secs(seconds), exchange).await.unwrap_or_else(|_| {
-        Err(Failure::new(
-            "States.Timeout",
-            format!(
-                "the function `{}` did not answer within {seconds} s, the `timeout_seconds` it is \
-                 registered with",
-                function.name
-            ),
-        ))
-    })
+    fn objection<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Option<String>> {
+        Box::pin(async move {
+            // What is no URL, or cannot be judged now, fails when it is called.
+            let url = reqwest::Url::parse(url).ok()?;
+            let objection = self.destinations.judge_known(&url).await.err()?;
+            objection.is_refusal().then(|| exchange::refusal(&exchange::shown(&url), &objection))
+        })
+    }
 }
 
 fn not_registered(name: &str) -> Failure {
@@ -286,4 +327,21 @@ fn not_served(arn: &str) -> Failure {
              Functions itself by `arn:aws:states:::aws-sdk:sfn:…`"
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_take_no_more_descriptors_than_there_are() {
+        for descriptors in 1..2_000 {
+            let concurrency = concurrency_within(descriptors);
+            assert!(descriptors_of(concurrency) <= descriptors, "{descriptors}");
+            assert!(
+                descriptors_of(concurrency + 1) > descriptors || descriptors < 3,
+                "{descriptors}"
+            );
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use machine::Timestamp;
 use store::Store;
-use tokio::sync::{Notify, Semaphore, broadcast, mpsc};
+use tokio::sync::{Notify, Semaphore, broadcast, mpsc, watch};
 use uuid::Uuid;
 
 use crate::activities::Pollers;
@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     /// Told when schedules may have something to do.
     pub(crate) schedules: Notify,
+    /// Told when what is remembered of access keys is to be forgotten.
+    pub(crate) access_keys: watch::Sender<()>,
     pub(crate) programs: Programs,
     pub(crate) calls: Calls,
     pub(crate) seal: Seal,
@@ -74,6 +76,7 @@ impl Shared {
             clock: options.clock.clone(),
             options,
             schedules: Notify::new(),
+            access_keys: watch::Sender::default(),
             seal,
             loads: Semaphore::new(LOADS),
             pollers: Pollers::default(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use machine::{Identity, Tokens};
-use store::{Cluster, ClusterOptions, Store};
+use store::{Cluster, ClusterOptions, SealingKeys, Store};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -39,6 +39,7 @@ pub(crate) async fn shared(options: EngineOptions) -> (Cluster, Arc<Shared>, Fen
     // A busy machine may take its time.
     let patience = Duration::from_secs(30);
     let store = Store::connect_patiently(&cluster.url(), 2, patience).await.unwrap();
+    let store = store.sealed_with(SealingKeys::random());
     store.migrate().await.unwrap();
     let seal = Seal::of(&store).await.unwrap();
     let (shared, fenced) = Shared::new(store, options, Arc::new(Never), seal);

@@ -189,6 +189,13 @@ impl Cluster {
         Ok(cluster)
     }
 
+    /// The same of a cluster that another process runs in this directory.
+    pub async fn running_url(data_dir: &Path) -> Result<String, ClusterError> {
+        let base = fs::canonicalize(data_dir).map_err(at(data_dir))?;
+        let sockets = process::socket_dir(&base, &User::choose().await?).await?;
+        Ok(url_on(&sockets, "postgres"))
+    }
+
     /// The URL of the database `postgres`, which every cluster has.
     pub fn url(&self) -> String {
         self.url_of("postgres")
@@ -421,10 +428,14 @@ impl Cluster {
     }
 
     fn url_of(&self, database: &str) -> String {
-        let sockets = self.sockets.to_string_lossy().replace('%', "%25").replace('/', "%2F");
-        let sockets = sockets.replace(' ', "%20").replace('&', "%26").replace('+', "%2B");
-        format!("postgres://postgres@localhost:{PORT}/{database}?host={sockets}&sslmode=disable")
+        url_on(&self.sockets, database)
     }
+}
+
+fn url_on(sockets: &Path, database: &str) -> String {
+    let sockets = sockets.to_string_lossy().replace('%', "%25").replace('/', "%2F");
+    let sockets = sockets.replace(' ', "%20").replace('&', "%26").replace('+', "%2B");
+    format!("postgres://postgres@localhost:{PORT}/{database}?host={sockets}&sslmode=disable")
 }
 
 impl Drop for Cluster {

@@ -4,12 +4,22 @@ use std::io;
 
 use sqlx::error::DatabaseError;
 
+use crate::sealing::SealingError;
+
 /// A statement that did not do what it should.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {source}", .kind.as_text())]
+#[error("{}: {cause}", .kind.as_text())]
 pub struct Error {
     kind: ErrorKind,
-    source: Box<sqlx::Error>,
+    cause: Cause,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Cause {
+    #[error("{0}")]
+    Statement(Box<sqlx::Error>),
+    #[error("{0}")]
+    Sealing(SealingError),
 }
 
 /// What a caller has to tell apart.
@@ -18,6 +28,8 @@ pub enum ErrorKind {
     /// The database cannot be reached, is starting or stopping, is out of room, or took too
     /// long: trying again later may help. Callers outside get 503.
     Unavailable,
+    /// A secret cannot be opened or sealed with the keys of this node.
+    Sealed,
     /// The statement or its data was refused, and will be refused again.
     Other,
 }
@@ -26,6 +38,7 @@ impl ErrorKind {
     fn as_text(self) -> &'static str {
         match self {
             Self::Unavailable => "the database is not available",
+            Self::Sealed => "a secret is not at hand",
             Self::Other => "the database refused a statement",
         }
     }
@@ -42,15 +55,39 @@ impl Error {
         self.kind == ErrorKind::Unavailable
     }
 
+    /// Whether the schema is an earlier release's, or there is none.
+    pub fn lacks_schema(&self) -> bool {
+        // A table or a column that is not there.
+        self.database_error()
+            .and_then(DatabaseError::code)
+            .is_some_and(|code| ["42P01", "42703"].contains(&code.as_ref()))
+    }
+
     /// A statement or connection that took longer than we wait.
     pub(crate) fn too_slow() -> Self {
         let late = io::Error::new(io::ErrorKind::TimedOut, "no answer in time");
-        Self { kind: ErrorKind::Unavailable, source: Box::new(sqlx::Error::Io(late)) }
+        let cause = Cause::Statement(Box::new(sqlx::Error::Io(late)));
+        Self { kind: ErrorKind::Unavailable, cause }
+    }
+
+    /// Why a secret cannot be opened or sealed, if that is it.
+    pub fn sealing(&self) -> Option<&SealingError> {
+        match &self.cause {
+            Cause::Sealing(error) => Some(error),
+            Cause::Statement(_) => None,
+        }
+    }
+
+    fn database_error(&self) -> Option<&dyn DatabaseError> {
+        match &self.cause {
+            Cause::Statement(error) => error.as_database_error(),
+            Cause::Sealing(_) => None,
+        }
     }
 
     /// Whether the statement may have been carried out although it reported this.
     pub(crate) fn leaves_doubt(&self) -> bool {
-        match self.source.as_database_error() {
+        match self.database_error() {
             // Postgres answered: the statement was rolled back, unless the session was being
             // shut down, when the commit may already have been under way.
             Some(error) => {
@@ -63,16 +100,19 @@ impl Error {
     /// Whether the data was refused, and would be refused again by itself.
     pub(crate) fn is_final(&self) -> bool {
         // What cannot be held, what a table's rules forbid, what is beyond the database's limits.
-        self.source
-            .as_database_error()
+        self.database_error()
             .and_then(DatabaseError::code)
             .is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class)))
     }
 
+    /// Whether a sealing key was to go with which something is sealed.
+    pub(crate) fn names_a_key_in_use(&self) -> bool {
+        self.database_error().is_some_and(DatabaseError::is_foreign_key_violation)
+    }
+
     /// Whether a row with this key of `turns` is there already.
     pub(crate) fn violates_turns_key(&self) -> bool {
-        self.source
-            .as_database_error()
+        self.database_error()
             .is_some_and(|error| error.is_unique_violation() && error.table() == Some("turns"))
     }
 }
@@ -80,7 +120,13 @@ impl Error {
 impl From<sqlx::Error> for Error {
     fn from(source: sqlx::Error) -> Self {
         let kind = if is_away(&source) { ErrorKind::Unavailable } else { ErrorKind::Other };
-        Self { kind, source: Box::new(source) }
+        Self { kind, cause: Cause::Statement(Box::new(source)) }
+    }
+}
+
+impl From<SealingError> for Error {
+    fn from(error: SealingError) -> Self {
+        Self { kind: ErrorKind::Sealed, cause: Cause::Sealing(error) }
     }
 }
 

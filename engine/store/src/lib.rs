@@ -14,6 +14,8 @@
 //! a batch that meets its own rows has succeeded. Which of its starts are not there, and will not
 //! be, [`Lane::absent`] tells.
 //!
+//! What is secret is sealed with keys that the database does not have ([`SealingKeys`]).
+//!
 //! Time has one spelling, `coalesce($1, now())`: the database's clock, or in tests the one given
 //! to [`Store::at`].
 
@@ -24,6 +26,7 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 
+mod access_keys;
 mod activities;
 mod append;
 mod batch;
@@ -37,9 +40,12 @@ mod heartbeats;
 mod inbox;
 mod lane;
 mod load;
+mod masking;
 mod notify;
 mod offers;
 mod schedules;
+mod sealing;
+mod secret;
 mod secrets;
 mod shards;
 mod state_machines;
@@ -47,6 +53,7 @@ mod status;
 mod tags;
 mod versions;
 
+pub use access_keys::{AccessKey, ListedAccessKey, NewAccessKey, Scope};
 pub use activities::{Activity, CreatedActivity, MostTasks, OfferedTask, WantedTasks};
 pub use batch::{Answer, AppendError, Appended, Batch, Ending, NewExecution, NewTurn};
 pub use cluster::{Cluster, ClusterError, ClusterOptions};
@@ -57,6 +64,7 @@ pub use heartbeats::{Heard, Heartbeat};
 pub use inbox::Message;
 pub use lane::Lane;
 pub use load::{Loaded, Sleeper, TurnRow};
+pub use masking::{MASK, masked_url};
 pub use notify::{Hint, Hints};
 pub use offers::Offer;
 pub use schedules::{
@@ -66,6 +74,8 @@ pub use schedules::{
     ScheduleCreated, ScheduleFilter, ScheduleGroup, ScheduleSettings, ScheduleState,
     StartedExecution, Waiting, Wording,
 };
+pub use sealing::{Resealed, SealingError, SealingKeyError, SealingKeys};
+pub use secret::Secret;
 pub use shards::{Beat, SHARDS, shard_of};
 pub use state_machines::{
     Created, Kind, MachineStatus, NewStateMachine, Publication, Revision, StateMachine, Update,
@@ -97,6 +107,8 @@ pub struct Store {
     pub(crate) patience: Duration,
     /// The time to take for `now()`; only tests set it.
     pub(crate) now: Option<DateTime<Utc>>,
+    /// What secrets are sealed with; without, none can be read or written.
+    pub(crate) keys: Option<SealingKeys>,
 }
 
 impl Store {
@@ -123,7 +135,8 @@ impl Store {
         let first = tokio::time::timeout(patience, options.connect()).await;
         let first = first.map_err(|_| Error::too_slow())?.map_err(Error::from)?;
         first.close().await.map_err(Error::from)?;
-        Ok(Self { pool: pool(&options, max_connections, patience), options, patience, now: None })
+        let pool = pool(&options, max_connections, patience);
+        Ok(Self { pool, options, patience, now: None, keys: None })
     }
 
     /// The same database, at a time of the caller's choosing.
@@ -138,17 +151,28 @@ impl Store {
         Self { pool: pool(&self.options, 1, self.patience), ..self.clone() }
     }
 
-    /// Brings the schema up to this release. Safe to call from several nodes at once: they take
-    /// turns by a lock.
+    /// Brings the schema up to this release and seals what an earlier one stored plain; before
+    /// anything is changed, sees that the keys are those of this database. Safe to call from several
+    /// nodes at once: they take turns by a lock.
     pub async fn migrate(&self) -> Result<(), Error> {
+        self.check_keys().await?;
         MIGRATOR.run(&self.pool).await?;
-        Ok(())
+        self.know_first_key().await?;
+        self.seal_plain().await?;
+        self.unlock().await
     }
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), Error> {
         in_time(async { sqlx::query("SELECT 1").execute(&self.pool).await }).await?;
         Ok(())
+    }
+
+    /// Host and port of the database; `None` if it is reached by a socket of this machine.
+    pub fn address(&self) -> Option<(String, u16)> {
+        let host = self.options.get_host();
+        let is_socket = self.options.get_socket().is_some() || host.starts_with('/');
+        (!is_socket).then(|| (host.to_owned(), self.options.get_port()))
     }
 
     /// Closes the pool; statements in flight end first.

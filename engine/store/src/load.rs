@@ -133,7 +133,35 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<TurnRow>, Error> {
         let statement = include_str!("../sql/turns_from.sql");
-        self.turn_rows(statement, shard, execution_id, from_event, limit).await
+        self.turn_rows(statement, shard, execution_id, from_event, limit, PAGE_BYTES).await
+    }
+
+    /// The same for who has room for no more than about so many bytes; one turn at least.
+    pub async fn turns_within(
+        &self,
+        shard: i16,
+        execution_id: Uuid,
+        from_event: i64,
+        limit: i64,
+        bytes: i64,
+    ) -> Result<Vec<TurnRow>, Error> {
+        let statement = include_str!("../sql/turns_from.sql");
+        self.turn_rows(statement, shard, execution_id, from_event, limit, bytes).await
+    }
+
+    /// Of each of these executions, given with its shard, the number of the event that its log
+    /// would go on with; those without a log are left out. Served by the key of `turns`, whose
+    /// last entry of each is looked up.
+    pub async fn log_ends(&self, executions: &[(i16, Uuid)]) -> Result<Vec<(Uuid, i64)>, Error> {
+        let rows = in_time(
+            sqlx::query(include_str!("../sql/log_ends.sql"))
+                .bind(executions.iter().map(|(shard, _)| *shard).collect::<Vec<_>>())
+                .bind(executions.iter().map(|(_, id)| *id).collect::<Vec<_>>())
+                .fetch_all(&self.pool),
+        )
+        .await?;
+        let end = |row: &sqlx::postgres::PgRow| Ok((row.try_get("id")?, row.try_get("log_end")?));
+        Ok(rows.iter().map(end).collect::<Result<_, sqlx::Error>>()?)
     }
 
     /// Turns of one execution that begin before event `before`, the last first, at most `limit`
@@ -146,7 +174,7 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<TurnRow>, Error> {
         let statement = include_str!("../sql/turns_before.sql");
-        self.turn_rows(statement, shard, execution_id, before, limit).await
+        self.turn_rows(statement, shard, execution_id, before, limit, PAGE_BYTES).await
     }
 
     async fn turn_rows(
@@ -156,6 +184,7 @@ impl Store {
         execution_id: Uuid,
         event: i64,
         limit: i64,
+        bytes: i64,
     ) -> Result<Vec<TurnRow>, Error> {
         let rows = in_time(
             sqlx::query(statement)
@@ -163,7 +192,7 @@ impl Store {
                 .bind(execution_id)
                 .bind(event)
                 .bind(limit)
-                .bind(PAGE_BYTES)
+                .bind(bytes)
                 .fetch_all(&self.pool),
         )
         .await?;

@@ -7,7 +7,7 @@ use crate::heartbeats::{self, Heard, Heartbeat};
 use crate::{Error, Store, in_time};
 
 /// The channel all nodes listen on.
-const CHANNEL: &str = "statewright";
+pub(crate) const CHANNEL: &str = "statewright";
 
 /// What stands for the function registry among shard numbers.
 const FUNCTIONS: &str = "functions";
@@ -18,6 +18,9 @@ const SCHEDULES: &str = "schedules";
 /// What stands for tasks that wait for activity workers.
 const ACTIVITIES: &str = "activities";
 
+/// What stands for the access keys.
+pub(crate) const ACCESS_KEYS: &str = "access_keys";
+
 /// What somebody says has changed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Hint {
@@ -25,6 +28,8 @@ pub enum Hint {
     Shards(Vec<i16>),
     /// A function was registered or removed.
     Functions,
+    /// An access key was made or revoked: what is remembered of them is to be forgotten.
+    AccessKeys,
     /// A schedule was changed, or is to run.
     Schedules,
     /// Tasks wait for activity workers.
@@ -105,6 +110,9 @@ fn hint_of(payload: &str) -> Hint {
     if payload == FUNCTIONS {
         return Hint::Functions;
     }
+    if payload == ACCESS_KEYS {
+        return Hint::AccessKeys;
+    }
     if payload == SCHEDULES {
         return Hint::Schedules;
     }
@@ -132,6 +140,7 @@ mod tests {
     fn a_hint_names_shards_or_says_look_everywhere() {
         assert_eq!(hint_of("3,255"), Hint::Shards(vec![3, 255]));
         assert_eq!(hint_of("functions"), Hint::Functions);
+        assert_eq!(hint_of("access_keys"), Hint::AccessKeys);
         assert_eq!(hint_of("schedules"), Hint::Schedules);
         assert_eq!(hint_of("activities"), Hint::Activities);
         assert_eq!(hint_of("something newer"), Hint::Lagged);

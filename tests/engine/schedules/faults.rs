@@ -83,6 +83,7 @@ async fn a_node_that_died_after_the_start_has_started_it() {
     let log = next.until(id, |log| log[0].decided_at.is_some()).await;
     assert_eq!((log[0].state, log[0].attempts), (FiringState::Started, 2));
     assert_eq!(started(&log[0]), name);
+    assert_eq!(reason(&log[0]), "it was due; its execution was there already");
     assert_eq!(next.executions().await, [name]);
     next.node.engine.shutdown().await;
 }
@@ -119,9 +120,31 @@ async fn a_firing_that_was_refused_often_enough_fails_unless_it_was_heard() {
     let next = World::beside(&database.url, Script::Echo, Clock::default()).await;
     let log = next.until_decided(id, 2).await;
     assert_eq!((log[0].state, log[0].attempts), (FiringState::Failed, 186));
-    assert!(reason(&log[0]).contains("in 186 attempts"), "{}", reason(&log[0]));
+    let why = "it could not be started in 186 attempts, and 185 retries are the most";
+    assert_eq!(reason(&log[0]), why);
     assert_eq!((log[1].state, started(&log[1])), (FiringState::Started, name.as_str()));
     assert_eq!(next.executions().await, [name]);
+    next.node.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_firing_that_was_refused_for_long_enough_fails() {
+    let database = Database::private().await;
+    let world = World::start(&database, Script::Echo, PASS).await;
+    world.node.engine.shutdown().await;
+    let id = world.create("nightly", |settings| settings.max_event_age_seconds = 60).await;
+    let (claimed, key) = planned(&world, &database.store, world.now()).await;
+    let hold = Duration::from_millis(400);
+    let (store, now) = (&database.store, world.now());
+    store.try_firing(&claimed, key, hold, now).await.unwrap().unwrap();
+    assert!(store.postpone_firing(&claimed, key, refused(now)).await.unwrap());
+    let clock = Clock::default();
+    clock.set_ahead(90_000);
+    let next = World::beside(&database.url, Script::Echo, clock).await;
+    let log = next.until_decided(id, 1).await;
+    assert_eq!((log[0].state, log[0].attempts), (FiringState::Failed, 1));
+    let why = "it could not be started in 1 attempts, and it is retried for 60 s at most";
+    assert_eq!(reason(&log[0]), why);
     next.node.engine.shutdown().await;
 }
 
@@ -277,13 +300,19 @@ async fn a_clock_that_jumps_back_and_forth_fires_each_due_time_once() {
 async fn a_target_that_is_not_there_fails_at_once_and_says_so() {
     let database = Database::private().await;
     let world = World::start(&database, Script::Echo, PASS).await;
-    let id = world
-        .create("nightly", |settings| settings.target_arn = settings.target_arn.replace(":m", ":x"))
-        .await;
+    let there = super::settings().target_arn;
+    let gone = there.replace(":m", ":x");
+    let alias = format!("{there}:live");
+    let missing = format!("State Machine Does Not Exist: '{gone}'");
+    let not_served = format!("aliases are not served yet: '{alias}'");
+    let nightly = world.create("nightly", |settings| settings.target_arn = gone).await;
+    let live = world.create("live", |settings| settings.target_arn = alias).await;
     world.jump_to(PERIOD_MS + 1_000).await;
-    let log = world.until_decided(id, 1).await;
-    assert_eq!((log[0].state, log[0].attempts), (FiringState::Failed, 1));
-    assert!(reason(&log[0]).starts_with("State Machine Does Not Exist"), "{}", reason(&log[0]));
+    for (id, why) in [(nightly, missing), (live, not_served)] {
+        let log = world.until_decided(id, 1).await;
+        assert_eq!((log[0].state, log[0].attempts), (FiringState::Failed, 1));
+        assert_eq!(reason(&log[0]), why);
+    }
     world.node.engine.shutdown().await;
 }
 

@@ -1,6 +1,7 @@
 //! What becomes of a firing while an execution of an earlier one runs.
 
-use store::{DEFAULT_GROUP, FiringKind, FiringState, Overlap, Status, Wording};
+use machine::Timestamp;
+use store::{DEFAULT_GROUP, Firing, FiringKind, FiringState, Overlap, Status, Wording};
 use tests::database::Database;
 use uuid::Uuid;
 
@@ -14,6 +15,12 @@ async fn running(database: &Database, overlap: Overlap) -> (World, Uuid, String)
     let log = world.until_decided(id, 1).await;
     let first = started(&log[0]).to_owned();
     (world, id, first)
+}
+
+/// What the log says of a firing that holds up others.
+fn runs(firing: &Firing) -> String {
+    let due = Timestamp(firing.key.due_at.timestamp_millis()).iso();
+    format!("execution `{}` of the firing due at {due} runs", started(firing))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -34,8 +41,7 @@ async fn skip_does_not_start_until_it_has_ended() {
     world.jump_to(2 * PERIOD_MS + 1_000).await;
     let log = world.until_decided(id, 2).await;
     assert_eq!(log[1].state, FiringState::Skipped);
-    let why = reason(&log[1]);
-    assert!(why.contains(&first) && why.contains("`skip`"), "{why}");
+    assert_eq!(reason(&log[1]), format!("{}, and the overlap policy is `skip`", runs(&log[0])));
     world.node.engine.stop_execution(super::super::stop(&first)).await.unwrap();
     world.jump_to(3 * PERIOD_MS + 1_000).await;
     let log = world.until_decided(id, 3).await;
@@ -49,12 +55,14 @@ async fn queue_one_has_one_wait_and_skips_the_next() {
     let database = Database::private().await;
     let (world, id, first) = running(&database, Overlap::QueueOne).await;
     world.jump_to(2 * PERIOD_MS + 1_000).await;
-    world.until(id, |log| log.len() == 2 && log[1].state == FiringState::Queued).await;
+    let log = world.until(id, |log| log.len() == 2 && log[1].state == FiringState::Queued).await;
+    assert_eq!(reason(&log[1]), "it waits for an earlier execution to end");
     world.jump_to(3 * PERIOD_MS + 1_000).await;
     let log = world.until(id, |log| log.len() == 3 && log[2].decided_at.is_some()).await;
     assert_eq!(log[1].state, FiringState::Queued);
     assert_eq!(log[2].state, FiringState::Skipped);
-    assert!(reason(&log[2]).contains("one firing waits"), "{}", reason(&log[2]));
+    let why = format!("{}, and one firing waits for it already", runs(&log[0]));
+    assert_eq!(reason(&log[2]), why);
     world.node.engine.stop_execution(super::super::stop(&first)).await.unwrap();
     world.jump_to(3 * PERIOD_MS + 30_000).await;
     let log = world.until_decided(id, 3).await;
@@ -74,6 +82,10 @@ async fn cancel_previous_stops_it_and_starts() {
     let row = world.node.ended(&first).await;
     assert_eq!(row.head.status, Status::Aborted);
     assert_eq!(row.error.as_deref(), Some("Statewright.Overlap"));
+    let due = Timestamp(log[1].key.due_at.timestamp_millis()).iso();
+    let why =
+        format!("schedule `nightly` is due at {due}, and its overlap policy is `cancel_previous`");
+    assert_eq!(row.cause, Some(why));
     let second = started(&log[1]);
     world.node.until(|row| row.head.status == Status::Running, second).await;
     world.node.engine.shutdown().await;

@@ -34,14 +34,19 @@ pub(crate) fn status(kind: Kind) -> StatusCode {
     match kind {
         Kind::InternalFailure => StatusCode::INTERNAL_SERVER_ERROR,
         Kind::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
-        Kind::ActivityAlreadyExists
+        Kind::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+        Kind::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Kind::AccessDenied
+        | Kind::ActivityAlreadyExists
         | Kind::ActivityDoesNotExist
         | Kind::ActivityWorkerLimitExceeded
         | Kind::ConflictException
         | Kind::ExecutionAlreadyExists
         | Kind::ExecutionDoesNotExist
+        | Kind::ExpiredToken
         | Kind::FunctionDoesNotExist
         | Kind::IdempotencyKeyReused
+        | Kind::IncompleteSignature
         | Kind::InvalidArn
         | Kind::InvalidDefinition
         | Kind::InvalidEncryptionConfiguration
@@ -49,7 +54,9 @@ pub(crate) fn status(kind: Kind) -> StatusCode {
         | Kind::InvalidLoggingConfiguration
         | Kind::InvalidName
         | Kind::InvalidOutput
+        | Kind::InvalidSignature
         | Kind::InvalidToken
+        | Kind::MissingAuthenticationToken
         | Kind::MissingRequiredParameter
         | Kind::RequestTooLarge
         | Kind::ResourceNotFound
@@ -65,6 +72,7 @@ pub(crate) fn status(kind: Kind) -> StatusCode {
         | Kind::ThrottlingException
         | Kind::TooManyTags
         | Kind::UnknownOperationException
+        | Kind::UnrecognizedClient
         | Kind::ValidationException => StatusCode::BAD_REQUEST,
     }
 }

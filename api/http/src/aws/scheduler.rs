@@ -24,7 +24,6 @@ use crate::error::OperationError;
 use crate::operations::Caller;
 use crate::{Door, body};
 
-use super::caller;
 use super::members::{Members, Pattern, Text};
 
 pub(crate) use answer::{Answer, refuse, status_refusal};
@@ -87,13 +86,15 @@ async fn serve(
     path: Result<Path<HashMap<String, String>>, PathRejection>,
     request: Request,
 ) -> Response {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let Some(action) = action(&parts.method, route.as_str()) else {
         return status_refusal(axum::http::StatusCode::METHOD_NOT_ALLOWED);
     };
-    let caller = caller(&parts.headers, &door);
+    let Some(caller) = parts.extensions.get::<Caller>().cloned() else {
+        return refuse(&OperationError::nobody());
+    };
     let answer = async {
-        let members = members(&door, &parts, path, body).await?;
+        let members = members(&door, &mut parts, path, body).await?;
         dispatch(&door, &caller, action, members).await
     };
     match answer.await {
@@ -129,11 +130,11 @@ async fn dispatch(
 /// The members of a request, wherever they lie, under their names in the model.
 async fn members(
     door: &Door,
-    parts: &Parts,
+    parts: &mut Parts,
     path: Result<Path<HashMap<String, String>>, PathRejection>,
     body: Body,
 ) -> Result<Members, OperationError> {
-    let bytes = body::read(body, door.body_limit()).await?;
+    let bytes = body::read_once(parts, body, &door.bodies).await?;
     let has_body = matches!(parts.method, Method::POST | Method::PUT);
     let mut members = Members::of(if has_body { &bytes } else { b"" })?;
     let unreadable = |_| OperationError::validation("the path is not UTF-8 when decoded");
@@ -172,17 +173,22 @@ fn in_query(members: &mut Members, uri: &Uri) -> Result<(), OperationError> {
     Ok(())
 }
 
+/// All actions, wherever they are.
+#[cfg(test)]
+pub(crate) fn actions() -> impl Iterator<Item = &'static str> {
+    const METHODS: [Method; 5] =
+        [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::PATCH];
+    let routes = [SCHEDULES, SCHEDULE, GROUPS, GROUP, TAGS];
+    routes.into_iter().flat_map(|route| METHODS.map(|method| action(&method, route))).flatten()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn all_12_actions_are_served() {
-        let methods = [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::PATCH];
-        let routes = [SCHEDULES, SCHEDULE, GROUPS, GROUP, TAGS];
-        let served =
-            routes.iter().flat_map(|route| methods.iter().map(move |it| action(it, route)));
-        assert_eq!(served.flatten().count(), 12);
+        assert_eq!(actions().count(), 12);
     }
 
     #[test]

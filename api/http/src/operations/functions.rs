@@ -6,15 +6,13 @@ use axum::http::{HeaderName, HeaderValue, Uri};
 use chrono::{DateTime, Utc};
 use runtime::Engine;
 use serde::{Deserialize, Serialize};
+use store::{MASK, Secret, masked_url};
 use utoipa::ToSchema;
 
 use crate::error::OperationError;
 use crate::page::{self, Page};
 
 use super::{Caller, failed, moment};
-
-/// What stands for a header value that is not shown.
-pub const MASK: &str = "***";
 
 const MAX_TIMEOUT_SECONDS: u32 = 99_999_999;
 const MAX_CONCURRENCY: u32 = 100_000;
@@ -40,12 +38,12 @@ const RESERVED_HEADERS: [&str; 11] = [
 const RESERVED_PREFIX: &str = "statewright-";
 
 /// How a function is called.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct Registration {
     pub url: String,
     pub protocol: Protocol,
     pub timeout_seconds: Option<u32>,
-    pub headers: BTreeMap<String, String>,
+    pub headers: BTreeMap<String, Secret>,
     pub max_concurrency: Option<u32>,
     pub delivery: Delivery,
 }
@@ -73,7 +71,7 @@ pub enum Delivery {
 }
 
 /// A function that is registered.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Registered {
     pub name: String,
     pub registration: Registration,
@@ -89,6 +87,9 @@ pub async fn register(
 ) -> Result<(Registered, bool), OperationError> {
     check_name(name)?;
     registration.check()?;
+    if let Some(why) = engine.objection(&registration.url).await {
+        return Err(OperationError::validation(why).at("/url"));
+    }
     let now = moment(engine.now());
     let function = store::Function {
         account: caller.account.clone(),
@@ -163,18 +164,17 @@ async fn hint(engine: &Engine) {
     }
 }
 
-/// Headers with the values masked that look like secrets.
-pub fn masked(headers: BTreeMap<String, String>) -> BTreeMap<String, String> {
-    const TELLING: [&str; 8] =
-        ["auth", "cookie", "token", "secret", "key", "password", "credential", "signature"];
-    let secret = |name: &str| {
-        let name = name.to_ascii_lowercase();
-        TELLING.iter().any(|word| name.contains(word))
-    };
-    headers
-        .into_iter()
-        .map(|(name, value)| if secret(&name) { (name, MASK.to_owned()) } else { (name, value) })
-        .collect()
+impl Registered {
+    /// Where it is called, as far as anybody may see that.
+    pub fn shown_url(&self) -> String {
+        masked_url(&self.registration.url)
+    }
+
+    /// The names of its headers; who may see them may not see what they hold.
+    pub fn shown_headers(&self) -> BTreeMap<String, String> {
+        let names = self.registration.headers.keys();
+        names.map(|name| (name.clone(), MASK.to_owned())).collect()
+    }
 }
 
 fn check_name(name: &str) -> Result<(), OperationError> {
@@ -207,6 +207,12 @@ impl Registration {
         else {
             return refuse("`url` is to name a host");
         };
+        if uri.query().is_some_and(is_mask) {
+            return refuse(
+                "`url` has the mask `***` as its query: give the query itself, since what is \
+                 masked is never kept",
+            );
+        }
         if authority.as_str().contains('@') {
             return refuse("`url` is not to hold credentials; put them in `headers`");
         }
@@ -218,7 +224,8 @@ impl Registration {
             let pointer = format!("/headers/{}", name.replace('~', "~0").replace('/', "~1"));
             Err(OperationError::validation(format!("header `{name}` {why}")).at(pointer))
         };
-        let bytes: usize = self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let bytes: usize =
+            self.headers.iter().map(|(name, value)| name.len() + value.reveal().len()).sum();
         if self.headers.len() > MAX_HEADERS || bytes > MAX_HEADER_BYTES {
             let why = format!(
                 "`headers` may hold {MAX_HEADERS} headers of {MAX_HEADER_BYTES} bytes in all"
@@ -233,15 +240,26 @@ impl Registration {
             if RESERVED_HEADERS.contains(&lower.as_str()) || lower.starts_with(RESERVED_PREFIX) {
                 return refuse(name, "is set by every call itself");
             }
+            let value = value.reveal();
             if HeaderValue::from_str(value).is_err() {
                 return refuse(name, "has a value that HTTP does not allow");
             }
             if value == MASK {
-                return refuse(name, "has the mask `***` as its value: give the value itself");
+                return refuse(
+                    name,
+                    "has the mask `***` as its value: give the value itself, since what is masked is \
+                     never kept",
+                );
             }
         }
         Ok(())
     }
+}
+
+/// Whether a query is the mask, also after a client has taken it apart and put it together again.
+fn is_mask(query: &str) -> bool {
+    let query = query.strip_suffix('=').unwrap_or(query);
+    query == MASK || query.eq_ignore_ascii_case("%2A%2A%2A")
 }
 
 /// Both numbers were found to be far below what the column holds.
@@ -297,7 +315,7 @@ mod tests {
             url: url.to_owned(),
             protocol: Protocol::Http,
             timeout_seconds: Some(60),
-            headers: BTreeMap::from([(header.0.to_owned(), header.1.to_owned())]),
+            headers: BTreeMap::from([(header.0.to_owned(), header.1.into())]),
             max_concurrency: None,
             delivery: Delivery::AtLeastOnce,
         }
@@ -322,7 +340,8 @@ mod tests {
             (
                 "http://a",
                 ("x-key", "***"),
-                "header `x-key` has the mask `***` as its value: give the value itself",
+                "header `x-key` has the mask `***` as its value: give the value itself, since what is masked is \
+                     never kept",
             ),
         ];
         for (url, header, expected) in cases {
@@ -332,13 +351,35 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_masked_and_names_are_shown() {
-        let headers = BTreeMap::from(
-            [("Authorization", "Bearer x"), ("X-Api-Key", "k"), ("X-Team", "a")]
-                .map(|(name, value)| (name.to_owned(), value.to_owned())),
-        );
-        let shown: Vec<String> =
-            masked(headers).into_iter().map(|(name, value)| format!("{name}={value}")).collect();
-        assert_eq!(shown, ["Authorization=***", "X-Api-Key=***", "X-Team=a"]);
+    fn every_header_and_the_query_are_masked_whatever_they_are_called() {
+        let mut registration = registration("http://a/b?page=1", ("x-team", "a"));
+        registration.headers.insert("Authorization".to_owned(), "Bearer x".into());
+        let updated_at = DateTime::UNIX_EPOCH;
+        let registered = Registered { name: "f".to_owned(), registration, updated_at };
+        assert_eq!(registered.shown_url(), "http://a/b?***");
+        let shown: Vec<String> = registered
+            .shown_headers()
+            .into_iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        assert_eq!(shown, ["Authorization=***", "x-team=***"]);
+    }
+
+    #[test]
+    fn what_was_masked_cannot_be_put_back() {
+        for query in ["***", "***=", "%2A%2A%2A", "%2a%2a%2a="] {
+            let refusal = registration(&format!("http://a/b?{query}"), ("a", "b")).check();
+            let refusal = refusal.unwrap_err();
+            assert!(
+                refusal.message.starts_with("`url` has the mask `***` as its query"),
+                "{query}"
+            );
+            assert_eq!(refusal.pointer.as_deref(), Some("/url"));
+        }
+        let refusal = registration("http://a", ("x/y", "***")).check().err();
+        assert!(refusal.is_some(), "no name with a slash");
+        let refusal = registration("http://a", ("x-y", "***")).check().unwrap_err();
+        assert_eq!(refusal.pointer.as_deref(), Some("/headers/x-y"));
+        assert!(registration("http://a/b?stars=***", ("a", "b***")).check().is_ok());
     }
 }

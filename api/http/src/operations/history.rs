@@ -155,76 +155,68 @@ impl Reader<'_> {
     }
 }
 
-/// Follows a log to its end.
-pub struct Tail {
-    store: Store,
-    region: String,
-    shard: i16,
-    execution_id: Uuid,
-    /// The event of the log to read next.
-    from: i64,
-    /// The last event, by its id in the history, that needs not be shown.
-    seen: u64,
+/// An execution whose log can be followed.
+#[derive(Clone, Debug)]
+pub struct Followable {
+    pub shard: i16,
+    pub execution_id: Uuid,
+    /// Region of whoever follows; part of some events.
+    pub region: String,
 }
 
-/// What was appended to a log since it was read last.
+/// A stretch of a log, written out by whoever reads it.
 #[derive(Debug)]
-pub struct News {
-    pub events: Vec<HistoryEvent>,
+pub struct Stretch {
+    /// The number of the event to go on with, as far as the log goes.
+    pub next: i64,
     /// Whether there may be more to read at once.
     pub more: bool,
     /// Whether the execution has ended: nothing will follow.
     pub ended: bool,
 }
 
-/// Follows the execution that this ARN names, from the event after `seen` on.
-pub async fn follow(
+/// What of a log is read at a time where it is written out at once, in bytes.
+const STRETCH_BYTES: i64 = 256 * 1024;
+
+/// The execution that this ARN names.
+pub async fn followable(
     engine: &Engine,
     caller: &Caller,
     arn: &str,
-    seen: u64,
-) -> Result<Tail, OperationError> {
+) -> Result<Followable, OperationError> {
     let reference = arn::execution(caller, arn)?;
     let head = executions::find(engine, caller, &reference).await?.head;
-    Ok(Tail {
-        store: engine.store().clone(),
-        region: caller.region.clone(),
-        shard: head.shard,
-        execution_id: head.id,
-        from: 0,
-        seen,
-    })
+    let region = caller.region.clone();
+    Ok(Followable { shard: head.shard, execution_id: head.id, region })
 }
 
-impl Tail {
-    /// The execution that is followed.
-    pub fn execution_id(&self) -> Uuid {
-        self.execution_id
-    }
-
-    /// The events that were appended since the last read, a bounded number of turns of them.
-    pub async fn read(&mut self) -> Result<News, OperationError> {
-        let view = View { region: &self.region, with_data: true };
-        let turns = self
-            .store
-            .turns(self.shard, self.execution_id, self.from, CHUNK)
-            .await
-            .map_err(failed)?;
-        let mut news = News { events: Vec::new(), more: false, ended: false };
-        for turn in &turns {
-            for (number, event) in numbered(turn)? {
-                news.ended |= is_last(&event.kind);
-                if number >= self.from && event.id > self.seen {
-                    news.events.extend(view.show(&event));
-                }
+/// Gives the events of a log to `take`, from the one numbered `from` on, until it says that it
+/// has enough or those that were read are through. Events are made one at a time: a few bytes of
+/// a log may be a hundred times as many written out, since it holds each payload once.
+pub async fn read_stretch(
+    store: &Store,
+    log: &Followable,
+    from: i64,
+    mut take: impl FnMut(HistoryEvent) -> bool,
+) -> Result<Stretch, OperationError> {
+    let Followable { shard, execution_id, region } = log;
+    let turns = store
+        .turns_within(*shard, *execution_id, from, CHUNK, STRETCH_BYTES)
+        .await
+        .map_err(failed)?;
+    let view = View { region, with_data: true };
+    for turn in &turns {
+        for (number, event) in numbered(turn)? {
+            let goes_on = number < from || view.show(&event).is_none_or(&mut take);
+            let ended = is_last(&event.kind);
+            if ended || !goes_on {
+                return Ok(Stretch { next: number + 1, more: !ended, ended });
             }
         }
-        if let Some(end) = turns.last().map(end) {
-            news.more = end > self.from;
-            self.from = self.from.max(end);
-        }
-        Ok(news)
     }
+    // The store gives the turn that holds the event, so the last one comes again.
+    let next = turns.last().map_or(0, end);
+    Ok(Stretch { next, more: next > from, ended: false })
 }
 
 /// The number of the event after a turn's last.

@@ -356,6 +356,50 @@ mod tests {
     }
 
     #[test]
+    fn what_breaks_off_within_a_value_is_complained_about_in_jacksons_words() {
+        let cases = [
+            ("\"\\", "Unexpected end-of-input in character escape sequence"),
+            ("\"\\u0", "Unexpected end-of-input in character escape sequence"),
+            (
+                "\"\\u00g0\"",
+                "Unexpected character ('g' (code 103)): expected a hex-digit for character \
+                 escape sequence",
+            ),
+            ("{\"a", "Unexpected end-of-input in field name"),
+            ("{\"a\"", "Unexpected end-of-input within/between Object entries"),
+            (
+                "1 ]",
+                "Unexpected character (']' (code 93)): expected space separating root-level \
+                 values",
+            ),
+            (
+                "-x",
+                "Unexpected character ('x' (code 120)) in numeric value: expected digit (0-9) to \
+                 follow minus sign, for valid numeric value",
+            ),
+            (
+                "1.x",
+                "Unexpected character ('x' (code 120)) in numeric value: Decimal point not \
+                 followed by a digit",
+            ),
+            (
+                "1e]",
+                "Unexpected character (']' (code 93)) in numeric value: Exponent indicator not \
+                 followed by a digit",
+            ),
+            ("1.", "Unexpected end-of-input in a Number value"),
+            (
+                "1 nul",
+                "Unrecognized token 'nul': was expecting (JSON String, Number, Array, Object or \
+                 token 'null', 'true' or 'false')",
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(complaint(text).as_deref(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
     fn json_is_not_complained_about() {
         for text in ["2", "null", " {\"a\": [1, -2.5e+3, \"\\u00e9\"]} ", "[]", "{}", "\"x\""] {
             assert_eq!(complaint(text), None, "{text}");
@@ -376,6 +420,7 @@ mod tests {
         assert!(parse(&deep(MAX_DEPTH)).is_ok());
         assert!(parse(&deep(MAX_DEPTH + 1)).is_err());
         assert!(parse(&format!("\"{}\"", "[".repeat(200))).is_ok());
-        assert!(complaint(&deep(100_000)).unwrap().starts_with("Document nesting depth (101)"));
+        let expected = "Document nesting depth (101) exceeds the maximum allowed (100)";
+        assert_eq!(complaint(&deep(100_000)).as_deref(), Some(expected));
     }
 }

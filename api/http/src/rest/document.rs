@@ -13,9 +13,10 @@ use utoipa::{Modify, OpenApi};
 use crate::live;
 
 use super::problem::{PROBLEM_JSON_TEXT, Problem};
+use super::security::Keys;
 use super::{
-    activities, executions, functions, schedule_groups, schedules, state_machines, tags, tasks,
-    validate, versions,
+    activities, executions, functions, schedule_groups, schedules, security, state_machines, tags,
+    tasks, validate, versions,
 };
 
 static DOCUMENT: LazyLock<utoipa::openapi::OpenApi> = LazyLock::new(Document::openapi);
@@ -26,10 +27,23 @@ pub(crate) fn document() -> &'static utoipa::openapi::OpenApi {
 }
 
 /// Refusals that any operation may answer with.
-const ANY: [(u16, &str); 3] = [
+const ANY: [(u16, &str); 6] = [
     (400, "the request is not as it should be: `ValidationException`"),
+    (403, "a page of another site asks, and no key is needed: `AccessDeniedException`"),
+    (415, "there is a body that is not declared as JSON: `UnsupportedMediaTypeException`"),
+    (421, "the host is not this server's, and no key is needed: `MisdirectedRequestException`"),
     (500, "a fault of the server's, told in its log: `InternalFailure`"),
     (503, "nothing was done or it is not known; try again: `ServiceUnavailable`"),
+];
+
+/// Refusals of whoever needs an access key.
+const ANY_WITH_KEY: [(u16, &str); 2] = [
+    (
+        401,
+        "there is no access key, `MissingAuthenticationTokenException`; none that is known, \
+         `UnrecognizedClientException`; or it is good no more, `ExpiredTokenException`",
+    ),
+    (403, "the access key does not allow this: `AccessDeniedException`"),
 ];
 
 /// Refusals of any body.
@@ -47,20 +61,26 @@ struct Common;
 
 impl Modify for Common {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        for item in document.paths.paths.values_mut() {
+        for (path, item) in &mut document.paths.paths {
             for operation in operations(item) {
-                complete(operation);
+                complete(path, operation);
             }
         }
     }
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+/// All operations of a path.
+pub(super) fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     let PathItem { get, put, post, delete, .. } = item;
     [get, put, post, delete].into_iter().flatten()
 }
 
-fn complete(operation: &mut Operation) {
+fn complete(path: &str, operation: &mut Operation) {
+    if security::needs_key(path) {
+        for (status, why) in ANY_WITH_KEY {
+            refusal(operation, status, why);
+        }
+    }
     for (status, why) in ANY {
         refusal(operation, status, why);
     }
@@ -88,6 +108,12 @@ fn complete(operation: &mut Operation) {
             let header = HeaderBuilder::new().schema(Some(seconds));
             let header = header.description(Some("After how many seconds to try again"));
             response.headers.insert("Retry-After".to_owned(), header.build().into());
+        }
+        if status == "401" {
+            let text = ObjectBuilder::new().schema_type(Type::String).build();
+            let header = HeaderBuilder::new().schema(Some(text));
+            let header = header.description(Some("What is to be brought (RFC 6750)"));
+            response.headers.insert("WWW-Authenticate".to_owned(), header.build().into());
         }
     }
 }
@@ -192,7 +218,7 @@ fn may_be_absent(body: &mut RequestBody) {
         tags::delete_of_group,
     ),
     components(schemas(Problem)),
-    modifiers(&Common),
+    modifiers(&Common, &Keys),
     tags(
         (name = "state machines", description = "Definitions that can be run"),
         (name = "executions", description = "Runs of state machines"),

@@ -19,10 +19,10 @@ use super::state_machines::PageOf;
 use super::{Asker, Json, Params, Refusal};
 
 /// How a function is called.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewFunction {
-    /// `http://` or `https://`.
+    /// `http://` or `https://`. Its query is kept sealed, and never shown again.
     #[schema(pattern = "^[Hh][Tt][Tt][Pp][Ss]?://")]
     url: String,
     #[serde(default)]
@@ -30,7 +30,8 @@ pub(crate) struct NewFunction {
     /// How long a call may take where the state sets no shorter time; no limit by default.
     #[schema(minimum = 1, maximum = 99_999_999)]
     timeout_seconds: Option<u32>,
-    /// Sent with every call: 50 at most, of 8,192 bytes in all.
+    /// Sent with every call: 50 at most, of 8,192 bytes in all. Their values are kept sealed, and
+    /// never shown again; `***`, which stands for a value that is not shown, is refused as one.
     #[serde(default)]
     headers: BTreeMap<String, String>,
     /// How many calls may be open at once on each node; no limit of its own by default.
@@ -44,11 +45,12 @@ pub(crate) struct NewFunction {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Function {
     name: String,
+    /// Where it is called. Its query is masked: `http://host/path?***`.
     url: String,
     protocol: Protocol,
     #[serde(skip_serializing_if = "Option::is_none")]
     timeout_seconds: Option<u32>,
-    /// Values that look like secrets are masked: `***`.
+    /// The headers that are sent with every call; every value is masked: `***`.
     headers: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_concurrency: Option<u32>,
@@ -115,6 +117,7 @@ pub(crate) async fn register(
     Json(new): Json<NewFunction>,
 ) -> Result<Response, Refusal> {
     let NewFunction { url, protocol, timeout_seconds, headers, max_concurrency, delivery } = new;
+    let headers = headers.into_iter().map(|(name, value)| (name, value.into())).collect();
     let registration =
         Registration { url, protocol, timeout_seconds, headers, max_concurrency, delivery };
     let (function, is_new) =
@@ -139,11 +142,12 @@ pub(crate) async fn delete(
 
 impl From<functions::Registered> for Function {
     fn from(function: functions::Registered) -> Self {
+        let (url, headers) = (function.shown_url(), function.shown_headers());
         let functions::Registered { name, registration, updated_at } = function;
         Self {
             name,
-            headers: functions::masked(registration.headers),
-            url: registration.url,
+            headers,
+            url,
             protocol: registration.protocol,
             timeout_seconds: registration.timeout_seconds,
             max_concurrency: registration.max_concurrency,

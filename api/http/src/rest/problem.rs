@@ -102,6 +102,15 @@ pub(crate) fn problem(error: &OperationError, path: &str) -> Response {
             diagnostics: error.diagnostics.iter().map(Finding::from).collect(),
         },
     );
+    if status == StatusCode::UNAUTHORIZED {
+        // What is to be brought, and whether what was brought is no good (RFC 6750).
+        let challenge = match error.kind {
+            Kind::MissingAuthenticationToken => r#"Bearer realm="statewright""#,
+            _ => r#"Bearer realm="statewright", error="invalid_token""#,
+        };
+        let challenge = HeaderValue::from_static(challenge);
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
     if matches!(error.kind, Kind::ThrottlingException | Kind::ServiceUnavailable) {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
@@ -150,6 +159,14 @@ fn response(status: StatusCode, problem: &Problem) -> Response {
 
 fn status(kind: Kind) -> StatusCode {
     match kind {
+        Kind::AccessDenied => StatusCode::FORBIDDEN,
+        Kind::ExpiredToken
+        | Kind::IncompleteSignature
+        | Kind::InvalidSignature
+        | Kind::MissingAuthenticationToken
+        | Kind::UnrecognizedClient => StatusCode::UNAUTHORIZED,
+        Kind::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+        Kind::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Kind::InvalidArn
         | Kind::InvalidEncryptionConfiguration
         | Kind::InvalidExecutionInput

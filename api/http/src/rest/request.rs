@@ -1,7 +1,5 @@
 //! What the handlers take out of a request, with refusals that are problems.
 
-use std::convert::Infallible;
-
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -9,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Kind, OperationError};
 use crate::operations::Caller;
-use crate::{Door, aws, body};
+use crate::{Door, body};
 
 use super::Refusal;
 
@@ -46,25 +44,26 @@ pub(crate) fn short(member: &str, text: Option<&str>, most: usize) -> Result<(),
     Ok(())
 }
 
-/// Who asks; the same rules as at the AWS door.
+/// Who asks, as it was found out before any handler.
 pub(crate) struct Asker(pub(crate) Caller);
 
 impl FromRequestParts<Door> for Asker {
-    type Rejection = Infallible;
+    type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, door: &Door) -> Result<Self, Infallible> {
-        Ok(Self(aws::caller(&parts.headers, door)))
+    async fn from_request_parts(parts: &mut Parts, _: &Door) -> Result<Self, Refusal> {
+        let caller = parts.extensions.get::<Caller>().cloned();
+        caller.map(Self).ok_or_else(|| OperationError::nobody().into())
     }
 }
 
-/// A JSON body. The content type is not looked at; an empty body counts as `{}`.
+/// A JSON body, which was declared as such. An empty body counts as `{}`.
 pub(crate) struct Json<T>(pub(crate) T);
 
 impl<T: DeserializeOwned> FromRequest<Door> for Json<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, door: &Door) -> Result<Self, Refusal> {
-        let body = body::read(request.into_body(), door.body_limit()).await?;
+        let body = body::read(request.into_body(), &door.bodies).await?;
         let text: &[u8] = if body.trim_ascii().is_empty() { b"{}" } else { &body };
         serde_json::from_slice(text).map(Self).map_err(|why| {
             let message = format!("the request body is not as it should be: {why}");

@@ -1,8 +1,13 @@
 //! What can be set: the keys of the file, the environment and the flags.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::connections::{ConnectionSettings, TlsSettings};
 use super::limits::{LimitsSetting, limits_of_flag};
+use super::outgoing::OutgoingSettings;
+use super::secrets::{AccessKeySetting, SecretText};
 use crate::database_url::DatabaseUrl;
 use crate::logs::LogFormat;
 
@@ -23,10 +28,23 @@ pub struct Settings {
     /// How long to wait at the start for a database that does not answer yet [default: 30]
     #[arg(long)]
     pub database_wait_seconds: Option<u64>,
+    /// A file with the keys that secrets are sealed with, one a line; the first seals, all open
+    /// [else environment: `STATEWRIGHT_SEALING_KEY`]
+    #[arg(long, value_name = "FILE")]
+    pub sealing_key_file: Option<PathBuf>,
+    /// The same keys themselves, separated by commas or line ends.
+    #[arg(skip)]
+    pub sealing_key: Option<SecretText>,
+    /// Access keys beside those of the database.
+    #[arg(skip)]
+    pub access_keys: Option<Vec<AccessKeySetting>>,
+    /// Let in whoever reaches the port, without an access key, wherever it listens
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub insecure_no_auth: Option<bool>,
     /// The region in ARNs [default: us-east-1]
     #[arg(long)]
     pub region: Option<String>,
-    /// The account of calls that name none: twelve digits [default: 123456789012]
+    /// The account of calls while no access key is needed: twelve digits [default: 123456789012]
     #[arg(long)]
     pub account: Option<String>,
     /// AWS's quotas, or far beyond them: `strict` or `lifted` [default: strict]
@@ -38,6 +56,14 @@ pub struct Settings {
     /// Function calls under way at once [default: 1000]
     #[arg(long)]
     pub concurrency: Option<usize>,
+    /// Most time for one call where neither state nor function gives a limit, 0 is none
+    /// [default: 3600]
+    #[arg(long)]
+    pub call_timeout_seconds: Option<u64>,
+    /// Where calls may go.
+    #[command(flatten)]
+    #[serde(default)]
+    pub outgoing: OutgoingSettings,
     /// After how long without a sign of life a node's work is taken over [default: 10]
     #[arg(long)]
     pub lease_seconds: Option<u64>,
@@ -51,6 +77,14 @@ pub struct Settings {
     /// `info,runtime=debug` [default: info; of `dev` and `migrate`: warn]
     #[arg(long)]
     pub log_level: Option<String>,
+    /// How connections of clients are treated.
+    #[command(flatten)]
+    #[serde(default)]
+    pub connections: ConnectionSettings,
+    /// What makes the port speak TLS.
+    #[command(flatten)]
+    #[serde(default)]
+    pub tls: TlsSettings,
 }
 
 /// As it is, for the merging of sources; never to be shown.

@@ -13,7 +13,7 @@ const PREFIX: &str = "STATEWRIGHT_";
 const CONFIG: &str = "STATEWRIGHT_CONFIG";
 
 /// Keys that have no flag, since a command line is no place for a secret or a list of tables.
-const WITHOUT_FLAG: [&str; 0] = [];
+const WITHOUT_FLAG: [&str; 2] = ["sealing_key", "access_keys"];
 
 /// What the flags say; what they leave open is as this environment says, and then the file that one of
 /// them names.
@@ -178,6 +178,13 @@ mod tests {
         assert_eq!(url(&[known, ours]).as_deref(), Some("postgres://ours"));
         let lambda = said(&[("AWS_ENDPOINT_URL_LAMBDA", "http://l")]).unwrap().lambda_endpoint;
         assert_eq!(lambda.as_deref(), Some("http://l"));
+    }
+
+    #[test]
+    fn a_list_is_said_with_commas() {
+        let settings = said(&[("STATEWRIGHT_OUTGOING_ALLOW", "10.0.0.0/8, a.internal:80,")]);
+        let expected = Some(vec!["10.0.0.0/8".to_owned(), "a.internal:80".to_owned()]);
+        assert_eq!(settings.unwrap().outgoing.allow, expected);
     }
 
     #[test]

@@ -133,12 +133,34 @@ fn what_is_not_read_is_refused() {
         $.a.sum() → the function `sum()` is not supported at byte 7 of `$.a.sum()`
         $.a[?(@.x =~ /r/)] → the operator `=~` is not supported at byte 12 of `$.a[?(@.x =~ /r/)]`
         $..['a','b'] → several names after `..` are not supported at byte 12 of `$..['a','b']`
+        $..length() → a function after `..` is not supported at byte 11 of `$..length()`
+        $.a.length().b → nothing can follow `.length()` at byte 12 of `$.a.length().b`
+        $.a[*].length() → `.length()` needs a path to one place before it at byte 15 of `$.a[*].length()`
+        $.a[?@.x] → expected `(` after `?`, found `@` at byte 5 of `$.a[?@.x]`
+        $.a[(@.size-1)] → the only script is `(@.length-N)` at byte 14 of `$.a[(@.size-1)]`
+        $.a[:] → a slice needs a bound at byte 5 of `$.a[:]`
+        $.a[?(@.x == 1 ; @.y)] → expected an operator or `)`, found `;` at byte 15 of `$.a[?(@.x == 1 ; @.y)]`
+        $.a[9007199254740993,1] → expected an index, a slice, a quoted name, `*` or `?(`, found `]` at byte 22 of `$.a[9007199254740993,1]`
+        $.a[?(1)] → expected an operator, found `)` at byte 7 of `$.a[?(1)]`
+        $.a[?(@.x[*] == 1)] → a path inside a filter leads to one place at byte 12 of `$.a[?(@.x[*] == 1)]`
+        $.a[?(@.x in [1 2])] → expected `,` or `]`, found `2` at byte 16 of `$.a[?(@.x in [1 2])]`
+        $.a[?(@.x in [[1]])] → an array in an array is not supported at byte 14 of `$.a[?(@.x in [[1]])]`
+        $.a[?(@.x == yes)] → expected `@`, `$` or a literal, found `)` at byte 16 of `$.a[?(@.x == yes)]`
+        $.a['b → expected the closing quote, found the end at byte 6 of `$.a['b`
+        $.a['b' → expected `]`, found the end at byte 7 of `$.a['b'`
+        $.a['b', 3] → expected a quoted text, found `]` at byte 10 of `$.a['b', 3]`
+        $.a['b\\ → expected the closing quote, found the end at byte 7 of `$.a['b\\`
+        $.a['\\u0041'] → this escape is not supported at byte 7 of `$.a['\\u0041']`
         ",
     );
     let deep = format!("$[?({}@.x{})]", "(".repeat(9000), ")".repeat(9000));
     assert!(Path::parse(&deep).is_err());
     let nested = format!("$[?({}@.x{})]", "(".repeat(100), ")".repeat(100));
-    assert!(Path::parse(&nested).unwrap_err().message.contains("64 levels"));
+    let mistake = Path::parse(&nested).unwrap_err().message;
+    assert!(mistake.starts_with("nested more than 64 levels deep at byte 68 of "), "{mistake}");
+    let long = format!("$.{}", "a".repeat(8_191));
+    let mistake = Path::parse(&long).unwrap_err().message;
+    assert_eq!(mistake, "a path is at most 8192 bytes long, this has 8193");
     let squares = format!("$[?(@{}.x{})]", "[?(@".repeat(100), ")]".repeat(100));
     assert!(Path::parse(&squares).is_err());
 }
@@ -163,9 +185,24 @@ fn a_reference_path_puts_a_value_in_its_place() {
         };
         assert_eq!(found, expected, "{path}");
     }
-    for path in ["$$.a", "$.a[*]", "$.a[-1]", "$.a.length()", "a", "$x"] {
+    for path in ["$$.a", "$.a[*]", "$.a[-1]", "$.a.length()"] {
+        let mistake = ReferencePath::parse(path).unwrap_err().message;
+        let expected = format!("`{path}` is not a reference path: `$`, names and indexes only");
+        assert_eq!(mistake, expected);
+    }
+    for path in ["a", "$x"] {
         assert!(ReferencePath::parse(path).is_err(), "{path}");
     }
+}
+
+#[test]
+fn a_path_that_finds_without_end_is_cut_short() {
+    let row: Vec<u32> = (0..500).collect();
+    let input = json!(vec![row; 500]);
+    let context = || Value::Null;
+    let scope = Scope { input: &input, context: &Context::new(&context) };
+    let error = Path::parse("$[*][*]").unwrap().evaluate(&scope).unwrap_err();
+    assert_eq!(error.cause, "Invalid path '$[*][*]' : more than 200000 nodes match");
 }
 
 struct Dice(u64);

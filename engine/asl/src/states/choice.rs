@@ -131,6 +131,29 @@ mod tests {
     }
 
     #[test]
+    fn an_operand_suits_its_comparison() {
+        for (operator, operand, mistake) in [
+            ("IsNull", "1", "`IsNull` expects a boolean"),
+            ("BooleanEquals", "1", "`BooleanEquals` expects a boolean"),
+            ("NumericEquals", "true", "`NumericEquals` expects a number"),
+            ("StringMatches", "1", "`StringMatches` expects a string"),
+            ("StringLessThan", "1", "`StringLessThan` expects a string"),
+            (
+                "TimestampEquals",
+                r#""noon""#,
+                "`TimestampEquals` expects a timestamp such as `2030-01-31T12:00:00Z`",
+            ),
+            ("NumericEqualsPath", r#""$.a[*]""#, "`NumericEqualsPath` expects a path to one place"),
+            ("NumericEqualsPath", "5", "Expected a string, but got 5"),
+        ] {
+            check_rule(
+                &format!(r#""Next": "T", "Variable": "$.a", "{operator}": {operand}"#),
+                &format!("SCHEMA_VALIDATION_FAILED: {mistake} at /States/S/Choices[0]/{operator}"),
+            );
+        }
+    }
+
+    #[test]
     fn only_the_outermost_condition_has_a_successor() {
         check_rule(
             r#""Next": "T", "Not": {"Variable": "$.a", "IsNull": true, "Next": "F"}"#,

@@ -176,6 +176,14 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_is_a_number() {
+        check(
+            &format!(r#""Type": "Map", "End": true, {PROCESSOR}, "MaxConcurrency": -1"#),
+            "SCHEMA_VALIDATION_FAILED: Expected a whole number of 0 or more, but got -1 at /States/S/MaxConcurrency",
+        );
+    }
+
+    #[test]
     fn items_come_from_one_place() {
         check(
             &format!(r#""Type": "Map", "End": true, {PROCESSOR}, "ItemsPath": "$.a[*]""#),

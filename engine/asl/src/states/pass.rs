@@ -65,6 +65,10 @@ mod tests {
             r#""Type": "Pass", "End": false"#,
             "SCHEMA_VALIDATION_FAILED: Expected true, but got false at /States/S/End",
         );
+        check(
+            r#""Type": "Pass", "End": 1"#,
+            "SCHEMA_VALIDATION_FAILED: Expected a boolean, but got 1 at /States/S/End",
+        );
     }
 
     #[test]
@@ -86,6 +90,16 @@ mod tests {
         check(
             r#""Type": "Pass", "End": true, "Parameters": {"a": {"b": "$.c"}, "price": "$5"}"#,
             "NO_DOLLAR: The value of 'b' is taken as it is; to evaluate '$.c', name the field 'b.$' at /States/S/Parameters/a/b",
+        );
+    }
+
+    #[test]
+    fn paths_are_paths() {
+        check(
+            r#""Type": "Pass", "End": true, "InputPath": "$.a[", "ResultPath": "$.a[*]", "OutputPath": "$.a.sum()""#,
+            "SCHEMA_VALIDATION_FAILED: '$.a[' is not a valid JSONPath: expected an index, a slice, a quoted name, `*` or `?(`, found the end at byte 4 of `$.a[` at /States/S/InputPath
+             SCHEMA_VALIDATION_FAILED: '$.a[*]' is not a Reference Path: `$.a[*]` is not a reference path: `$`, names and indexes only at /States/S/ResultPath
+             UNSUPPORTED_FEATURE: `OutputPath`: the function `sum()` is not supported at byte 7 of `$.a.sum()` at /States/S/OutputPath",
         );
     }
 

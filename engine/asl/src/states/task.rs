@@ -192,16 +192,20 @@ mod tests {
         for (resource, message) in [
             (
                 "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
-                "'.waitForTaskToken' service integration ",
+                "Express state machine does not support '.waitForTaskToken' service integration ",
             ),
-            ("arn:aws:states:::batch:submitJob.sync", "'.sync' service integration"),
-            ("arn:aws:states:us-east-1:123456789012:activity:a", "Activity ARN"),
+            (
+                "arn:aws:states:::batch:submitJob.sync",
+                "Express state machine does not support '.sync' service integration",
+            ),
+            (
+                "arn:aws:states:us-east-1:123456789012:activity:a",
+                "Express state machine does not support Activity ARN",
+            ),
         ] {
             check_express(
                 &machine_of(&format!(r#""Type": "Task", "End": true, "Resource": "{resource}""#)),
-                &format!(
-                    "SCHEMA_VALIDATION_FAILED: Express state machine does not support {message} at /States/S/Resource"
-                ),
+                &format!("SCHEMA_VALIDATION_FAILED: {message} at /States/S/Resource"),
             );
         }
         check_express(&machine_of(INVOKE), "");

@@ -5,12 +5,15 @@
 #![expect(clippy::format_push_string, reason = "a transcript is built line by line")]
 
 mod branches;
+mod events;
+mod failures;
 mod flow;
+mod history;
 mod limits;
 mod tasks;
 mod waiting;
 
-use asl::Payload;
+use asl::{Payload, Program};
 use expect_test::Expect;
 use machine::history::View;
 use machine::{
@@ -29,7 +32,7 @@ pub(crate) fn failed(task: u64, error: &str) -> Stimulus {
 }
 
 /// Tokens that say which task they are of.
-struct Numbered;
+pub(crate) struct Numbered;
 
 impl Tokens for Numbered {
     fn token(&self, task: u64) -> String {
@@ -55,13 +58,14 @@ pub(crate) fn check_within(
     expected.assert_eq(&told(limits, states, input, happenings));
 }
 
-/// What happens, turn by turn.
-pub(crate) fn told(limits: &Limits, states: &str, input: &str, happenings: &[Happening]) -> String {
+/// The program of a machine with these states, which starts at `A`.
+pub(crate) fn program(states: &str) -> Program {
     let definition = format!(r#"{{"StartAt": "A", "States": {{{states}}}}}"#);
-    let program = asl::compile(&definition.replace("LAMBDA", LAMBDA)).unwrap();
-    let mut random = Random::seeded(1);
-    let input = Payload::from_text(input).unwrap();
-    let identity = Identity {
+    asl::compile(&definition.replace("LAMBDA", LAMBDA)).unwrap()
+}
+
+pub(crate) fn identity() -> Identity {
+    Identity {
         arn: "arn:aws:states:us-east-1:123456789012:execution:m:e".to_owned(),
         name: "e".to_owned(),
         state_machine_arn: "arn:aws:states:us-east-1:123456789012:stateMachine:m".to_owned(),
@@ -70,10 +74,33 @@ pub(crate) fn told(limits: &Limits, states: &str, input: &str, happenings: &[Hap
         region: "us-east-1".to_owned(),
         version_arn: None,
         alias_arn: None,
-    };
+    }
+}
+
+/// What happens, turn by turn.
+pub(crate) fn told(limits: &Limits, states: &str, input: &str, happenings: &[Happening]) -> String {
+    play(limits, &program(states), input, happenings).told
+}
+
+/// What came of an execution.
+pub(crate) struct Played {
+    /// What happened, turn by turn.
+    pub(crate) told: String,
+    pub(crate) log: Vec<Event>,
+}
+
+/// Lets things happen to an execution of this program.
+pub(crate) fn play(
+    limits: &Limits,
+    program: &Program,
+    input: &str,
+    happenings: &[Happening],
+) -> Played {
+    let mut random = Random::seeded(1);
+    let input = Payload::from_text(input).unwrap();
     let (mut execution, turn) =
-        machine::start(&program, identity, input, Timestamp(0), &mut random, limits, &Numbered);
-    let mut text = printed(0, "Start", &turn);
+        machine::start(program, identity(), input, Timestamp(0), &mut random, limits, &Numbered);
+    let mut told = printed(0, "Start", &turn);
     let mut log = turn.events;
     for (seconds, stimulus) in happenings {
         let name = match stimulus {
@@ -82,7 +109,7 @@ pub(crate) fn told(limits: &Limits, states: &str, input: &str, happenings: &[Hap
         };
         let now = Timestamp(seconds * 1000);
         let turn = machine::step(
-            &program,
+            program,
             &mut execution,
             stimulus.clone(),
             now,
@@ -90,17 +117,17 @@ pub(crate) fn told(limits: &Limits, states: &str, input: &str, happenings: &[Hap
             limits,
             &Numbered,
         );
-        text.push_str(&printed(*seconds, &name, &turn));
+        told.push_str(&printed(*seconds, &name, &turn));
         log.extend(turn.events);
         assert_eq!(machine::fold(&log).as_ref(), Some(&execution), "the log folds to the memory");
     }
     if let Some(due) = execution.next_timer() {
-        text.push_str(&format!("waits until {}s\n", due.0 / 1000));
+        told.push_str(&format!("waits until {}s\n", due.0 / 1000));
     }
-    text
+    Played { told, log }
 }
 
-fn printed(seconds: i64, stimulus: &str, turn: &Turn) -> String {
+pub(crate) fn printed(seconds: i64, stimulus: &str, turn: &Turn) -> String {
     let mut text = format!("{seconds}s {stimulus}\n");
     if turn.events.is_empty() && turn.commands.is_empty() {
         text.push_str("  nothing\n");
@@ -141,6 +168,7 @@ fn line(event: &Event) -> String {
         };
         return format!("  - {text}\n");
     };
+    events::check_is_listed(&event.kind, &shown.name);
     let details = shown.details.map(|(_, details)| details).unwrap_or_default();
     let pick = [
         "name",

@@ -219,9 +219,7 @@ impl<'a> Attempts<'a> {
                 return decided(Decision::Failed, why);
             }
             // An earlier attempt was heard, though its answer was lost.
-            Err(StartError::AlreadyExists { .. }) => {
-                format!("{}; its execution was there already", reason::runs(firing))
-            }
+            Err(StartError::AlreadyExists { .. }) => reason::runs_already(firing),
             Err(StartError::Throttled) => {
                 return Ok(Next::Refused(self.try_again(firing, &attempt)));
             }

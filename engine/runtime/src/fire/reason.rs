@@ -50,3 +50,8 @@ pub(super) fn runs(firing: &Firing) -> String {
         FiringKind::Backfill => "a user asked for a backfill".to_owned(),
     }
 }
+
+/// Why a firing was started by an attempt that got no answer.
+pub(super) fn runs_already(firing: &Firing) -> String {
+    format!("{}; its execution was there already", runs(firing))
+}

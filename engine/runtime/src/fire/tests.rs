@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::owner::moment;
 
 use super::bounds::Bounds;
-use super::{input, name, plan};
+use super::{input, name, plan, reason};
 
 fn at(text: &str) -> DateTime<Utc> {
     format!("{text}Z").parse().unwrap()
@@ -309,6 +309,68 @@ fn placeholders_are_replaced_once_and_anything_else_is_left_alone() {
     assert!(with(&"1".repeat(1_001)).unwrap_err().contains("1001 bytes"));
     schedule.settings.input = None;
     let sent: serde_json::Value = serde_json::from_str(&input(&schedule).unwrap()).unwrap();
-    assert_eq!(sent["source"], "aws.scheduler");
+    assert_eq!(
+        (&sent["source"], &sent["detail-type"]),
+        (&"aws.scheduler".into(), &"Scheduled Event".into())
+    );
     assert_eq!(sent["time"], "2026-11-25T02:00:00Z");
+}
+
+#[test]
+fn the_log_says_why_a_firing_runs() {
+    let told = |kind, delay_s: u64| {
+        let mut firing = firing(kind, "2026-01-01T13:00:00");
+        firing.fire_at += std::time::Duration::from_secs(delay_s);
+        reason::runs(&firing)
+    };
+    assert_eq!(told(FiringKind::Scheduled, 0), "it was due");
+    assert_eq!(
+        told(FiringKind::Scheduled, 90),
+        "it was due, and delayed by 90 s within its window"
+    );
+    assert_eq!(told(FiringKind::CatchUp, 90), "it was due and missed; made up for 90 s later");
+    assert_eq!(told(FiringKind::RunNow, 90), "a user asked for it");
+    assert_eq!(told(FiringKind::Backfill, 90), "a user asked for a backfill");
+    let again = reason::runs_already(&firing(FiringKind::RunNow, "2026-01-01T13:00:00"));
+    assert_eq!(again, "a user asked for it; its execution was there already");
+}
+
+#[test]
+fn the_log_says_why_what_was_missed_stays_so() {
+    let mut settings = schedule("rate(1 hour)").settings;
+    let mut told = |policy| {
+        settings.catch_up = policy;
+        reason::missed(&settings)
+    };
+    assert_eq!(
+        told(CatchUp::Skip),
+        "nothing could be fired at the time, and the catch-up policy is `skip`"
+    );
+    assert_eq!(
+        told(CatchUp::One),
+        "nothing could be fired at the time, and the catch-up policy `one` makes up for the latest \
+         only, within 86400 s"
+    );
+    assert_eq!(
+        told(CatchUp::All),
+        "nothing could be fired at the time, and the catch-up policy `all` goes back 86400 s and \
+         1000 firings"
+    );
+}
+
+#[test]
+fn an_input_that_cannot_be_one_fails_its_firing() {
+    let schedule = schedule("rate(1 hour)");
+    let firing = firing(FiringKind::Scheduled, "2026-01-01T13:00:00");
+    let told = |text: &str| {
+        let attempt =
+            Attempt { number: 1, target_arn: String::new(), input: Some(text.to_owned()) };
+        input::input(&schedule, &firing, &attempt, "us-east-1", 30).unwrap_err()
+    };
+    let filled_in = told(r#""<aws.scheduler.execution-id>""#);
+    assert_eq!(filled_in, "the input is 38 bytes long, and 30 is the most");
+    assert_eq!(
+        told("<aws.scheduler.attempt-number>x"),
+        "the input is not JSON: trailing characters at line 1 column 2"
+    );
 }

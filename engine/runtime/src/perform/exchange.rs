@@ -1,26 +1,37 @@
 //! One HTTP exchange: a request with its identifying headers, an answer of bounded length.
 
 use std::collections::BTreeMap;
-use std::error::Error as _;
+use std::error::Error;
 use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
 
-use asl::Payload;
 use machine::Failure;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Client, ClientBuilder, Url};
-use serde_json::Value;
+use store::{Secret, masked_url};
 use tokio::time::Instant;
 
-use super::{Call, PerformOptions};
+use super::answer::{Answer, Body};
+use super::destination::{self, Destinations, Objection, Resolver};
+use super::kept::Kept;
+use super::lack::{self, Lack, Pauses};
+use super::limit::Limit;
+use super::{Call, PerformOptions, Progress, Report};
 
-/// How much of an error's body becomes part of the cause.
-const CAUSE_BYTES: usize = 2_000;
+/// The error of a call whose destination is refused.
+const REFUSED: &str = "Statewright.DestinationRefused";
+
+/// After how long without use a connection is closed.
+const IDLE: Duration = Duration::from_secs(15);
 
 /// Makes requests over pooled connections, HTTP/1.1 and 2.
 pub(super) struct Exchange {
     client: Result<Client, String>,
+    destinations: Arc<Destinations>,
+    kept: Kept,
     answer_bytes: usize,
-    at_once: std::time::Duration,
+    at_once: Duration,
 }
 
 /// One request, always a POST with a JSON body.
@@ -30,29 +41,8 @@ pub(super) struct Request {
     pub(super) body: String,
     /// Whether it may be sent again if the connection broke before an answer came.
     pub(super) may_repeat: bool,
-}
-
-/// An answer, read to its end.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Body,
-}
-
-/// The body of an answer.
-pub(super) enum Body {
-    Text(String),
-    /// Longer than may be read, with what was read of it; the connection has been dropped.
-    TooLong(String),
-}
-
-impl Body {
-    /// What was read of it.
-    pub(super) fn start(&self) -> &str {
-        match self {
-            Self::Text(text) | Self::TooLong(text) => text,
-        }
-    }
+    /// Another for each attempt.
+    seed: u64,
 }
 
 impl Request {
@@ -74,14 +64,22 @@ impl Request {
             headers: headers.map(|(name, value)| (name.to_owned(), value)).to_vec(),
             body: body.to_owned(),
             may_repeat: true,
+            seed: span,
         }
     }
 
+    /// Where it goes, without what may be secret.
+    fn place(&self) -> String {
+        self.url.parse().map_or_else(|_| self.url.clone(), |url| shown(&url))
+    }
+
     /// Adds headers, in the place of those of the same name.
-    pub(super) fn add_headers(&mut self, headers: &BTreeMap<String, String>) {
+    pub(super) fn add_headers(&mut self, headers: &BTreeMap<String, Secret>) {
         let given = |name: &String| headers.keys().any(|given| given.eq_ignore_ascii_case(name));
         self.headers.retain(|(name, _)| !given(name));
-        self.headers.extend(headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+        let revealed =
+            |(name, value): (&String, &Secret)| (name.clone(), value.reveal().to_owned());
+        self.headers.extend(headers.iter().map(revealed));
     }
 }
 
@@ -104,73 +102,141 @@ fn escaped(name: &str) -> String {
     escaped
 }
 
-fn client(options: &PerformOptions) -> ClientBuilder {
+fn client(options: &PerformOptions, destinations: &Arc<Destinations>) -> ClientBuilder {
     Client::builder()
         .user_agent(concat!("statewright/", env!("CARGO_PKG_VERSION")))
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
+        .dns_resolver(Resolver(destinations.clone()))
         .connect_timeout(options.connect_timeout)
-        .tcp_keepalive(std::time::Duration::from_secs(30))
-        .http2_keep_alive_interval(std::time::Duration::from_secs(30))
+        .pool_idle_timeout(IDLE)
+        .tcp_keepalive(Duration::from_secs(30))
+        .http2_keep_alive_interval(Duration::from_secs(30))
         .http2_adaptive_window(true)
 }
 
 impl Exchange {
-    pub(super) fn new(options: &PerformOptions) -> Self {
+    pub(super) fn new(options: &PerformOptions, destinations: Arc<Destinations>) -> Self {
         // The first of the process is installed; later ones find it there.
         let _ = rustls::crypto::ring::default_provider().install_default();
         // A machine without certificates can still call functions that need none.
-        let client = client(options)
+        let client = client(options, &destinations)
             .build()
             .or_else(|error| {
                 let why = chain(&error);
                 tracing::warn!("no function can be called over `https`: {why}");
-                client(options).tls_certs_only([]).build()
+                client(options, &destinations).tls_certs_only([]).build()
             })
             .map_err(|error| chain(&error));
-        Self { client, answer_bytes: options.answer_bytes, at_once: options.at_once }
+        Self {
+            client,
+            destinations,
+            kept: Kept::new(super::kept_of(options.concurrency), IDLE),
+            answer_bytes: options.answer_bytes,
+            at_once: options.at_once,
+        }
+    }
+
+    /// Sends a request and reads its answer, within its limit. What this node itself lacks for a
+    /// connection is waited for, and no limit runs meanwhile: nothing has been sent yet, so that
+    /// even what may be sent only once is.
+    pub(super) async fn make(
+        &self,
+        request: &Request,
+        limit: &Limit<'_>,
+        progress: Report<'_>,
+    ) -> Result<Answer, Failure> {
+        let (lacks, mut pauses) = (self.destinations.lacks(), Pauses::new(request.seed));
+        loop {
+            let exchange = self.make_now(request);
+            match limit.within(|| request.place(), exchange, Broken::from).await {
+                Err(Broken { lack: Some(lack), .. }) => {
+                    lacks.tell(lack);
+                    progress(Progress::Queued);
+                    tokio::time::sleep(pauses.next()).await;
+                    while lacks.lasts(lack) {
+                        lacks.tell(lack);
+                        tokio::time::sleep(pauses.next()).await;
+                    }
+                    progress(Progress::Began);
+                }
+                other => return other.map_err(|broken| broken.failure),
+            }
+        }
     }
 
     /// Sends a request and reads its answer. A connection that the other side closed while it
     /// was idle is found out only by using it, and then at once: such a request is sent once
     /// more if it may. One that breaks later may have been carried out, and fails.
-    pub(super) async fn make(&self, request: &Request) -> Result<Answer, Failure> {
+    async fn make_now(&self, request: &Request) -> Result<Answer, Broken> {
         let sent = Instant::now();
         match self.try_make(request).await {
             Err(Broken { repeatable: true, .. })
                 if request.may_repeat && sent.elapsed() < self.at_once =>
             {
-                self.try_make(request).await.map_err(|broken| broken.failure)
+                self.try_make(request).await
             }
-            other => other.map_err(|broken| broken.failure),
+            other => other,
         }
     }
 
     async fn try_make(&self, request: &Request) -> Result<Answer, Broken> {
         let client = self.client.as_ref().map_err(|why| {
             let cause = format!("no call can be made from this node: {why}");
-            Broken { failure: Failure::new("States.Http.Socket", cause), repeatable: false }
+            Failure::new("States.Http.Socket", cause)
         })?;
         let url: Url = request.url.parse().map_err(|why| {
-            let cause = format!("`{}` is not a URL: {why}", request.url);
-            Broken { failure: Failure::new("States.Http.Socket", cause), repeatable: false }
+            let cause = format!("`{}` is not a URL: {why}", masked_url(&request.url));
+            Failure::new("States.Http.Socket", cause)
         })?;
-        let place = shown(&url);
-        let mut sent = client.post(url).body(request.body.clone());
+        let (place, port) = (shown(&url), url.port_or_known_default().unwrap_or_default());
+        self.destinations.judge_literal(&url).await.map_err(|why| objected(&place, &why))?;
+        let host = format!("{}:{port}", url.host_str().unwrap_or_default());
+        let is_scarce = self.destinations.lacks().is_scarce();
+        let keeping = if is_scarce { None } else { self.kept.begin(&host) };
+        let mut sent = client.post(url.clone()).body(request.body.clone());
+        if keeping.is_none() {
+            sent = sent.header(reqwest::header::CONNECTION, "close");
+        }
         for (name, value) in &request.headers {
             let (Ok(name), Ok(value)) =
                 (HeaderName::try_from(name.as_str()), HeaderValue::try_from(value.as_str()))
             else {
                 let cause = format!("the header `{name}` cannot be sent");
-                let failure = Failure::new("States.Http.Socket", cause);
-                return Err(Broken { failure, repeatable: false });
+                return Err(Failure::new("States.Http.Socket", cause).into());
             };
             sent = sent.header(name, value);
         }
-        let answer = sent.send().await.map_err(|error| broken(&place, &error))?;
+        let answer = match destination::with_port(port, sent.send()).await {
+            Ok(answer) => answer,
+            Err(error) => return Err(self.broken(&url, &error).await),
+        };
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         let body = self.read(answer, &place).await?;
         Ok(Answer { status, headers, body })
+    }
+
+    /// What it means that no answer came. A connection that was not made has carried nothing.
+    async fn broken(&self, url: &Url, error: &reqwest::Error) -> Broken {
+        let place = shown(url);
+        if !error.is_connect() {
+            let cause = format!("`{place}` gave no answer that can be read: {}", chain(error));
+            let failure = Failure::new("States.Http.Socket", cause);
+            return Broken { failure, repeatable: error.is_request(), lack: None };
+        }
+        if let Some(objection) = objection(error) {
+            return objected(&place, objection);
+        }
+        let lack = match lack::cause_of(error) {
+            // The same is said of a host in a network of which this machine is no part.
+            Some(Lack::Ports) if !self.destinations.is_in_reach(url).await => None,
+            lack => lack,
+        };
+        if let Some(lack) = lack {
+            self.destinations.lacks().observe(lack);
+        }
+        let cause = format!("cannot connect to `{place}`: {}", chain(error));
+        Broken { failure: Failure::new("States.Http.Socket", cause), repeatable: false, lack }
     }
 
     /// Reads a body to its end or to the limit. Of an error's body, whatever can be read will
@@ -208,16 +274,47 @@ impl Exchange {
 struct Broken {
     failure: Failure,
     repeatable: bool,
+    /// No connection was made, for lack of this.
+    lack: Option<Lack>,
 }
 
-fn broken(place: &str, error: &reqwest::Error) -> Broken {
-    let why = chain(error);
-    let (cause, repeatable) = if error.is_connect() {
-        (format!("cannot connect to `{place}`: {why}"), false)
-    } else {
-        (format!("`{place}` gave no answer that can be read: {why}"), error.is_request())
+impl From<Failure> for Broken {
+    fn from(failure: Failure) -> Self {
+        Self { failure, repeatable: false, lack: None }
+    }
+}
+
+/// What the resolver had against it, if it was that.
+fn objection(error: &reqwest::Error) -> Option<&Objection> {
+    let mut source = error.source();
+    while let Some(inner) = source {
+        if let Some(objection) = inner.downcast_ref() {
+            return Some(objection);
+        }
+        source = inner.source();
+    }
+    None
+}
+
+/// Why a destination is refused, and what can be done.
+pub(super) fn refusal(place: &str, objection: &Objection) -> String {
+    format!(
+        "`{place}` is not called: {objection}, which is called only if `outgoing.allow` in the \
+         configuration of this server has it"
+    )
+}
+
+fn objected(place: &str, objection: &Objection) -> Broken {
+    let (name, cause, lack) = match objection {
+        Objection::Refused(..) => (REFUSED, refusal(place, objection), None),
+        Objection::Unknown(why) => {
+            ("States.Http.Socket", format!("cannot connect to `{place}`: {why}"), None)
+        }
+        Objection::Lack(lack) => {
+            ("States.Http.Socket", format!("cannot connect to `{place}`: {lack}"), Some(*lack))
+        }
     };
-    Broken { failure: Failure::new("States.Http.Socket", cause), repeatable }
+    Broken { failure: Failure::new(name, cause), repeatable: false, lack }
 }
 
 fn cut_off(place: &str, error: &reqwest::Error) -> Broken {
@@ -225,11 +322,11 @@ fn cut_off(place: &str, error: &reqwest::Error) -> Broken {
 }
 
 fn invalid(cause: String) -> Broken {
-    Broken { failure: Failure::new("Statewright.InvalidResponse", cause), repeatable: false }
+    Failure::new("Statewright.InvalidResponse", cause).into()
 }
 
 /// Where a request went, without what may be secret in a URL.
-fn shown(url: &Url) -> String {
+pub(super) fn shown(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     format!("{}://{host}{port}{}", url.scheme(), url.path())
@@ -249,81 +346,5 @@ fn chain(error: &reqwest::Error) -> String {
     if texts.is_empty() { "no reason given".to_owned() } else { texts.join(": ") }
 }
 
-impl Answer {
-    /// The answer, if its status is a success of the plain HTTP protocol; none at all is `null`.
-    pub(super) fn check_http(mut self) -> Result<Self, Failure> {
-        if (200..300).contains(&self.status) {
-            if matches!(&self.body, Body::Text(text) if text.trim().is_empty()) {
-                self.body = Body::Text("null".to_owned());
-            }
-            return Ok(self);
-        }
-        let text = self.body.start();
-        // A function may name its error as Lambda functions do.
-        if let Ok(Value::Object(body)) = serde_json::from_str::<Value>(text)
-            && let Some(Value::String(error)) = body.get("errorType")
-        {
-            return Err(Failure::new(error.as_str(), text));
-        }
-        let mut cause = self.status_text();
-        if !text.trim().is_empty() {
-            cause.push_str(": ");
-            let end = text.floor_char_boundary(CAUSE_BYTES);
-            cause.push_str(&text[..end]);
-        }
-        Err(Failure::new(format!("States.Http.StatusCode.{}", self.status), cause))
-    }
-
-    /// The status, and what it says.
-    pub(super) fn status_text(&self) -> String {
-        let reason = reqwest::StatusCode::from_u16(self.status)
-            .ok()
-            .and_then(|status| status.canonical_reason())
-            .unwrap_or("no reason given");
-        let mut text = format!("{} {reason}", self.status);
-        if (300..400).contains(&self.status) {
-            text.push_str("; redirects are not followed, since a call is a POST");
-        }
-        text
-    }
-
-    /// The body as the task's result; `who` is how AWS names the task in texts about its size.
-    pub(super) fn into_payload(self, who: &str) -> Result<Payload, Failure> {
-        let text = match self.body {
-            Body::TooLong(_) => return Err(too_long(who)),
-            Body::Text(text) => text,
-        };
-        if text.trim().is_empty() {
-            return Ok(Payload::null());
-        }
-        Payload::from_text(text).map_err(|why| {
-            Failure::new("Statewright.InvalidResponse", format!("the answer is not JSON: {why}"))
-        })
-    }
-
-    /// The same answer where only that there was one counts: a text that is not JSON will do.
-    pub(super) fn acknowledgment(mut self) -> Self {
-        if let Body::Text(text) = &self.body
-            && Payload::from_text(text.as_str()).is_err()
-        {
-            self.body = Body::Text(Value::from(text.as_str()).to_string());
-        }
-        self
-    }
-
-    /// A header, or `""`.
-    pub(super) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-    }
-}
-
-/// AWS's text for a result over the limit.
-pub(super) fn too_long(who: &str) -> Failure {
-    Failure::new(
-        "States.DataLimitExceeded",
-        format!(
-            "The state/task '{who}' returned a result with a size exceeding the maximum number \
-             of bytes service limit."
-        ),
-    )
-}
+#[cfg(test)]
+mod tests;

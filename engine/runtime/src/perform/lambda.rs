@@ -6,7 +6,8 @@ use machine::Failure;
 use serde_json::{Map, Value, json};
 
 use super::Call;
-use super::exchange::{Answer, Body, Request, too_long};
+use super::answer::{Answer, Body, too_long};
+use super::exchange::Request;
 
 /// Which function is invoked, with what, and how.
 pub(super) struct Invocation {

@@ -1,48 +1,67 @@
-//! Places for calls: so many for each function, and so many in all.
+//! Places for calls: who has to wait, and how he hears that it is his turn.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::oneshot;
 
+use super::shares::{Key, Shares};
 use super::{Progress, Report};
 
-/// Functions remembered; when there are more, those that are not being called are forgotten.
-const CAPACITY: usize = 10_000;
-
-/// The places of one node.
+/// The places of one node. Clones share them.
+#[derive(Clone)]
 pub(super) struct Places {
-    all: Arc<Semaphore>,
-    /// Most places that one function gets.
-    half: usize,
-    /// By account and name; another `max_concurrency` makes new places.
-    functions: Mutex<HashMap<Key, Own>>,
+    shares: Arc<Mutex<Shares<oneshot::Sender<()>>>>,
 }
-
-/// Account, and name or URL.
-type Key = (String, String);
-/// How many places a function has, and the places.
-type Own = (usize, Arc<Semaphore>);
 
 /// A place, held as long as the call is under way.
 pub(super) struct Place {
-    _function: Option<OwnedSemaphorePermit>,
-    _all: Option<OwnedSemaphorePermit>,
+    places: Places,
+    key: Key,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let served = self.places.lock().release(&self.key);
+        tell(served);
+    }
+}
+
+/// Somebody who waits. He may be served at the very moment at which he gives up.
+struct Waiting {
+    places: Places,
+    key: Key,
+    ticket: u64,
+    has_begun: bool,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if self.has_begun {
+            return;
+        }
+        let mut shares = self.places.lock();
+        if !shares.leave(&self.key, self.ticket) {
+            let served = shares.release(&self.key);
+            tell(served);
+        }
+    }
+}
+
+impl Waiting {
+    /// Once he has been told: what he holds is the place's now.
+    fn begin(mut self) -> Place {
+        self.has_begun = true;
+        Place { places: self.places.clone(), key: self.key.clone() }
+    }
 }
 
 impl Places {
     pub(super) fn new(all: usize) -> Self {
-        let all = all.max(1);
-        Self {
-            all: Arc::new(Semaphore::new(all)),
-            half: all.div_ceil(2),
-            functions: Mutex::default(),
-        }
+        Self { shares: Arc::new(Mutex::new(Shares::new(all.max(1)))) }
     }
 
-    /// Waits for a place, first come first served. The function's own place comes first, so
-    /// that calls that wait for a slow function hold none of the places of all; and since one
-    /// function gets at most half of those, it holds up no other.
+    /// Waits for a place. Within a function first come is first served; between functions, and
+    /// between accounts, whoever holds fewest.
     pub(super) async fn take(
         &self,
         account: &str,
@@ -50,45 +69,29 @@ impl Places {
         max_concurrency: Option<i32>,
         progress: Report<'_>,
     ) -> Place {
-        let own = self.of(account, function, max_concurrency);
-        let mut queued = false;
-        let function = take_one(own, &mut queued, progress).await;
-        let all = take_one(self.all.clone(), &mut queued, progress).await;
-        if queued {
-            progress(Progress::Began);
-        }
-        Place { _function: function, _all: all }
+        let most = max_concurrency.and_then(|most| usize::try_from(most).ok());
+        let (key, most) = (Key::new(account, function), most.unwrap_or(usize::MAX).max(1));
+        let (tell_me, turn) = oneshot::channel();
+        let asked = self.lock().ask(&key, most, || tell_me);
+        tell(asked.served);
+        let places = self.clone();
+        let Some(ticket) = asked.ticket else { return Place { places, key } };
+        let waiting = Waiting { places, key, ticket, has_begun: false };
+        progress(Progress::Queued);
+        // It is told before it is let go of.
+        let _ = turn.await;
+        progress(Progress::Began);
+        waiting.begin()
     }
 
-    fn of(&self, account: &str, function: &str, max_concurrency: Option<i32>) -> Arc<Semaphore> {
-        let most = max_concurrency.and_then(|most| usize::try_from(most).ok());
-        let most = most.map_or(self.half, |most| most.clamp(1, self.half));
-        let mut functions = self.functions.lock().unwrap_or_else(PoisonError::into_inner);
-        if functions.len() > CAPACITY {
-            // Who holds a place or waits for one holds on to its semaphore.
-            functions.retain(|_, (_, places)| Arc::strong_count(places) > 1);
-        }
-        let key = (account.to_owned(), function.to_owned());
-        let places = functions.entry(key).or_insert_with(|| (most, Arc::new(Semaphore::new(most))));
-        if places.0 != most {
-            *places = (most, Arc::new(Semaphore::new(most)));
-        }
-        places.1.clone()
+    fn lock(&self) -> MutexGuard<'_, Shares<oneshot::Sender<()>>> {
+        self.shares.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn take_one(
-    places: Arc<Semaphore>,
-    queued: &mut bool,
-    progress: Report<'_>,
-) -> Option<OwnedSemaphorePermit> {
-    if let Ok(place) = places.clone().try_acquire_owned() {
-        return Some(place);
+/// Who is gone by now has given his place back, or is about to.
+fn tell(served: Vec<oneshot::Sender<()>>) {
+    for waiter in served {
+        let _ = waiter.send(());
     }
-    if !*queued {
-        *queued = true;
-        progress(Progress::Queued);
-    }
-    // Semaphores of ours are never closed.
-    places.acquire_owned().await.ok()
 }

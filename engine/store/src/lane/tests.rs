@@ -10,7 +10,9 @@ use sqlx::{ConnectOptions, PgConnection};
 use uuid::Uuid;
 
 use super::{IDLE, Session, end_session};
-use crate::{AppendError, Batch, Cluster, ClusterOptions, Lane, NewExecution, NewTurn, Store};
+use crate::{
+    AppendError, Batch, Cluster, ClusterOptions, Lane, NewExecution, NewTurn, SealingKeys, Store,
+};
 
 fn batch() -> Batch {
     let start = NewExecution {
@@ -56,6 +58,7 @@ async fn private(name: &str) -> (Cluster, Store) {
     // A busy machine may take its time.
     let patience = Duration::from_secs(30);
     let store = Store::connect_patiently(&cluster.url(), 2, patience).await.unwrap();
+    let store = store.sealed_with(SealingKeys::random());
     store.migrate().await.unwrap();
     (cluster, store)
 }

@@ -62,6 +62,14 @@ fn refusal(status: StatusCode, name: &'static str, message: &str) -> Response {
 /// of 500 and above by themselves.
 fn shape(kind: Kind) -> (StatusCode, &'static str) {
     match kind {
+        Kind::AccessDenied
+        | Kind::ExpiredToken
+        | Kind::IncompleteSignature
+        | Kind::InvalidSignature
+        | Kind::MissingAuthenticationToken
+        | Kind::UnrecognizedClient => (StatusCode::FORBIDDEN, kind.name()),
+        Kind::Misdirected => (StatusCode::MISDIRECTED_REQUEST, kind.name()),
+        Kind::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, kind.name()),
         Kind::ConflictException => (StatusCode::CONFLICT, "ConflictException"),
         Kind::ResourceNotFound | Kind::ResourceNotFoundException => {
             (StatusCode::NOT_FOUND, "ResourceNotFoundException")

@@ -1,6 +1,6 @@
 //! AWS's recordings, replayed against the real server: whole answers and whole histories.
 //!
-//! The format is described beside the recordings, in `../shared/conformance/asl/README.md`.
+//! The format is described beside the recordings, in `asl/README.md` of the reference data.
 //! `CASE=text` plays the cases whose id contains the text, and prints where each differs;
 //! `UPDATE_NOT_YET=1` writes `not_yet.json` anew.
 
@@ -30,7 +30,8 @@ use tokio::time::timeout;
 
 use case::Case;
 use functions::Functions;
-use wire::Wire;
+use scope::{ACCOUNT, SECOND_ACCOUNT};
+use wire::{Keys, Wire};
 
 /// Cases that run at the same time. Most of their time is waiting.
 const AT_ONCE: usize = 16;
@@ -119,8 +120,12 @@ async fn play_all(cases: &[Arc<Case>]) -> Result<BTreeMap<String, Result<(), Str
         ],
         ..ServerOptions::default()
     };
+    let keys = Keys {
+        first: database.key(ACCOUNT, store::Scope::Admin).await,
+        second: database.key(SECOND_ACCOUNT, store::Scope::Admin).await,
+    };
     let server = Server::start(&database.url, &options)?;
-    let wire = Wire::new(&server.url());
+    let wire = Wire::new(&server.url()).with_keys(keys);
 
     let room = Arc::new(Semaphore::new(AT_ONCE));
     let mut playing = JoinSet::new();

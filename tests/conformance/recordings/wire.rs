@@ -1,16 +1,26 @@
 //! Calls of the server as an SDK makes them: AWS JSON 1.0, and what a call saves.
 
 use serde_json::{Map, Value, json};
-use tests::aws::{Aws, DEFAULT_KEY};
-
-use super::scope::SECOND_ACCOUNT;
+use tests::aws::Aws;
+use tests::signing::Key;
 
 /// Pages that one listing may have before the server is taken to repeat itself.
 const MOST_PAGES: usize = 1_000;
 
 /// The server under test.
 #[derive(Clone)]
-pub(super) struct Wire(Aws);
+pub(super) struct Wire {
+    aws: Aws,
+    keys: Option<Keys>,
+}
+
+/// Who calls it.
+#[derive(Clone)]
+pub(super) struct Keys {
+    pub(super) first: Key,
+    /// The key of the second account, for the cases that need one.
+    pub(super) second: Key,
+}
 
 /// What a call saved.
 pub(super) struct Answer {
@@ -20,8 +30,13 @@ pub(super) struct Answer {
 }
 
 impl Wire {
+    /// A server that looks at no signature.
     pub(super) fn new(url: &str) -> Self {
-        Self(Aws::new(url))
+        Self { aws: Aws::new(url), keys: None }
+    }
+
+    pub(super) fn with_keys(self, keys: Keys) -> Self {
+        Self { keys: Some(keys), ..self }
     }
 
     /// Makes one call. `Err` is for a server that does not answer in the protocol's terms.
@@ -31,8 +46,8 @@ impl Wire {
         params: &Value,
         secondary: bool,
     ) -> Result<Answer, String> {
-        let key = if secondary { SECOND_ACCOUNT } else { DEFAULT_KEY };
-        let answered = self.0.call(operation, params, key).await;
+        let key = self.keys.as_ref().map(|keys| if secondary { &keys.second } else { &keys.first });
+        let answered = self.aws.call(operation, params, key).await;
         let (status, body) = answered.map_err(|error| format!("{error:#}"))?;
         Ok(answer(operation, status, body))
     }

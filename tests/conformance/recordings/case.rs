@@ -7,7 +7,9 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// One case of `../shared/conformance/asl/cases`.
+use crate::data;
+
+/// One case of the reference data's `asl/cases`.
 #[derive(Deserialize)]
 pub(super) struct Case {
     /// Stable and unique.
@@ -142,7 +144,7 @@ pub(super) fn load_all() -> Result<Vec<Case>> {
     struct Cases {
         cases: Vec<Case>,
     }
-    let folder = tests::server::shared().join("conformance/asl/cases");
+    let folder = data::find("asl/cases")?;
     let mut cases = Vec::new();
     for entry in fs::read_dir(&folder).with_context(|| format!("read {}", folder.display()))? {
         let path = entry?.path();

@@ -6,7 +6,8 @@ use asl::choice_rule::{Comparison, Condition, Test};
 use asl::{Context, Path, Scope};
 use serde_json::{Value, json};
 
-const FOLDER: &str = "../../../shared/conformance/asl/cases";
+use crate::data;
+
 const FILES: [&str; 5] = [
     "choice_operators__test_boolean_equals",
     "choice_operators__test_is_operators",
@@ -28,9 +29,10 @@ fn holds(rule: &Value, input: &Value) -> Option<bool> {
 
 #[test]
 fn every_recorded_comparison_comes_out_as_on_aws() {
+    let folder = data::find("asl/cases").unwrap();
     let mut compared = 0;
     for file in FILES {
-        let text = fs::read_to_string(format!("{FOLDER}/{file}.json")).unwrap();
+        let text = fs::read_to_string(folder.join(format!("{file}.json"))).unwrap();
         let recording: Value = serde_json::from_str(&text).unwrap();
         for case in recording["cases"].as_array().unwrap() {
             let mut rule = &Value::Null;

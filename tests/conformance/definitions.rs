@@ -2,12 +2,12 @@
 //! AWS's code.
 
 use std::fs;
-use std::path::Path;
 
 use asl::{Code, Diagnostic, MachineKind, Severity};
 use serde_json::Value;
+use tests::damage::damaged;
 
-const FOLDER: &str = "../../../shared/conformance/definitions";
+use crate::data;
 
 struct Definition {
     file: String,
@@ -32,11 +32,8 @@ const NOT_SERVED: &[&str] = &[
 ];
 
 fn corpus() -> Vec<Definition> {
-    // Cargo runs tests in the folder of their package.
-    let folder = Path::new(FOLDER);
-    let index = fs::read_to_string(folder.join("index.json")).unwrap_or_else(|mistake| {
-        panic!("the definitions at `{}` cannot be read: {mistake}", folder.display())
-    });
+    let folder = data::find("definitions").unwrap();
+    let index = fs::read_to_string(folder.join("index.json")).expect("the index is there");
     let index: Value = serde_json::from_str(&index).expect("the index is JSON");
     let entries = index["definitions"].as_array().expect("`definitions` is an array");
     entries
@@ -131,22 +128,6 @@ fn every_invalid_definition_is_refused_with_the_code_of_its_rule() {
     }
     println!("invalid: {refused} refused, {not_read_yet} not read yet, {} wrong", wrong.len());
     assert!(wrong.is_empty(), "wrong for {} definitions:\n{}", wrong.len(), wrong.join("\n"));
-}
-
-/// The text as it is, cut short, and with some of its words in the wrong places.
-fn damaged(text: &str) -> Vec<String> {
-    let cut = |at: usize| text[..text.floor_char_boundary(at)].to_owned();
-    vec![
-        text.to_owned(),
-        cut(text.len() / 2),
-        cut(text.len() - 1),
-        text.replace("\"Type\"", "\"Next\""),
-        text.replace("\"End\"", "\"Retry\""),
-        text.replace("true", "null"),
-        text.replace('[', "{\"States\":").replace(']', "}"),
-        text.replace("\"$", "\"$[?(@."),
-        text.replace(": \"", ": 1e999, \"x\": \""),
-    ]
 }
 
 #[test]

@@ -1,0 +1,112 @@
+//! Whether the doors are open: everybody's, or for holders of keys alone.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use runtime::Engine;
+use store::Store;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+
+/// How long it is taken for granted that there is still no key.
+const EVERY: Duration = Duration::from_secs(2);
+/// How long the store may take to say whether there is one.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Who is let in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Access {
+    /// Whoever has an access key.
+    Closed,
+    /// Everybody, as the configured account.
+    Open(Reach),
+    /// Everybody until there is an access key; from then on, for good, whoever has one.
+    OpenUntilKey(Reach),
+}
+
+/// From where the server can be reached.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Reach {
+    /// From this machine alone.
+    Loopback,
+    /// From others, too.
+    Network,
+}
+
+/// Knows whether the doors are open now.
+pub(super) struct Gate {
+    access: Access,
+    store: Store,
+    /// There has been a key; there is no way back.
+    closed: AtomicBool,
+    /// When it was last seen that there is none, and who tells that there may be one now.
+    seen: Mutex<Seen>,
+    /// Held by whoever looks.
+    looking: tokio::sync::Mutex<()>,
+}
+
+struct Seen {
+    at: Option<Instant>,
+    changed: watch::Receiver<()>,
+}
+
+impl Gate {
+    pub(super) fn new(access: Access, engine: &Engine) -> Self {
+        Self {
+            access,
+            store: engine.store().clone(),
+            closed: AtomicBool::new(false),
+            seen: Mutex::new(Seen { at: None, changed: engine.access_keys_changed() }),
+            looking: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    /// From where everybody is let in; `None` if a key is needed.
+    pub(super) async fn is_open(&self) -> Option<Reach> {
+        match self.access {
+            Access::Closed => None,
+            Access::Open(reach) => Some(reach),
+            Access::OpenUntilKey(_) if self.closed.load(Ordering::Acquire) => None,
+            Access::OpenUntilKey(reach) => {
+                if !self.was_open_lately() {
+                    self.look().await;
+                }
+                (!self.closed.load(Ordering::Acquire)).then_some(reach)
+            }
+        }
+    }
+
+    /// Whether it was seen lately, and nothing was heard since.
+    fn was_open_lately(&self) -> bool {
+        let seen = self.seen.lock().expect("nobody panics while holding this");
+        let is_quiet = seen.changed.has_changed().is_ok_and(|changed| !changed);
+        is_quiet && seen.at.is_some_and(|at| at.elapsed() < EVERY)
+    }
+
+    /// Asks the store; one at a time, and the others wait for what it says.
+    async fn look(&self) {
+        let _one = self.looking.lock().await;
+        if self.was_open_lately() || self.closed.load(Ordering::Acquire) {
+            return;
+        }
+        // What changes while the store is asked is looked at again.
+        self.seen.lock().expect("nobody panics while holding this").changed.mark_unchanged();
+        let has_keys = match timeout(PATIENCE, self.store.has_access_keys()).await {
+            Ok(Ok(has_keys)) => has_keys,
+            // While the database is away there is nothing to be had here; it is asked again.
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "whether there are access keys is not known: {error}");
+                false
+            }
+            Err(_) => false,
+        };
+        if has_keys {
+            self.closed.store(true, Ordering::Release);
+            tracing::warn!(
+                "there is an access key: from now on requests need one, until this process ends"
+            );
+        }
+        self.seen.lock().expect("nobody panics while holding this").at = Some(Instant::now());
+    }
+}
