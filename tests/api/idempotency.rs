@@ -64,6 +64,8 @@ async fn a_repeated_start_finds_the_execution_also_after_its_end(client: &Client
 async fn a_key_belongs_to_one_body(client: &Client) {
     client.rest("POST", "/v1/state-machines/quick/versions", Value::Null).await;
     let path = "/v1/state-machines/quick/executions";
+    let (_, started) = start(client, path, "order-1", &json!({ "input": { "n": 1 } })).await;
+    let first = started["arn"].as_str().unwrap().to_owned();
     for (path, body) in [
         (path, json!({ "input": { "n": 2 } })),
         (path, json!({})),
@@ -72,8 +74,13 @@ async fn a_key_belongs_to_one_body(client: &Client) {
     ] {
         let (status, problem) = start(client, path, "order-1", &body).await;
         assert_eq!((status, &problem["title"]), (422, &json!("Idempotency key reused")), "{body}");
+        assert_eq!(problem["type"], "urn:statewright:problem:IdempotencyKeyReused");
         let detail = problem["detail"].as_str().unwrap();
-        assert!(detail.contains("take a new key") && detail.contains(":execution:quick:"));
+        let (before, after) = detail.split_once(&first).expect("it says which execution it is");
+        let told = format!("{before}ARN{after}");
+        let expected = "this `Idempotency-Key` has started `ARN` by a request with another body: \
+                        send that one again, or take a new key";
+        assert_eq!(told, expected);
     }
 }
 
@@ -117,9 +124,11 @@ async fn keys_are_bounded(client: &Client) {
     for key in [longer.as_str(), "", "two words"] {
         let (status, problem) = start(client, path, key, &json!({})).await;
         assert_eq!(status, 400, "`{key}`");
-        let detail = problem["detail"].as_str().unwrap();
-        assert!(detail.contains("`Idempotency-Key`") && detail.contains("255"), "{detail}");
+        let expected = "the header `Idempotency-Key` is to have 1 to 255 visible ASCII characters";
+        assert_eq!(problem["detail"], expected);
     }
     let twice = [("Idempotency-Key", "a"), ("Idempotency-Key", "b")];
-    assert_eq!(client.rest_with("POST", path, &twice, "{}").await.0, 400);
+    let (status, problem) = client.rest_with("POST", path, &twice, "{}").await;
+    assert_eq!(status, 400, "{problem}");
+    assert!(problem.contains("the header `Idempotency-Key` is there more than once"), "{problem}");
 }

@@ -6,13 +6,16 @@ use tests::server::workspace;
 
 use super::{Folder, run, statewright, stderr, stdout};
 
-const COMMANDS: [&[&str]; 8] = [
+const COMMANDS: [&[&str]; 11] = [
     &[],
     &["dev"],
     &["serve"],
     &["validate"],
     &["run"],
     &["migrate"],
+    &["keys"],
+    &["keys", "create"],
+    &["keys", "new-sealing-key"],
     &["schedule"],
     &["schedule", "preview"],
 ];
@@ -50,13 +53,18 @@ fn every_command_has_examples_that_can_be_typed() {
         let (_, after) = text.split_once("Examples:\n").unwrap_or_else(|| panic!("{text}"));
         for line in after.lines().take_while(|line| !line.is_empty()) {
             let (_, arguments) = line.split_once("statewright ").expect("a call of the program");
-            let arguments = arguments.split("   ").next().unwrap().split(" < ").next().unwrap();
+            let ends = ["   ", " < ", " > ", " | "];
+            let end = ends.iter().filter_map(|end| arguments.find(end)).min();
+            let mut arguments = &arguments[..end.unwrap_or(arguments.len())];
+            if line.contains("$(") {
+                arguments = arguments.trim_end_matches(')');
+            }
             // Read by a shell, as it would be typed; `--help` at the end has it read and not done.
             let script = format!("printf '%s\\n' {arguments}");
             let words = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
             let words = stdout(&words);
             let words: Vec<&str> = words.lines().collect();
-            assert!(command.iter().zip(&words).all(|(a, b)| a == b), "{line}");
+            assert!(words.starts_with(command), "{line}");
             let named = words.iter().filter(|word| word.starts_with("--")).copied();
             let flags = help(&words[..usize::min(words.len(), command.len().max(1))]);
             for flag in named {
@@ -87,12 +95,16 @@ fn every_setting_is_shown_with_its_variables_where_they_are_heard() {
             assert!(text.contains(said), "`{said}` of `{command}`: {text}");
         }
         // Every flag that a file can set, the variable can set too.
-        let flags = text.split(" --").skip(1).filter_map(|it| it.split([' ', ',']).next());
+        let flags = text.split(" --").skip(1).filter_map(|it| it.split([' ', ',', '[']).next());
         let without = ["help", "version", "no-migrate", "data-dir", "function"];
         for flag in flags.filter(|flag| !without.contains(flag)) {
             let name = format!("STATEWRIGHT_{}", flag.replace('-', "_").to_uppercase());
             assert!(text.contains(&name), "`{name}` of `{command}`: {text}");
         }
+    }
+    let text = help(&["keys", "list"]).split_whitespace().collect::<Vec<_>>().join(" ");
+    for name in ["CONFIG", "DATABASE_URL, or DATABASE_URL", "SEALING_KEY_FILE"] {
+        assert!(text.contains(&format!("[env: STATEWRIGHT_{name}]")), "`{name}` of `keys`: {text}");
     }
     // `run` hears none of them, and does not say so.
     assert!(!help(&["run"]).contains("STATEWRIGHT_"));

@@ -57,6 +57,7 @@ enum Command {
     #[command(after_help = examples::MIGRATE)]
     Migrate(SettingsArgs),
     /// Make, list and revoke access keys; make and change sealing keys
+    #[command(after_help = examples::KEYS)]
     Keys(KeysArgs),
     /// Say when a schedule fires
     #[command(subcommand, after_help = examples::SCHEDULE)]
@@ -239,7 +240,7 @@ impl CommandLine {
 /// The command line, with the variables of the environment beside the flags that they stand for.
 /// `run` hears none of them.
 fn with_variables() -> clap::Command {
-    ["dev", "serve", "migrate"].into_iter().fold(CommandLine::command(), |command, name| {
+    ["dev", "serve", "migrate", "keys"].into_iter().fold(CommandLine::command(), |command, name| {
         command.mut_subcommand(name, configuration::with_variables)
     })
 }

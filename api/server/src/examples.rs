@@ -49,6 +49,13 @@ Examples:
   DATABASE_URL=postgres://user@host/db statewright migrate
   statewright migrate --database-url postgres://user@host/db --database-wait-seconds 5";
 
+/// Of `keys`.
+pub(crate) const KEYS: &str = "\
+Examples:
+  statewright keys create                          an access key, for everything
+  statewright keys list --data-dir ./data          those of `statewright dev --data-dir ./data`
+  statewright keys new-sealing-key > sealing-key   what `serve` seals secrets with";
+
 /// Of `schedule`.
 pub(crate) const SCHEDULE: &str = "\
 Examples:

@@ -129,12 +129,16 @@ fn variables(key: &str) -> Vec<String> {
     names
 }
 
-/// The command, each of whose settings tells its variables in its help. They are not given to
+/// The command, each of whose settings, as far as it has them, tells its variables in its help. They are not given to
 /// clap, which would read the environment itself and take what it says for flags.
 pub(crate) fn with_variables(command: Command) -> Command {
     let named = flags().into_iter().map(|key| (variables(&key), key));
     let config = (vec![CONFIG.to_owned()], "config".to_owned());
+    let has = |command: &Command, key: &str| command.get_arguments().any(|arg| arg.get_id() == key);
     named.chain([config]).fold(command, |command, (variables, key)| {
+        if !has(&command, &key) {
+            return command;
+        }
         command.mut_arg(key, |arg| {
             let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
             arg.help(format!("{help} [env: {}]", variables.join(", or ")))
