@@ -1,5 +1,7 @@
 //! What the handlers take out of a request, with refusals that are problems.
 
+use std::error::Error as _;
+
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -82,8 +84,7 @@ impl<T: DeserializeOwned> FromRequestParts<Door> for Params<T> {
         match Query::<T>::try_from_uri(&parts.uri) {
             Ok(Query(params)) => Ok(Self(params)),
             Err(why) => {
-                let why = why.body_text();
-                let why = why.strip_prefix("Failed to deserialize query string: ").unwrap_or(&why);
+                let why = why.source().map_or_else(|| why.body_text(), ToString::to_string);
                 let message = format!("the query parameters are not as they should be: {why}");
                 Err(OperationError::validation(message).into())
             }
