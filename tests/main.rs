@@ -8,6 +8,7 @@ mod crash;
 mod definitions;
 mod doors;
 mod engine;
+mod errors;
 mod guests;
 mod nodes;
 mod readme;

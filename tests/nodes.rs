@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::database::Durable;
 use tests::server::{Server, ServerOptions};
-use tests::wire::{Client, serve_function};
+use tests::wire::{Client, Refused, serve_function};
 
 const WAITS_LONG: &str = r#"{"StartAt": "W", "States": {
     "W": {"Type": "Wait", "Seconds": 3600, "End": true}}}"#;
@@ -154,4 +154,68 @@ async fn without_its_database_a_node_refuses_and_goes_on_when_it_is_back() {
     assert_eq!(refused.code(), "ExecutionDoesNotExist");
     let after = start_at_last(&client, &machine, "after").await;
     assert_eq!(client.ended(&after).await["status"], "SUCCEEDED");
+}
+
+/// Starts an execution by a key, again while the node refuses for lack of a shard; its answer.
+async fn start_by_key(client: &Client, key: &str, input: u32) -> Result<Value, Refused> {
+    let path = "/v1/state-machines/quick/executions";
+    for _ in 0..300 {
+        let headers = [("Idempotency-Key", key)];
+        let started = client.rest_with("POST", path, &headers, json!({ "input": input })).await;
+        match started {
+            Err(Refused::Error(503, ..) | Refused::NoAnswer) => {}
+            answer => return answer,
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("`{key}` does not begin");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_starts_once_on_whichever_node_and_through_a_kill() {
+    const KEYS: u32 = 20;
+    let database = Durable::start().await;
+    let (first, one) = node(database.url());
+    let (_second, other) = node(database.url());
+    until_both_own_shards(&one, &other).await;
+    one.create("quick", r#"{"StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}"#)
+        .await;
+    // Half of the names that keys make are of the other node's shards.
+    let mut before = Vec::new();
+    for number in 0..KEYS {
+        let key = format!("key-{number}");
+        let (here, there) =
+            tokio::join!(start_by_key(&one, &key, number), start_by_key(&other, &key, number));
+        let started = here.expect("it starts");
+        assert_eq!(started, there.expect("it starts"), "the same start on both nodes");
+        before.push(started);
+    }
+    // Some are asked for while their node is killed; whoever hears nothing asks the other.
+    let asked = (KEYS..2 * KEYS).map(|number| {
+        let (one, other) = (one.clone(), other.clone());
+        tokio::spawn(async move {
+            let (key, path) = (format!("key-{number}"), "/v1/state-machines/quick/executions");
+            let headers = [("Idempotency-Key", key.as_str())];
+            let body = json!({ "input": number });
+            let first = one.rest_with("POST", path, &headers, body).await.ok();
+            (first, start_by_key(&other, &key, number).await.expect("it starts"))
+        })
+    });
+    let asked: Vec<_> = asked.collect();
+    first.kill().expect("a process of ours can be killed");
+    for asked in asked {
+        let (first, second) = asked.await.expect("it is asked");
+        assert!(first.is_none_or(|first| first == second), "one start, whoever answered");
+    }
+    for (number, started) in (0..KEYS).zip(before) {
+        let key = format!("key-{number}");
+        other.ended(started["arn"].as_str().expect("an ARN")).await;
+        assert_eq!(start_by_key(&other, &key, number).await.expect("it is there"), started);
+        let refused = start_by_key(&other, &key, number + 1).await.expect_err("another body");
+        assert!(matches!(refused, Refused::Error(422, ..)), "{refused:?}");
+    }
+    let list = "/v1/executions?state_machine=quick&limit=1000";
+    let listed = other.rest("GET", list, Value::Null).await.expect("it lists");
+    let count = listed["executions"].as_array().map(Vec::len);
+    assert_eq!(count, usize::try_from(2 * KEYS).ok(), "one execution for each key");
 }

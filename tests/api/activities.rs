@@ -119,7 +119,7 @@ async fn activities_live_at_both_doors() {
 
     let shown = json!({ "arn": arn("b"), "name": "b", "created_at": "<time>" });
     let tags = json!({ "tags": { "team": "blue" } });
-    client.check_rest("PUT /v1/activities/b", tags, 200, shown.clone()).await;
+    client.check_rest("PUT /v1/activities/b", tags, 201, shown.clone()).await;
     client.check_rest("GET /v1/activities/b", Value::Null, 200, shown).await;
     let resource = json!({ "resourceArn": arn("b") });
     let blue = json!({ "tags": [{ "key": "team", "value": "blue" }] });

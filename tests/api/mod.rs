@@ -9,11 +9,13 @@ mod activities;
 mod aws;
 mod bad_input;
 mod dates;
+mod idempotency;
 mod live;
 mod openapi;
 mod races;
 mod refusals;
 mod rest;
+mod rules;
 mod scheduler;
 mod schedules;
 mod tokens;
@@ -26,6 +28,7 @@ use runtime::perform::{Call, Outcome, Perform, Progress};
 use runtime::{Engine, EngineOptions};
 use serde_json::{Value, json};
 use store::{AccessKey, Cluster, ClusterOptions, SealingKeys, Store};
+use tests::contract::{Exchange, check as check_contract};
 use tests::database::PATIENCE;
 use uuid::Uuid;
 
@@ -125,16 +128,38 @@ impl Client {
 
     /// Asks the REST API; an empty answer is `null`.
     pub(crate) async fn rest(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
-        let method = method.parse().unwrap();
-        let request = self.http.request(method, format!("{}{path}", self.url));
-        let request = if body.is_null() { request } else { request.body(body.to_string()) };
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let (status, text) = self.rest_with(method, path, &[], &body).await;
+        (status, if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() })
+    }
+
+    /// Asks the REST API with these further headers, and holds the answer against the document.
+    pub(crate) async fn rest_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> (u16, String) {
+        let url = format!("{}{path}", self.url);
+        let mut request = self.http.request(method.parse().unwrap(), url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if !body.is_empty() {
+            request = request.header("content-type", "application/json").body(body.to_owned());
+        }
         let answer = request.send().await.unwrap();
         let status = answer.status().as_u16();
+        let content_type = answer.headers().get("content-type").cloned();
         if status >= 400 {
-            assert_eq!(answer.headers()["content-type"], "application/problem+json");
+            assert_eq!(content_type.as_ref().unwrap(), "application/problem+json");
         }
+        let content_type = content_type.as_ref().map(|kind| kind.to_str().unwrap());
         let text = answer.text().await.unwrap();
-        (status, if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() })
+        let (request, answer) = (body, text.as_str());
+        check_contract(Exchange { method, path, request, status, content_type, answer });
+        (status, text)
     }
 
     pub(crate) async fn check_aws(

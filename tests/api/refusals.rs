@@ -94,13 +94,9 @@ async fn rest_refuses() {
     let told = told(&transcript, async |request| {
         let (method, rest) = request.split_once(' ').unwrap();
         let (path, body) = rest.split_once(' ').unwrap_or((rest, ""));
-        let Client { http, url } = &served.client;
-        let request = http.request(method.parse().unwrap(), format!("{url}{path}"));
-        let request = request.header("content-type", "application/json");
-        let answer = request.body(body.to_owned()).send().await.unwrap();
-        let status = answer.status().as_u16();
-        assert_eq!(answer.headers()["content-type"], "application/problem+json");
-        let problem: Value = answer.json().await.unwrap();
+        let (status, answer) = served.client.rest_with(method, path, &[], body).await;
+        assert!(status >= 400, "{request} is not refused: {status} {answer}");
+        let problem: Value = serde_json::from_str(&answer).unwrap();
         let place = problem["pointer"].as_str().map(|at| format!(" at {at}")).unwrap_or_default();
         format!("{status} {}: {}{place}", text(&problem, "title"), text(&problem, "detail"))
     });

@@ -101,14 +101,14 @@ async fn functions_are_registered(client: &Client) {
     shown["updated_at"] = json!("<time>");
     shown["headers"] = json!({ "Authorization": "***", "X-Team": "***" });
     let nothing = Value::Null;
-    client.check_rest("PUT /v1/functions/charge", new, 200, shown.clone()).await;
+    client.check_rest("PUT /v1/functions/charge", new, 201, shown.clone()).await;
     client.check_rest("GET /v1/functions/charge", nothing.clone(), 200, shown.clone()).await;
     let plain = json!({ "url": "https://example.com/a" });
     let mut default = json!({
         "name": "a", "url": "https://example.com/a", "protocol": "http", "headers": {},
         "delivery": "at-least-once", "updated_at": "<time>",
     });
-    client.check_rest("PUT /v1/functions/a", plain, 200, default.clone()).await;
+    client.check_rest("PUT /v1/functions/a", plain, 201, default.clone()).await;
     default["name"] = json!("a");
     let listed = json!({ "functions": [default, shown] });
     client.check_rest("GET /v1/functions", nothing.clone(), 200, listed).await;

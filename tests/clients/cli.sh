@@ -68,3 +68,8 @@ check "$(aws stepfunctions describe-execution --execution-arn "$execution" --que
 aws stepfunctions delete-activity --activity-arn "$activity"
 
 aws stepfunctions delete-state-machine --state-machine-arn "$machine"
+
+# With the prefix left out, StartSyncExecution reaches the server, which has its own reason to refuse it.
+refused=$(AWS_DISABLE_HOST_PREFIX_INJECTION=true aws stepfunctions start-sync-execution \
+    --state-machine-arn "$machine" 2>&1 || true)
+[[ $refused == *StateMachineDoesNotExist* ]] || { echo "start-sync-execution: $refused"; exit 1; }

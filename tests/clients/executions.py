@@ -4,6 +4,9 @@ import datetime
 import json
 import uuid
 
+import boto3
+from botocore.config import Config
+
 from connect import ended, history, machine, refused, run, same, sfn
 
 client = sfn()
@@ -110,3 +113,9 @@ same(
 )
 too_long = json.dumps("x" * (256 * 1024))
 refused(client.exceptions.ClientError, client.start_execution, stateMachineArn=passes, input=too_long)
+
+# With the prefix left out, StartSyncExecution reaches the server, which has its own reason to refuse it.
+unprefixed = boto3.client("stepfunctions", config=Config(inject_host_prefix=False))
+message = refused(unprefixed.exceptions.StateMachineTypeNotSupported, unprefixed.start_sync_execution,
+                  stateMachineArn=passes)
+assert "not supported" in message, message

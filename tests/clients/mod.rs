@@ -1,4 +1,5 @@
-//! boto3, the AWS CLI and curl, unmodified, with nothing but the endpoint set.
+//! boto3, the AWS CLI and curl, unmodified, with nothing but the endpoint set; and a client that is
+//! generated from the `OpenAPI` document.
 //!
 //! Each test runs one script of this folder against a server of its own, which wants an access key
 //! or is open to everybody. `./prepare` puts the clients into `target/clients-venv`, once.
@@ -37,6 +38,11 @@ async fn the_aws_cli_sets_up_a_schedule() {
 #[tokio::test]
 async fn activity_workers_and_holders_of_tokens_do_their_part() {
     run("activities.py", Door::Open).await;
+}
+
+#[tokio::test]
+async fn a_client_generated_from_the_document_does_everything() {
+    run("generated.py", Door::Closed).await;
 }
 
 #[tokio::test]

@@ -295,5 +295,6 @@ pub(super) fn start_of(revision: Uuid, name: Option<&str>, input: &str) -> Start
         version: None,
         alias: None,
         trace_header: None,
+        idempotent: false,
     }
 }

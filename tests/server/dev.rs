@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tests::client::client;
 use tests::server::free_address;
+use tests::wire::serve_function;
 
 use super::{Folder, statewright};
 
@@ -198,6 +199,35 @@ async fn without_definitions_the_samples_are_there_and_can_be_started() {
     }
     let functions = dev.get("/v1/functions?limit=1000").await;
     assert_eq!(functions["functions"].as_array().map(Vec::len), Some(23));
+}
+
+#[tokio::test]
+async fn a_function_of_the_users_is_registered_and_keeps_what_else_was_said_about_it() {
+    let (url, _served) = serve_function(|_, input| (200, json!({ "got": input }))).await;
+    let folder = Folder::new();
+    let resource = "arn:aws:lambda:us-east-1:123456789012:function:mine";
+    let task = json!({ "StartAt": "T", "States": {
+        "T": { "Type": "Task", "Resource": resource, "End": true } } });
+    let file = folder.file("calls.asl.json", &task.to_string());
+    let function = format!("mine={url}");
+    let arguments = [file.as_str(), "--function", &function];
+    let dev = Dev::start(&folder, &arguments);
+    dev.start_execution("calls", "one").await;
+    assert_eq!(dev.ended("calls:one").await["output"], json!({ "got": {} }));
+    let more = json!({ "url": url, "timeout_seconds": 7 });
+    dev.put("/v1/functions/mine", more).await;
+    assert_eq!(dev.interrupt(), Some(0));
+
+    let dev = Dev::start(&folder, &arguments);
+    assert_eq!(dev.get("/v1/functions/mine").await["timeout_seconds"], 7);
+    assert_eq!(dev.interrupt(), Some(0));
+
+    let dev = Dev::start(&folder, &["--function", "mine=http://127.0.0.1:1/moved"]);
+    assert_eq!(dev.get("/v1/functions/mine").await["url"], "http://127.0.0.1:1/moved");
+    // Without the flag it stays where it is.
+    assert_eq!(dev.interrupt(), Some(0));
+    let dev = Dev::start(&folder, &[]);
+    assert_eq!(dev.get("/v1/functions/mine").await["url"], "http://127.0.0.1:1/moved");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod configuration;
 mod dev;
+mod help;
 mod keys;
 mod lifecycle;
 mod outgoing;

@@ -168,7 +168,7 @@ async fn a_server_that_lacks_descriptors_fails_no_task_and_calls_each_once() {
     for (name, host) in [("literal", "127.0.0.1"), ("named", "localhost")] {
         let body = json!({ "url": format!("http://{host}:{port}/"), "delivery": "at-most-once" });
         let (status, answer) = served.put(&format!("functions/{name}"), &body).await;
-        assert_eq!(status, 200, "{answer}");
+        assert_eq!(status, 201, "{answer}");
     }
     let arn = |name: &str| format!("arn:aws:lambda:us-east-1:123456789012:function:{name}");
     let map = |name: &str| {

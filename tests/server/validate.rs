@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Folder, run, stderr, stdout};
+use super::{Folder, run, statewright, stderr, stdout};
 
 const GOOD: &str = r#"{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}"#;
 const BAD: &str =
@@ -53,6 +53,37 @@ fn json_output_is_one_array_of_findings() {
     assert_eq!(findings[0]["severity"], "ERROR");
     assert_eq!(findings[0]["location"], "/States/A/Next");
     assert_eq!((&findings[0]["line"], &findings[0]["column"]), (&1.into(), &59.into()));
+}
+
+/// Validates what is said on stdin.
+fn validate_stdin(arguments: &[&str], text: &str) -> std::process::Output {
+    use std::io::Write as _;
+    use std::process::Stdio;
+
+    let mut child = statewright(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn a_hyphen_is_the_standard_input() {
+    let output = validate_stdin(&["validate", "-"], GOOD);
+    assert_eq!((output.status.code(), stdout(&output)), (Some(0), String::new()));
+    let output = validate_stdin(&["validate", "-"], BAD);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stdout(&output).starts_with("<stdin>:1:59: error MISSING"), "{}", stdout(&output));
+    let yaml = "StartAt: A\nStates:\n  A:\n    Type: Succeed\n    Nonsense: 1\n";
+    let output = validate_stdin(&["validate", "--format", "json", "-"], yaml);
+    let findings: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!((&findings[0]["file"], &findings[0]["line"]), (&"<stdin>".into(), &4.into()));
+    let output = run(&["validate", "-", "-"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("`-` is given 2 times"), "{}", stderr(&output));
 }
 
 #[test]

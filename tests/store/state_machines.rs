@@ -178,12 +178,12 @@ async fn too_many_tags_change_nothing() {
     let two = [tag("a", "1"), tag("b", "2")];
     assert_eq!(store.tag(ACCOUNT, resource, &two, 2).await.unwrap(), Tagged::NotFound);
     create(store, &NewStateMachine { tags: Vec::new(), ..new("1") }).await;
-    assert_eq!(store.tag(ACCOUNT, resource, &two, 2).await.unwrap(), Tagged::Tagged);
+    assert_eq!(store.tag(ACCOUNT, resource, &two, 2).await.unwrap(), Tagged::Tagged { added: 2 });
     let more = [tag("a", "9"), tag("c", "3")];
     assert_eq!(store.tag(ACCOUNT, resource, &more, 2).await.unwrap(), Tagged::TooMany);
     assert_eq!(store.tags(ACCOUNT, resource).await.unwrap(), two);
     let again = [tag("a", "9")];
-    assert_eq!(store.tag(ACCOUNT, resource, &again, 2).await.unwrap(), Tagged::Tagged);
+    assert_eq!(store.tag(ACCOUNT, resource, &again, 2).await.unwrap(), Tagged::Tagged { added: 0 });
     store.untag(ACCOUNT, resource, &["b".to_owned(), "never".to_owned()]).await.unwrap();
     assert_eq!(store.tags(ACCOUNT, resource).await.unwrap(), again);
 }

@@ -2,6 +2,7 @@
 
 pub mod aws;
 pub mod client;
+pub mod contract;
 pub mod damage;
 pub mod database;
 pub mod model;

@@ -9,6 +9,7 @@ use axum::{Json, Router, routing::post};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+use crate::contract::{self, Exchange};
 use crate::signing::{self, Key};
 
 /// How long a call may take.
@@ -132,22 +133,46 @@ impl Client {
 
     /// Registers a function that is called by the plain HTTP protocol.
     pub async fn register(&self, name: &str, url: &str) {
-        let call = self
-            .http
-            .put(format!("{}/v1/functions/{name}", self.node))
-            .json(&json!({ "url": url, "protocol": "http" }));
-        let answer = self.send(call, None).await.expect("the node answers");
-        assert!(answer.status().is_success(), "{:?}", answer.text().await);
+        let function = json!({ "url": url, "protocol": "http" });
+        let registered = self.rest("PUT", &format!("/v1/functions/{name}"), function).await;
+        assert!(registered.is_ok(), "{registered:?}");
     }
 
     /// One call over REST; `null` for no body. Refusals have their title in the code's place.
     pub async fn rest(&self, method: &str, path: &str, body: Value) -> Result<Value, Refused> {
-        let method = method.parse().expect("an HTTP method");
-        let call = self.http.request(method, format!("{}{path}", self.node)).timeout(PATIENCE);
+        self.rest_with(method, path, &[], body).await
+    }
+
+    /// Does the same with these further headers. Each answer is held against the `OpenAPI` document.
+    pub async fn rest_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Value,
+    ) -> Result<Value, Refused> {
+        let url = format!("{}{path}", self.node);
+        let call = self.http.request(method.parse().expect("an HTTP method"), url);
+        let with = |call: reqwest::RequestBuilder, (name, value): &(&str, &str)| {
+            call.header(*name, *value)
+        };
+        let call = headers.iter().fold(call, with);
+        let request = if body.is_null() { String::new() } else { body.to_string() };
         let call = if body.is_null() { call } else { call.json(&body) };
-        let answer = self.send(call, None).await.map_err(|_| Refused::NoAnswer)?;
+        let answer = self.send(call.timeout(PATIENCE), None).await;
+        let answer = answer.map_err(|_| Refused::NoAnswer)?;
         let status = answer.status();
-        let body: Value = answer.json().await.map_err(|_| Refused::NoAnswer)?;
+        let kind = answer.headers().get("content-type").cloned();
+        let text = answer.text().await.map_err(|_| Refused::NoAnswer)?;
+        contract::check(Exchange {
+            method,
+            path,
+            request: &request,
+            status: status.as_u16(),
+            content_type: kind.as_ref().and_then(|kind| kind.to_str().ok()),
+            answer: &text,
+        });
+        let body: Value = serde_json::from_str(&text).map_err(|_| Refused::NoAnswer)?;
         if status.is_success() {
             return Ok(body);
         }

@@ -33,6 +33,7 @@ pub enum Kind {
     ExecutionDoesNotExist,
     ExpiredToken,
     FunctionDoesNotExist,
+    IdempotencyKeyReused,
     IncompleteSignature,
     InternalFailure,
     InvalidArn,
@@ -68,8 +69,9 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The name of AWS's error shape. AWS has no `FunctionDoesNotExist`, nor a name for a foreign
-    /// `Host` or for a body that is not declared as JSON.
+    /// The name of AWS's error shape. AWS has no `FunctionDoesNotExist` and no
+    /// `IdempotencyKeyReused`, nor a name for a foreign `Host` or for a body that is not declared as
+    /// JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::AccessDenied => "AccessDeniedException",
@@ -81,6 +83,7 @@ impl Kind {
             Self::ExecutionDoesNotExist => "ExecutionDoesNotExist",
             Self::ExpiredToken => "ExpiredTokenException",
             Self::FunctionDoesNotExist => "FunctionDoesNotExist",
+            Self::IdempotencyKeyReused => "IdempotencyKeyReused",
             Self::IncompleteSignature => "IncompleteSignatureException",
             Self::InternalFailure => "InternalFailure",
             Self::InvalidArn => "InvalidArn",
@@ -219,6 +222,15 @@ impl OperationError {
     pub fn execution_already_exists(arn: &str) -> Self {
         let message = format!("Execution Already Exists: '{arn}'");
         Self::new(Kind::ExecutionAlreadyExists, message).about(arn)
+    }
+
+    /// The key has started an execution by another request.
+    pub fn idempotency_key_reused(arn: &str) -> Self {
+        let message = format!(
+            "this `Idempotency-Key` has started `{arn}` by a request with another body: send that \
+             one again, or take a new key"
+        );
+        Self::new(Kind::IdempotencyKeyReused, message).about(arn)
     }
 
     /// There is no such activity.

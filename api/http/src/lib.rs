@@ -17,7 +17,6 @@ use runtime::Engine;
 use store::AccessKey;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
-use utoipa::OpenApi;
 
 use crate::authenticate::{Entrance, authenticate, is_for_people};
 use crate::body::Allowance;
@@ -117,7 +116,7 @@ pub fn router(engine: Engine, options: HttpOptions) -> Router {
 
 /// The `OpenAPI` document of the REST door, as `/openapi.json` serves it.
 pub fn openapi_json() -> String {
-    rest::Document::openapi().to_pretty_json().expect("the document is plain data")
+    rest::document().to_pretty_json().expect("the document is plain data")
 }
 
 /// `POST` is the AWS door. A person who looks with a browser is told where things are.

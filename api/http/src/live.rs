@@ -23,7 +23,7 @@ use crate::Door;
 use crate::connections::{Guest, Overstay};
 use crate::error::{Kind, OperationError};
 use crate::operations::history;
-use crate::rest::{Asker, Refusal, execution_arn};
+use crate::rest::{Asker, ExecutionId, Problem, Refusal, execution_arn};
 
 use self::followed::{NoPart, Reading};
 use self::followers::{Seat, Taken};
@@ -43,21 +43,24 @@ const AGAIN: Duration = Duration::from_secs(2);
 /// Follow an execution: one server-sent event per event of its history.
 #[utoipa::path(
     get, path = "/v1/executions/{id}/events", tag = "executions",
+    operation_id = "followExecution",
     params(
-        ("id" = String, Path, description = "its ARN, or `state-machine:name`"),
+        ExecutionId,
         ("Last-Event-ID" = Option<u64>, Header, description = "go on after this event"),
     ),
     responses(
-        (status = 200, content_type = "text/event-stream", body = String),
-        (status = 404, body = crate::rest::Problem),
-        (status = 503, description = "there are too many streams", body = crate::rest::Problem),
+        (status = 200, description = "a server-sent event for each, until the last",
+         content_type = "text/event-stream", body = String),
+        (status = 400, description = "this is no ARN: `InvalidArn`", body = Problem),
+        (status = 404, description = "there is no such execution: `ExecutionDoesNotExist`", body = Problem),
+        (status = 503, description = "there are too many streams: `ServiceUnavailable`", body = Problem),
     )
 )]
 pub(crate) async fn events(
     State(door): State<Door>,
     Asker(caller): Asker,
     guest: Option<Extension<Arc<Guest>>>,
-    Path(id): Path<String>,
+    Path(ExecutionId { id }): Path<ExecutionId>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let arn = execution_arn(&caller, &id)?;

@@ -4,25 +4,31 @@
 //! (RFC 9457), and `/openapi.json` describes it all.
 
 mod activities;
+mod document;
 mod executions;
 mod functions;
+mod paths;
 mod problem;
+mod query;
 mod request;
+mod schedule_groups;
 mod schedules;
 mod security;
 mod state_machines;
+mod tags;
 mod tasks;
 mod validate;
+mod versions;
 
 use axum::Router;
-use axum::routing::{get, post};
-use utoipa::OpenApi;
+use axum::middleware;
+use axum::routing::{get, post, put};
 
 use crate::{Door, live};
 
-use security::Keys;
-
+pub(crate) use document::document;
 pub(crate) use executions::execution_arn;
+pub(crate) use paths::ExecutionId;
 pub(crate) use problem::{Problem, Refusal, problem, shown, status_problem};
 pub(crate) use request::{Asker, Json, Params};
 
@@ -37,6 +43,16 @@ pub(crate) fn routes() -> Router<Door> {
                 .delete(state_machines::delete),
         )
         .route("/v1/state-machines/{name}/executions", post(executions::start_of))
+        .route("/v1/state-machines/{name}/versions", get(versions::list).post(versions::publish))
+        .route(
+            "/v1/state-machines/{name}/versions/{version}",
+            get(versions::describe).delete(versions::delete),
+        )
+        .route("/v1/state-machines/{name}/tags", get(tags::of_machine))
+        .route(
+            "/v1/state-machines/{name}/tags/{key}",
+            put(tags::put_of_machine).delete(tags::delete_of_machine),
+        )
         .route("/v1/executions", get(executions::list).post(executions::start))
         .route("/v1/executions/{id}", get(executions::describe))
         .route("/v1/executions/{id}/stop", post(executions::stop))
@@ -49,6 +65,11 @@ pub(crate) fn routes() -> Router<Door> {
             get(activities::describe).put(activities::create).delete(activities::delete),
         )
         .route("/v1/activities/{name}/poll", post(activities::poll))
+        .route("/v1/activities/{name}/tags", get(tags::of_activity))
+        .route(
+            "/v1/activities/{name}/tags/{key}",
+            put(tags::put_of_activity).delete(tags::delete_of_activity),
+        )
         .route("/v1/tasks/{token}/success", post(tasks::succeed))
         .route("/v1/tasks/{token}/failure", post(tasks::fail))
         .route("/v1/tasks/{token}/heartbeat", post(tasks::heartbeat))
@@ -58,65 +79,6 @@ pub(crate) fn routes() -> Router<Door> {
             get(functions::describe).put(functions::register).delete(functions::delete),
         )
         .merge(schedules::routes())
+        .merge(schedule_groups::routes())
+        .route_layer(middleware::from_fn(query::known_only))
 }
-
-/// The `OpenAPI` document of the REST door.
-#[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "Statewright",
-        description = "Runs state machines written in the Amazon States Language. The AWS API \
-                       of Step Functions is served beside this one, at `POST /`."
-    ),
-    paths(
-        state_machines::list,
-        state_machines::create,
-        state_machines::describe,
-        state_machines::replace,
-        state_machines::delete,
-        executions::start_of,
-        executions::start,
-        executions::list,
-        executions::describe,
-        executions::stop,
-        executions::history,
-        crate::live::events,
-        validate::validate,
-        activities::list,
-        activities::create,
-        activities::describe,
-        activities::delete,
-        activities::poll,
-        tasks::succeed,
-        tasks::fail,
-        tasks::heartbeat,
-        functions::list,
-        functions::describe,
-        functions::register,
-        functions::delete,
-        schedules::list,
-        schedules::put,
-        schedules::describe,
-        schedules::delete,
-        schedules::pause,
-        schedules::resume,
-        schedules::preview::preview,
-        schedules::preview::preview_expression,
-        schedules::firings::firings,
-        schedules::firings::run,
-        schedules::firings::backfill,
-        schedules::firings::backfills,
-        schedules::firings::cancel_backfill,
-    ),
-    components(schemas(Problem)),
-    modifiers(&Keys),
-    tags(
-        (name = "state machines", description = "Definitions that can be run"),
-        (name = "executions", description = "Runs of state machines"),
-        (name = "activities", description = "Names under which activity workers fetch tasks"),
-        (name = "tasks", description = "Answers of whoever holds a task's token"),
-        (name = "functions", description = "What tasks call over HTTP, by name"),
-        (name = "schedules", description = "State machines that start by themselves"),
-    )
-)]
-pub(crate) struct Document;

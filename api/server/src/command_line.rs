@@ -5,16 +5,16 @@ use std::path::PathBuf;
 use anyhow::{Context as _, ensure};
 use asl::MachineKind;
 use chrono::DateTime;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use runtime::Clock;
 
-use crate::configuration::{Configuration, Settings};
+use crate::configuration::{self, Configuration, Settings};
 use crate::exit::Exit;
 use crate::keys::{KeysCommand, PlaceArgs};
 use crate::run::Order;
 use crate::schedule::Question;
 use crate::validate::Format;
-use crate::{dev, environment, keys, logs, run, schedule, serve, validate};
+use crate::{dev, environment, examples, keys, logs, run, schedule, serve, validate};
 
 /// Runs AWS Step Functions state machines durably on Postgres.
 #[derive(Debug, Parser)]
@@ -23,6 +23,7 @@ use crate::{dev, environment, keys, logs, run, schedule, serve, validate};
     version,
     about,
     max_term_width = 100,
+    after_help = examples::ALL,
     subcommand_required = true,
     arg_required_else_help = true
 )]
@@ -37,30 +38,35 @@ enum Command {
     ///
     /// Samples and demo functions are deployed once: what you change, pause or delete stays so. A
     /// database of yours is used only if `--database-url` says so here, and gets none of them.
+    #[command(after_help = examples::DEV)]
     Dev(DevArgs),
     /// Serve, on a Postgres of yours
+    #[command(after_help = examples::SERVE)]
     Serve(ServeArgs),
     /// Say what is wrong with definitions
     ///
     /// Exit codes: 0 nothing is, 1 something is, 2 a file cannot be read.
+    #[command(after_help = examples::VALIDATE)]
     Validate(ValidateArgs),
     /// Run one definition to its end; progress goes to stderr, the output to stdout
     ///
     /// Exit codes: 0 `SUCCEEDED`, 1 `FAILED`, 3 `TIMED_OUT`, 4 `ABORTED`; 2 it cannot be run.
+    #[command(after_help = examples::RUN)]
     Run(RunArgs),
     /// Bring the schema of the database up to this release
+    #[command(after_help = examples::MIGRATE)]
     Migrate(SettingsArgs),
     /// Make, list and revoke access keys; make and change sealing keys
+    #[command(after_help = examples::KEYS)]
     Keys(KeysArgs),
     /// Say when a schedule fires
-    #[command(subcommand)]
+    #[command(subcommand, after_help = examples::SCHEDULE)]
     Schedule(Question),
 }
 
 #[derive(Debug, Default, Args)]
 struct SettingsArgs {
     /// A configuration file, TOML; its keys are these options, with `_` for `-`
-    /// [environment: `STATEWRIGHT_CONFIG`]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(flatten)]
@@ -76,6 +82,9 @@ struct DevArgs {
     /// Where the embedded Postgres keeps its files
     #[arg(long, value_name = "FOLDER", conflicts_with = "database_url")]
     data_dir: Option<PathBuf>,
+    /// A function of yours that the definitions call, and where it is: input is posted as JSON
+    #[arg(long = "function", value_name = "NAME=URL", value_parser = function)]
+    functions: Vec<(String, String)>,
     #[command(flatten)]
     settings: SettingsArgs,
 }
@@ -99,7 +108,7 @@ struct KeysArgs {
 
 #[derive(Debug, Args)]
 struct ValidateArgs {
-    /// Definitions, JSON or YAML
+    /// Definitions, JSON or YAML; `-` is stdin
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// How findings are written
@@ -127,9 +136,10 @@ struct RunArgs {
     #[arg(long, value_name = "URL")]
     database_url: Option<crate::database_url::DatabaseUrl>,
     /// AWS's quotas, or far beyond them: `strict` or `lifted`
-    #[arg(long, value_parser = crate::configuration::limits_of_flag)]
-    limits: Option<crate::configuration::LimitsSetting>,
-    /// What is logged to stderr beside the progress
+    #[arg(long, value_parser = configuration::limits_of_flag)]
+    limits: Option<configuration::LimitsSetting>,
+    /// What is logged to stderr beside the progress: `off`, `error`, `warn`, `info`, `debug`, `trace`,
+    /// or `CRATE=LEVEL,…`
     #[arg(long, default_value = "warn")]
     log_level: String,
 }
@@ -143,6 +153,12 @@ fn function(text: &str) -> Result<(String, String), String> {
 }
 
 impl CommandLine {
+    /// What this process was started with. Ends the process if that is a call for help, or wrong.
+    pub fn read() -> Self {
+        let matches = with_variables().get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
     /// How the program ends if [`CommandLine::obey`] returns an error.
     pub fn exit_on_error(&self) -> Exit {
         match self.command {
@@ -171,7 +187,8 @@ impl CommandLine {
                         dev::Database::Untold { url, named_by }
                     }
                 };
-                Box::pin(dev::dev(&args.definitions, database, configuration)).await
+                let (definitions, functions) = (args.definitions, args.functions);
+                Box::pin(dev::dev(&definitions, functions, database, configuration)).await
             }
             Command::Serve(args) => {
                 serve::serve(args.settings.decide("info")?, !args.no_migrate).await
@@ -220,6 +237,14 @@ impl CommandLine {
     }
 }
 
+/// The command line, with the variables of the environment beside the flags that they stand for.
+/// `run` hears none of them.
+fn with_variables() -> clap::Command {
+    ["dev", "serve", "migrate", "keys"].into_iter().fold(CommandLine::command(), |command, name| {
+        command.mut_subcommand(name, configuration::with_variables)
+    })
+}
+
 impl SettingsArgs {
     /// The configuration; from here on there are log lines, of this level if nobody says another.
     fn decide(self, log_level: &str) -> anyhow::Result<Configuration> {
@@ -233,13 +258,11 @@ impl SettingsArgs {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
-        CommandLine::command().debug_assert();
+        with_variables().debug_assert();
     }
 
     #[test]

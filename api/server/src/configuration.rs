@@ -29,6 +29,7 @@ pub(crate) use secrets::{check_account, read_sealing_keys, scope};
 
 /// For a call that nothing else ends: long enough for work that is meant to be waited for.
 const CALL_TIMEOUT_SECONDS: u64 = 3_600;
+pub(crate) use sources::with_variables;
 
 /// Everything decided.
 #[derive(Clone, Debug)]

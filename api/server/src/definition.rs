@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
@@ -83,15 +83,31 @@ impl Definition {
     }
 }
 
+/// What stands for the standard input where a file is wanted.
+pub const STDIN: &str = "-";
+
+/// Reads a file that a person named, or the standard input if it is named `-`.
+///
+/// # Errors
+/// It cannot be read, is not UTF-8, or is longer than any definition may be.
+pub fn read_or_stdin(path: &Path) -> anyhow::Result<String> {
+    if path.as_os_str() == STDIN { text_of(std::io::stdin().lock(), "stdin") } else { read(path) }
+}
+
 /// Reads a file that a person named.
 ///
 /// # Errors
 /// It cannot be read, is not UTF-8, or is longer than any definition may be.
 pub fn read(path: &Path) -> anyhow::Result<String> {
-    let shown = path.display();
+    let shown = path.display().to_string();
     let file = File::open(path).with_context(|| format!("cannot read `{shown}`"))?;
+    text_of(file, &shown)
+}
+
+fn text_of(source: impl Read, shown: &str) -> anyhow::Result<String> {
     let mut bytes = Vec::new();
-    file.take(FILE_BYTES + 1)
+    source
+        .take(FILE_BYTES + 1)
         .read_to_end(&mut bytes)
         .with_context(|| format!("cannot read `{shown}`"))?;
     if bytes.len() as u64 > FILE_BYTES {

@@ -21,7 +21,7 @@ use crate::node::{self, Node};
 use crate::samples::SAMPLES;
 use crate::sealing;
 use crate::signals::StopSignals;
-use crate::{deploy, once, validate};
+use crate::{deploy, host_prefix, once, validate};
 
 /// On which database `dev` works.
 #[derive(Clone, Debug)]
@@ -62,13 +62,14 @@ pub(crate) struct Machine {
 }
 
 /// Starts everything, deploys the definitions in these files, says what to do next, and serves
-/// until it is asked to stop. A database of its own also gets demo functions and, if there are no
+/// until it is asked to stop. These functions, names and URLs, are registered. A database of its own also gets demo functions and, if there are no
 /// files, the samples, once. A database that it was not told of is left alone.
 ///
 /// # Errors
 /// There is no Postgres, the port is taken, or a definition is refused.
 pub async fn dev(
     files: &[PathBuf],
+    functions: Vec<(String, String)>,
     database: Database,
     configuration: Configuration,
 ) -> anyhow::Result<Exit> {
@@ -81,7 +82,7 @@ pub async fn dev(
     }
     let mut signals = StopSignals::listen()?;
     let stop = CancellationToken::new();
-    let start = start(named, database, &configuration, &stop);
+    let start = start(named, functions, database, &configuration, &stop);
     let running = tokio::select! {
         running = start => running?,
         _ = signals.next() => return Ok(Exit::Done),
@@ -113,6 +114,7 @@ impl Running {
 
 async fn start(
     named: Vec<Machine>,
+    functions: Vec<(String, String)>,
     database: Database,
     configuration: &Configuration,
     stop: &CancellationToken,
@@ -140,7 +142,11 @@ async fn start(
     let store = store.sealed_with(keys);
     sealing::migrate(&store).await?;
     let (node, place, cluster, machines) = if let Some((cluster, folder, mut marks)) = own {
-        let prepare = async |router| put_into_own(&router, named, &mut marks, stop).await;
+        let prepare = async |router| {
+            let put = put_into_own(&router, named, &mut marks, stop).await?;
+            register_all(&router, &functions).await?;
+            Ok(put)
+        };
         let prepared =
             Node::start_prepared(listener, store, configuration, Start::Dev, metrics, prepare)
                 .await;
@@ -148,6 +154,7 @@ async fn start(
         (node, Place::Own { folder, left }, Some(cluster), machines)
     } else {
         let prepare = async |router: Router| {
+            register_all(&router, &functions).await?;
             deploy_all(&router, &named).await?;
             Ok(named)
         };
@@ -158,7 +165,14 @@ async fn start(
         (node, Place::Given(url), None, machines)
     };
     let region = &configuration.engine.region;
-    let guide = guide::guide(&node.router(), &node.url(), region, &place, &machines).await?;
+    let served = guide::Served {
+        url: node.url(),
+        prefixed: host_prefix::name_for(node.address()).await.map(|name| {
+            let port = node.address().port();
+            format!("http://{name}:{port}")
+        }),
+    };
+    let guide = guide::guide(&node.router(), &served, region, &place, &machines).await?;
     Ok(Running { node, cluster, guide })
 }
 
@@ -178,6 +192,19 @@ async fn put_into_own(
     once::leave(named.iter().map(|machine| machine.name.as_str()), marks)?;
     deploy_all(router, &named).await?;
     Ok((named, left))
+}
+
+/// Registers these functions, as whoever named them wants it. One that is at its URL already keeps
+/// what else was said about it.
+async fn register_all(router: &Router, functions: &[(String, String)]) -> anyhow::Result<()> {
+    for (name, url) in functions {
+        let path = format!("/v1/functions/{}", deploy::in_path(name));
+        let there = deploy::find(router, &path).await?;
+        if there.is_none_or(|there| there["url"] != url.as_str()) {
+            deploy::register(router, name, url, "http").await?;
+        }
+    }
+    Ok(())
 }
 
 /// Deploys these, as whoever named them wants it each time.

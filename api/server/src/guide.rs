@@ -25,6 +25,14 @@ pub(crate) enum Place {
     Given(DatabaseUrl),
 }
 
+/// Where it is served.
+pub(crate) struct Served {
+    /// By its address.
+    pub(crate) url: String,
+    /// By a name for which a prefix of AWS's SDKs resolves, too, if there is one here.
+    pub(crate) prefixed: Option<String>,
+}
+
 /// A state machine that is there, and its input to try it with.
 struct There<'a> {
     name: &'a str,
@@ -39,11 +47,12 @@ struct There<'a> {
 /// The database is away.
 pub(crate) async fn guide(
     router: &Router,
-    url: &str,
+    served: &Served,
     region: &str,
     place: &Place,
     machines: &[Machine],
 ) -> anyhow::Result<String> {
+    let url = &*served.url;
     let (mut there, mut schedules) = (Vec::new(), String::new());
     for Machine { name, input, schedule, .. } in machines {
         let path = format!("/v1/state-machines/{}", deploy::in_path(name));
@@ -59,7 +68,7 @@ pub(crate) async fn guide(
             }
         }
     }
-    let mut text = heading(url, place, &there, machines);
+    let mut text = heading(served, place, &there, machines);
     if let Some(machine) = there.last() {
         text += &to_start(url, region, machine);
     }
@@ -68,7 +77,8 @@ pub(crate) async fn guide(
     Ok(text)
 }
 
-fn heading(url: &str, place: &Place, there: &[There<'_>], wanted: &[Machine]) -> String {
+fn heading(served: &Served, place: &Place, there: &[There<'_>], wanted: &[Machine]) -> String {
+    let Served { url, prefixed } = served;
     let database = match place {
         Place::Own { folder, .. } => format!("embedded Postgres in {}", folder.display()),
         Place::Given(url) => url.to_string(),
@@ -95,6 +105,12 @@ fn heading(url: &str, place: &Place, there: &[There<'_>], wanted: &[Machine]) ->
         let _ = writeln!(text, "  demo functions  but these, which you changed or deleted: {left}");
     }
     let _ = writeln!(text, "  documentation   {url}/openapi.json");
+    if let Some(prefixed) = prefixed {
+        let _ = writeln!(
+            text,
+            "  AWS SDKs        {prefixed}, where their `sync-` prefix resolves, too"
+        );
+    }
     text
 }
 

@@ -2,9 +2,12 @@
 
 use std::io::IsTerminal as _;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
+
+/// The names of levels, from nothing to everything.
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, Eq, PartialEq, clap::ValueEnum)]
@@ -39,10 +42,45 @@ pub fn start(format: LogFormat, level: &str) -> anyhow::Result<()> {
 }
 
 fn filter(level: &str) -> anyhow::Result<EnvFilter> {
-    EnvFilter::builder().parse(level).with_context(|| {
-        format!(
-            "`log_level` is `{level}`, expected `error`, `warn`, `info`, `debug`, `trace`, \
-             or `CRATE=LEVEL,…`"
-        )
-    })
+    let wrong = || {
+        let names = LEVELS.map(|name| format!("`{name}`")).join(", ");
+        format!("`log_level` is `{level}`, expected {names}, or `CRATE=LEVEL,…`")
+    };
+    ensure!(level.split(',').all(is_directive), wrong());
+    EnvFilter::builder().parse(level).with_context(wrong)
+}
+
+/// Whether this is a level, or one for a crate or module. The filter itself takes a level that it
+/// does not know for the name of a crate, and then nothing at all is logged.
+fn is_directive(text: &str) -> bool {
+    let (target, level) =
+        text.split_once('=').map_or((None, text), |(it, level)| (Some(it), level));
+    let is_path = |it: &str| {
+        !it.is_empty() && it.chars().all(|c| c.is_ascii_alphanumeric() || "_:-".contains(c))
+    };
+    target.is_none_or(is_path) && LEVELS.iter().any(|name| name.eq_ignore_ascii_case(level))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_known_by_their_names_alone_and_for_crates() {
+        for level in LEVELS {
+            assert!(check_level(level).is_ok(), "{level}");
+            assert!(check_level(&format!("warn,runtime={level}")).is_ok(), "{level}");
+        }
+        assert!(check_level("INFO,http_api::watch=Debug").is_ok());
+        for level in
+            ["", "warning", "verbose", "info,", "info;debug", "runtime=", "=info", "a b=info"]
+        {
+            let refusal = check_level(level).unwrap_err().to_string();
+            let expected = format!(
+                "`log_level` is `{level}`, expected `off`, `error`, `warn`, `info`, `debug`, \
+                 `trace`, or `CRATE=LEVEL,…`"
+            );
+            assert_eq!(refusal, expected);
+        }
+    }
 }

@@ -143,6 +143,11 @@ impl Node {
         self.router.clone()
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// `http://ADDRESS:PORT`, or `https`, as a program on this machine reaches it.
     pub fn url(&self) -> String {
         let mut address = self.address;

@@ -17,6 +17,7 @@ pub enum Question {
     /// Print the next firings of an expression, in local time and UTC
     ///
     /// Exit codes: 0 printed, though there may be none; 2 the expression or an option is refused.
+    #[command(after_help = crate::examples::PREVIEW)]
     Preview(PreviewArgs),
 }
 

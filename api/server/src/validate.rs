@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use anyhow::ensure;
 use asl::{Code, Diagnostic, MachineKind, Severity};
 use serde::Serialize;
 
-use crate::definition::{self, Definition, Position, SyntaxError};
+use crate::definition::{self, Definition, Position, STDIN, SyntaxError};
 use crate::exit::Exit;
 
 /// How findings are written.
@@ -37,16 +38,20 @@ pub struct Finding {
     pub location: Option<String>,
 }
 
-/// Checks the files and writes what is wrong with them to stdout.
+/// Checks the files, of which `-` is the standard input, and writes what is wrong with them to
+/// stdout.
 ///
 /// # Errors
-/// A file cannot be read; stdout is closed.
+/// A file cannot be read; `-` is there twice; stdout is closed.
 pub fn validate(files: &[PathBuf], format: Format, kind: MachineKind) -> anyhow::Result<Exit> {
     let mut findings = Vec::new();
     let mut unreadable = Vec::new();
+    let stdins = files.iter().filter(|file| file.as_os_str() == STDIN).count();
+    ensure!(stdins <= 1, "`-` is given {stdins} times: stdin can be read once");
     for file in files {
-        match definition::read(file) {
-            Ok(text) => findings.extend(check(file, text, kind)),
+        let name = if file.as_os_str() == STDIN { Path::new("<stdin>") } else { file };
+        match definition::read_or_stdin(file) {
+            Ok(text) => findings.extend(check(name, text, kind)),
             Err(error) => unreadable.push(error),
         }
     }

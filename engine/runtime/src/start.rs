@@ -34,6 +34,8 @@ pub struct Start {
     pub version: Option<i64>,
     pub alias: Option<String>,
     pub trace_header: Option<String>,
+    /// Whether repeating this start, all of it, finds the execution also after its end.
+    pub idempotent: bool,
 }
 
 /// An execution that has been started, durably.
@@ -70,7 +72,7 @@ struct Named {
 
 impl Engine {
     /// Starts an execution and returns once it is committed. The same name with the same input
-    /// while it runs is the same start, as on AWS.
+    /// while it runs is the same start, as on AWS; for ever, if the start is `idempotent`.
     pub async fn start_execution(&self, start: Start) -> Result<Started, StartError> {
         if self.shared.is_away() {
             return Err(StartError::Unavailable);
@@ -165,10 +167,14 @@ impl Engine {
             .await
             .map_err(|_| StartError::Unavailable)?;
         let Some(row) = row else { return Err(StartError::Unavailable) };
-        let same = row.head.id == id
-            || (row.head.status == store::Status::Running
-                && row.input == start.input.raw().as_bytes());
-        if !same {
+        let same_input = row.input == start.input.raw().as_bytes();
+        let same = if start.idempotent {
+            let (version, trace) = (row.head.version, &row.head.trace_header);
+            same_input && version == start.version && *trace == start.trace_header
+        } else {
+            same_input && row.head.status == store::Status::Running
+        };
+        if row.head.id != id && !same {
             return Err(StartError::AlreadyExists { arn });
         }
         let started_at = Timestamp(row.head.started_at.timestamp_millis());

@@ -56,7 +56,10 @@ impl Resource {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Tagged {
     /// The tags are there.
-    Tagged,
+    Tagged {
+        /// How many of their keys were not there before.
+        added: u64,
+    },
     /// There would be more than allowed; nothing was changed.
     TooMany,
     /// What was to be tagged is not there.
@@ -96,7 +99,7 @@ impl Store {
             if !lock(&mut transaction, account, resource).await? {
                 return Ok(Tagged::NotFound);
             }
-            write(&mut transaction, account, resource, tags).await?;
+            let added = write(&mut transaction, account, resource, tags).await?;
             let count: i64 =
                 sqlx::query("SELECT count(*) FROM tags WHERE account = $1 AND resource = $2")
                     .bind(account)
@@ -109,7 +112,7 @@ impl Store {
                 return Ok(Tagged::TooMany);
             }
             transaction.commit().await?;
-            Ok(Tagged::Tagged)
+            Ok(Tagged::Tagged { added })
         })
         .await
     }
@@ -189,25 +192,28 @@ async fn lock(
 }
 
 /// Writes tags of a resource whose row this transaction holds; of a key that is given twice the
-/// last counts.
+/// last counts. How many keys are new.
 pub(crate) async fn write(
     connection: &mut PgConnection,
     account: &str,
     resource: &Resource,
     tags: &[(String, String)],
-) -> Result<(), sqlx::Error> {
+) -> Result<u64, sqlx::Error> {
     let resource = resource.end_of_arn();
+    let mut added = 0;
     for (key, value) in tags {
-        sqlx::query(
+        let row = sqlx::query(
             "INSERT INTO tags (account, resource, key, value) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (account, resource, key) DO UPDATE SET value = EXCLUDED.value",
+             ON CONFLICT (account, resource, key) DO UPDATE SET value = EXCLUDED.value
+             RETURNING (xmax = 0) AS is_new",
         )
         .bind(account)
         .bind(&resource)
         .bind(key)
         .bind(value)
-        .execute(&mut *connection)
+        .fetch_one(&mut *connection)
         .await?;
+        added += u64::from(row.try_get::<bool, _>("is_new")?);
     }
-    Ok(())
+    Ok(added)
 }

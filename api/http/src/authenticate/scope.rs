@@ -69,7 +69,7 @@ const SCHEDULER: [(&str, Scope); 12] = [
 ];
 
 /// Methods and routes of the REST door, and what is beside it.
-const REST: [(&str, &str, Need); 43] = [
+const REST: [(&str, &str, Need); 60] = [
     ("GET", "/", Need::Nothing),
     ("GET", "/healthz", Need::Health),
     ("GET", "/metrics", READ),
@@ -80,6 +80,9 @@ const REST: [(&str, &str, Need); 43] = [
     ("GET", "/v1/activities/{name}", READ),
     ("POST", "/v1/activities/{name}/poll", RUN),
     ("PUT", "/v1/activities/{name}", ADMIN),
+    ("DELETE", "/v1/activities/{name}/tags/{key}", ADMIN),
+    ("GET", "/v1/activities/{name}/tags", READ),
+    ("PUT", "/v1/activities/{name}/tags/{key}", ADMIN),
     ("GET", "/v1/executions", READ),
     ("POST", "/v1/executions", RUN),
     ("GET", "/v1/executions/{id}", READ),
@@ -90,6 +93,13 @@ const REST: [(&str, &str, Need); 43] = [
     ("GET", "/v1/functions", READ),
     ("GET", "/v1/functions/{name}", READ),
     ("PUT", "/v1/functions/{name}", ADMIN),
+    ("DELETE", "/v1/schedule-groups/{name}", ADMIN),
+    ("GET", "/v1/schedule-groups", READ),
+    ("GET", "/v1/schedule-groups/{name}", READ),
+    ("PUT", "/v1/schedule-groups/{name}", ADMIN),
+    ("DELETE", "/v1/schedule-groups/{name}/tags/{key}", ADMIN),
+    ("GET", "/v1/schedule-groups/{name}/tags", READ),
+    ("PUT", "/v1/schedule-groups/{name}/tags/{key}", ADMIN),
     ("POST", "/v1/schedules:preview", READ),
     ("GET", "/v1/schedules", READ),
     ("DELETE", "/v1/schedules/{name}", ADMIN),
@@ -109,6 +119,13 @@ const REST: [(&str, &str, Need); 43] = [
     ("GET", "/v1/state-machines/{name}", READ),
     ("PUT", "/v1/state-machines/{name}", ADMIN),
     ("POST", "/v1/state-machines/{name}/executions", RUN),
+    ("DELETE", "/v1/state-machines/{name}/tags/{key}", ADMIN),
+    ("GET", "/v1/state-machines/{name}/tags", READ),
+    ("PUT", "/v1/state-machines/{name}/tags/{key}", ADMIN),
+    ("DELETE", "/v1/state-machines/{name}/versions/{version}", ADMIN),
+    ("GET", "/v1/state-machines/{name}/versions", READ),
+    ("GET", "/v1/state-machines/{name}/versions/{version}", READ),
+    ("POST", "/v1/state-machines/{name}/versions", ADMIN),
     ("POST", "/v1/tasks/{token}/failure", Need::Nothing),
     ("POST", "/v1/tasks/{token}/heartbeat", Need::Nothing),
     ("POST", "/v1/tasks/{token}/success", Need::Nothing),

@@ -23,7 +23,7 @@ pub(super) async fn create(
         encryption: members.structure("encryptionConfiguration", encryption)?.flatten(),
     };
     members.check()?;
-    let created = activities::create(engine, caller, request).await?;
+    let (created, _) = activities::create(engine, caller, request).await?;
     Ok(json!({ "activityArn": created.arn, "creationDate": moment(created.created_at) }))
 }
 

@@ -48,6 +48,7 @@ pub(crate) fn status(kind: Kind) -> StatusCode {
         | Kind::ExecutionDoesNotExist
         | Kind::ExpiredToken
         | Kind::FunctionDoesNotExist
+        | Kind::IdempotencyKeyReused
         | Kind::IncompleteSignature
         | Kind::InvalidArn
         | Kind::InvalidDefinition

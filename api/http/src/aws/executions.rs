@@ -54,6 +54,7 @@ fn start_request(engine: &Engine, body: &[u8]) -> Result<(String, Start), Operat
         name: members.text("name", Text::within(1, 80))?,
         input: members.text("input", Text::within(0, longest).sensitive())?,
         trace_header: members.text("traceHeader", Text::within(0, 256).ascii())?,
+        idempotency_key: None,
     };
     members.check()?;
     Ok((arn, request))

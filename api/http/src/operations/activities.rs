@@ -32,12 +32,12 @@ pub struct Activity {
 }
 
 /// Creates an activity. Creating the same again changes nothing; tags do not count for that, as
-/// on AWS.
+/// on AWS. Whether it is new.
 pub async fn create(
     engine: &Engine,
     caller: &Caller,
     request: Create,
-) -> Result<Activity, OperationError> {
+) -> Result<(Activity, bool), OperationError> {
     arn::check_name(&request.name)?;
     let arn = caller.activity_arn(&request.name);
     if let Some(encryption) = &request.encryption {
@@ -52,13 +52,13 @@ pub async fn create(
     };
     let created = engine.store().create_activity(&new, &tags::pairs(request.tags)).await;
     match created.map_err(failed)? {
-        CreatedActivity::Created => Ok(shown(caller, new)),
+        CreatedActivity::Created => Ok((shown(caller, new), true)),
         CreatedActivity::Existing(existing) => {
             let (existing, new) = (shown(caller, existing), shown(caller, new));
             if existing.encryption != new.encryption {
                 return Err(OperationError::activity_already_exists(&arn));
             }
-            Ok(existing)
+            Ok((existing, false))
         }
     }
 }

@@ -17,6 +17,13 @@ use super::{Caller, failed, json_text};
 
 pub use store::Status;
 
+/// The longest key of an idempotent start.
+pub const MAX_KEY_BYTES: usize = 255;
+
+/// Where the names come from that keys make. Another one would start every execution again whose
+/// key is still being tried.
+const KEYS: Uuid = Uuid::from_u128(0x5f0e_7c1d_9a34_4b8e_a6d2_31c8_0b97_e4f5);
+
 /// An execution to start.
 #[derive(Clone, Debug)]
 pub struct Start {
@@ -25,6 +32,9 @@ pub struct Start {
     /// A JSON text; absent is `{}`.
     pub input: Option<String>,
     pub trace_header: Option<String>,
+    /// Whoever sends the same request with the same key gets the same execution, whatever became
+    /// of it. Where there is no name, the key makes it.
+    pub idempotency_key: Option<String>,
 }
 
 /// Which executions are listed.
@@ -87,6 +97,9 @@ impl Described {
 }
 
 /// Starts an execution. It is durable when this returns.
+///
+/// A key is not kept anywhere: the name that it makes is unique in the log, on all nodes and
+/// through every crash, and what the execution was started with is there to be compared.
 pub async fn start(
     engine: &Engine,
     startables: &Startables,
@@ -98,6 +111,9 @@ pub async fn start(
     if let Some(name) = &request.name {
         arn::check_name(name)?;
     }
+    let key = request.idempotency_key.as_deref();
+    let made = key.map(|key| name_of_key(caller, &machine.name, key)).transpose()?;
+    let by_key = request.name.is_none() && made.is_some();
     let input = payload(engine, request.input)?;
     if let Some(header) = &request.trace_header {
         check_trace_header(header)?;
@@ -113,13 +129,15 @@ pub async fn start(
         state_machine_arn: machine.arn,
         revision_id: startable.revision_id,
         role_arn: startable.role_arn,
-        name: request.name,
+        name: request.name.or(made),
         input,
         version: startable.version,
         alias: None,
         trace_header: request.trace_header,
+        idempotent: request.idempotency_key.is_some(),
     };
     engine.start_execution(start).await.map_err(|error| match error {
+        StartError::AlreadyExists { arn } if by_key => OperationError::idempotency_key_reused(&arn),
         StartError::AlreadyExists { arn } => OperationError::execution_already_exists(&arn),
         StartError::Throttled => OperationError::throttled(),
         StartError::Unavailable => OperationError::unavailable(),
@@ -129,6 +147,20 @@ pub async fn start(
             OperationError::internal()
         }
     })
+}
+
+/// The name of the execution that this key starts: always the same for an account and a state
+/// machine, whichever version is started.
+fn name_of_key(caller: &Caller, machine: &str, key: &str) -> Result<String, OperationError> {
+    if !(1..=MAX_KEY_BYTES).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic())
+    {
+        return Err(OperationError::validation(format!(
+            "the header `Idempotency-Key` is to have 1 to {MAX_KEY_BYTES} visible ASCII characters"
+        )));
+    }
+    // None of the three holds the separator.
+    let text = [&caller.account, machine, key].join("\u{0}");
+    Ok(Uuid::new_v5(&KEYS, text.as_bytes()).to_string())
 }
 
 /// Why an execution is not started synchronously: only EXPRESS state machines can be, and those

@@ -78,13 +78,13 @@ pub struct Registered {
     pub updated_at: DateTime<Utc>,
 }
 
-/// Registers a function, or registers it anew.
+/// Registers a function, or registers it anew; whether it is new.
 pub async fn register(
     engine: &Engine,
     caller: &Caller,
     name: &str,
     registration: Registration,
-) -> Result<Registered, OperationError> {
+) -> Result<(Registered, bool), OperationError> {
     check_name(name)?;
     registration.check()?;
     if let Some(why) = engine.objection(&registration.url).await {
@@ -109,9 +109,9 @@ pub async fn register(
         created_at: now,
         updated_at: now,
     };
-    engine.store().put_function(&function).await.map_err(failed)?;
+    let is_new = engine.store().put_function(&function).await.map_err(failed)?;
     hint(engine).await;
-    Ok(registered(function))
+    Ok((registered(function), is_new))
 }
 
 /// The function of this name.

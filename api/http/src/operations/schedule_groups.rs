@@ -8,7 +8,7 @@ use store::{DEFAULT_GROUP, NewScheduleGroup, Resource, ScheduleGroup};
 use crate::error::{Kind, OperationError};
 use crate::page::{self, Page};
 
-use super::schedules::hint;
+use super::schedules::{check_group_name, hint};
 use super::tags::{self, Tag};
 use super::{Caller, failed, moment};
 
@@ -51,6 +51,30 @@ pub async fn create(
     }
     let message = format!("Schedule group {name} already exists.");
     Err(OperationError::new(Kind::ConflictException, message).about(name))
+}
+
+/// Creates a group, unless it is there; whether it is new.
+pub async fn put(
+    engine: &Engine,
+    caller: &Caller,
+    name: &str,
+) -> Result<(ScheduleGroup, bool), OperationError> {
+    check_group_name(name)?;
+    let is_new = name != DEFAULT_GROUP && {
+        let new = NewScheduleGroup {
+            account: caller.account.clone(),
+            name: name.to_owned(),
+            client_token: None,
+            created_at: moment(engine.now()),
+            tags: Vec::new(),
+        };
+        engine.store().create_schedule_group(&new).await.map_err(failed)?
+    };
+    let group = describe(engine, caller, name).await?;
+    if group.is_deleting {
+        return Err(being_deleted(name));
+    }
+    Ok((group, is_new))
 }
 
 /// The group of this name.
@@ -115,26 +139,26 @@ pub async fn delete(engine: &Engine, caller: &Caller, name: &str) -> Result<(), 
 /// Why no schedule can be in a group: it is not there, or it is being deleted.
 pub(super) async fn no_schedules(engine: &Engine, caller: &Caller, name: &str) -> OperationError {
     match describe(engine, caller, name).await {
-        Ok(_) => {
-            let message = format!("Schedule group {name} is being deleted.");
-            OperationError::new(Kind::ConflictException, message).about(name)
-        }
+        Ok(_) => being_deleted(name),
         Err(refusal) => refusal,
     }
 }
 
-/// Adds tags to a group, or sets their values anew.
+fn being_deleted(name: &str) -> OperationError {
+    let message = format!("Schedule group {name} is being deleted.");
+    OperationError::new(Kind::ConflictException, message).about(name)
+}
+
+/// Adds tags to a group, or sets their values anew; how many of them are new.
 pub async fn tag(
     engine: &Engine,
     caller: &Caller,
     arn: &str,
     given: Vec<Tag>,
-) -> Result<(), OperationError> {
+) -> Result<u64, OperationError> {
     let resource = resource(engine, caller, arn).await?;
-    if tags::add_to(engine, caller, arn, &resource, given).await? {
-        return Ok(());
-    }
-    Err(OperationError::schedule_group_does_not_exist(resource.name()))
+    let added = tags::add_to(engine, caller, arn, &resource, given).await?;
+    added.ok_or_else(|| OperationError::schedule_group_does_not_exist(resource.name()))
 }
 
 /// Removes tags of a group; those that are not there are no mistake.

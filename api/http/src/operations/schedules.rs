@@ -17,6 +17,7 @@ pub use due::{Preview, never, next, preview, preview_of, warnings};
 pub use log::{
     AskedBackfill, FiringsAsked, backfill, backfills, cancel_backfill, firings, run_now,
 };
+pub(crate) use rules::check_group_name;
 pub use rules::{MAX_RETRIES, MAX_WINDOW_MINUTES};
 pub use store::{
     BackfillState, CatchUp, FiringKind, FiringState, Overlap, ScheduleSettings, ScheduleState,
@@ -150,7 +151,7 @@ pub async fn put(
     settings: ScheduleSettings,
 ) -> Result<(Schedule, bool), OperationError> {
     rules::check_name(&key.name)?;
-    rules::check_group_name(&key.group)?;
+    check_group_name(&key.group)?;
     match update(engine, caller, key, &settings, Wording::Own).await {
         Err(refusal) if refusal.kind == Kind::ResourceNotFoundException => {}
         updated => return updated.map(|schedule| (schedule, false)),

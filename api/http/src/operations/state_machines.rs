@@ -83,6 +83,8 @@ pub struct Created {
     pub arn: String,
     pub created_at: DateTime<Utc>,
     pub version_arn: Option<String>,
+    /// Whether it was not there before.
+    pub is_new: bool,
 }
 
 /// What to change; `None` leaves a member as it is.
@@ -158,6 +160,7 @@ pub async fn create(
             version_arn: version.map(|it| caller.version_arn(&machine.name, it.number)),
             created_at: machine.created_at,
             arn,
+            is_new: true,
         }),
         store::Created::Existing(machine) if machine.status == MachineStatus::Deleting => {
             Err(OperationError::state_machine_deleting(&arn))
@@ -170,7 +173,7 @@ pub async fn create(
             let version_arn = version
                 .filter(|_| request.publish)
                 .map(|it| caller.version_arn(&machine.name, it.number));
-            Ok(Created { arn, created_at: machine.created_at, version_arn })
+            Ok(Created { arn, created_at: machine.created_at, version_arn, is_new: false })
         }
     }
 }

@@ -19,33 +19,32 @@ pub struct Tag {
     pub value: String,
 }
 
-/// Adds tags, or sets their values anew.
+/// Adds tags, or sets their values anew; how many of them are new.
 pub async fn add(
     engine: &Engine,
     caller: &Caller,
     arn: &str,
     tags: Vec<Tag>,
-) -> Result<(), OperationError> {
+) -> Result<u64, OperationError> {
     let resource = resource(engine, caller, arn).await?;
-    if add_to(engine, caller, arn, &resource, tags).await? {
-        return Ok(());
-    }
-    Err(OperationError::resource_not_found(arn))
+    let added = add_to(engine, caller, arn, &resource, tags).await?;
+    added.ok_or_else(|| OperationError::resource_not_found(arn))
 }
 
-/// Adds tags to what the store calls `resource` and the caller `arn`; whether that is there.
+/// Adds tags to what the store calls `resource` and the caller `arn`: how many of them are new, or
+/// `None` if that is not there.
 pub(super) async fn add_to(
     engine: &Engine,
     caller: &Caller,
     arn: &str,
     resource: &Resource,
     tags: Vec<Tag>,
-) -> Result<bool, OperationError> {
+) -> Result<Option<u64>, OperationError> {
     check(arn, &tags)?;
     let tagged = engine.store().tag(&caller.account, resource, &pairs(tags), MAX_TAGS).await;
     match tagged.map_err(failed)? {
-        store::Tagged::Tagged => Ok(true),
-        store::Tagged::NotFound => Ok(false),
+        store::Tagged::Tagged { added } => Ok(Some(added)),
+        store::Tagged::NotFound => Ok(None),
         store::Tagged::TooMany => Err(OperationError::too_many_tags(arn)),
     }
 }

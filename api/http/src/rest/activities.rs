@@ -15,7 +15,9 @@ use crate::error::OperationError;
 use crate::operations::activities::{self, Create};
 use crate::operations::tags::Tag;
 
+use super::paths::ActivityName;
 use super::problem::Problem;
+use super::request::gone;
 use super::state_machines::PageOf;
 use super::{Asker, Json, Params, Refusal};
 
@@ -23,6 +25,7 @@ use super::{Asker, Json, Params, Refusal};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewActivity {
+    /// Values by key, fifty at most; one that is there keeps its own.
     #[serde(default)]
     tags: BTreeMap<String, String>,
 }
@@ -49,7 +52,8 @@ pub(crate) struct Activities {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Poll {
-    /// Shown in the history; 1 to 80 characters.
+    /// Shown in the history.
+    #[schema(min_length = 1, max_length = 80)]
     worker_name: Option<String>,
 }
 
@@ -65,8 +69,8 @@ pub(crate) struct Task {
 
 /// List the activities, by name.
 #[utoipa::path(
-    get, path = "/v1/activities", tag = "activities", params(PageOf),
-    responses((status = 200, body = Activities))
+    get, path = "/v1/activities", tag = "activities", operation_id = "listActivities", params(PageOf),
+    responses((status = 200, description = "a page of them", body = Activities))
 )]
 pub(crate) async fn list(
     State(door): State<Door>,
@@ -74,38 +78,51 @@ pub(crate) async fn list(
     Params(page): Params<PageOf>,
 ) -> Result<Response, Refusal> {
     let token = page.page_token.as_deref();
-    let page = activities::list(&door.engine, &caller, page.limit, token).await?;
+    let page = activities::list(&door.engine, &caller, page.limit(), token).await?;
     let activities = page.items.into_iter().map(Activity::from).collect();
     Ok(axum::Json(Activities { activities, next_page_token: page.next_token }).into_response())
 }
 
 /// Create an activity, unless one of this name is there; that one keeps its tags.
 #[utoipa::path(
-    put, path = "/v1/activities/{name}", tag = "activities", request_body = NewActivity,
-    params(("name" = String, Path, description = "1 to 80 characters, as AWS takes them")),
-    responses((status = 200, body = Activity), (status = 400, body = Problem))
+    put, path = "/v1/activities/{name}", tag = "activities", operation_id = "putActivity",
+    params(ActivityName), request_body = Option<NewActivity>,
+    responses(
+        (status = 200, description = "it was there", body = Activity),
+        (status = 201, description = "it was created", body = Activity),
+        (status = 400, description = "no activity can have this name: `InvalidName`; there are more \
+            than fifty tags: `TooManyTags`", body = Problem),
+        (status = 409, description = "it is there and is encrypted otherwise: \
+            `ActivityAlreadyExists`", body = Problem),
+    )
 )]
 pub(crate) async fn create(
     State(door): State<Door>,
     Asker(caller): Asker,
-    Path(name): Path<String>,
+    Path(ActivityName { name }): Path<ActivityName>,
     Json(new): Json<NewActivity>,
 ) -> Result<Response, Refusal> {
     let tags = new.tags.into_iter().map(|(key, value)| Tag { key, value }).collect();
     let request = Create { name, tags, encryption: None };
-    let activity = activities::create(&door.engine, &caller, request).await?;
-    Ok(axum::Json(Activity::from(activity)).into_response())
+    let (activity, is_new) = activities::create(&door.engine, &caller, request).await?;
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, axum::Json(Activity::from(activity))).into_response())
 }
 
 /// Describe an activity.
 #[utoipa::path(
-    get, path = "/v1/activities/{name}", tag = "activities", params(("name" = String, Path)),
-    responses((status = 200, body = Activity), (status = 404, body = Problem))
+    get, path = "/v1/activities/{name}", tag = "activities", operation_id = "describeActivity",
+    params(ActivityName),
+    responses(
+        (status = 200, description = "the activity", body = Activity),
+        (status = 400, description = "no activity can have this name: `InvalidArn`", body = Problem),
+        (status = 404, description = "there is no such activity: `ActivityDoesNotExist`", body = Problem),
+    )
 )]
 pub(crate) async fn describe(
     State(door): State<Door>,
     Asker(caller): Asker,
-    Path(name): Path<String>,
+    Path(ActivityName { name }): Path<ActivityName>,
 ) -> Result<Response, Refusal> {
     let arn = caller.activity_arn(&name);
     let activity = activities::describe(&door.engine, &caller, &arn).await?;
@@ -114,34 +131,36 @@ pub(crate) async fn describe(
 
 /// Delete an activity. Tasks that wait for it go on waiting until they time out.
 #[utoipa::path(
-    delete, path = "/v1/activities/{name}", tag = "activities", params(("name" = String, Path)),
+    delete, path = "/v1/activities/{name}", tag = "activities", operation_id = "deleteActivity",
+    params(ActivityName),
     responses((status = 204, description = "it is deleted, or never was"))
 )]
 pub(crate) async fn delete(
     State(door): State<Door>,
     Asker(caller): Asker,
-    Path(name): Path<String>,
+    Path(ActivityName { name }): Path<ActivityName>,
 ) -> Result<StatusCode, Refusal> {
-    activities::delete(&door.engine, &caller, &caller.activity_arn(&name)).await?;
-    Ok(StatusCode::NO_CONTENT)
+    gone(activities::delete(&door.engine, &caller, &caller.activity_arn(&name)).await)
 }
 
 /// Wait for a task of an activity, almost a minute at most. Whoever waits longest is served
 /// first; a closed connection loses no task.
 #[utoipa::path(
-    post, path = "/v1/activities/{name}/poll", tag = "activities", request_body = Poll,
-    params(("name" = String, Path)),
+    post, path = "/v1/activities/{name}/poll", tag = "activities",
+    operation_id = "pollActivity", params(ActivityName), request_body = Option<Poll>,
     responses(
-        (status = 200, body = Task),
+        (status = 200, description = "a task", body = Task),
         (status = 204, description = "there was no task: poll again"),
-        (status = 404, body = Problem),
-        (status = 429, description = "too many wait already", body = Problem),
+        (status = 400, description = "no activity can have this name: `InvalidArn`", body = Problem),
+        (status = 404, description = "there is no such activity: `ActivityDoesNotExist`", body = Problem),
+        (status = 429, description = "too many wait already: `ActivityWorkerLimitExceeded`, \
+            `ThrottlingException`", body = Problem),
     )
 )]
 pub(crate) async fn poll(
     State(door): State<Door>,
     Asker(caller): Asker,
-    Path(name): Path<String>,
+    Path(ActivityName { name }): Path<ActivityName>,
     Json(Poll { worker_name }): Json<Poll>,
 ) -> Result<Response, Refusal> {
     if worker_name.as_ref().is_some_and(|name| !(1..=80).contains(&name.encode_utf16().count())) {

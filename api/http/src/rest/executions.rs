@@ -1,7 +1,7 @@
 //! `/v1/executions`: start, describe, stop, list, history.
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -14,8 +14,24 @@ use crate::error::OperationError;
 use crate::operations::executions::{self, Described, Filter, Item, Start, Status};
 use crate::operations::{Caller, history};
 
+use super::paths::{ExecutionId, MachineOrVersion};
 use super::problem::Problem;
+use super::query::Limit;
+use super::request::short;
 use super::{Asker, Json, Params, Refusal};
+
+const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Whoever repeats a start says so.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it stands in the document for what `key` reads")]
+pub(crate) struct Keyed {
+    /// Any text of the caller's, new for each execution: visible ASCII characters. The same request
+    /// with the same key, to the same state machine, gets the same execution, also after its end.
+    #[param(rename = "Idempotency-Key", value_type = String, required = false, min_length = 1, max_length = 255, pattern = "^[!-~]+$")]
+    key: Option<String>,
+}
 
 /// An execution to start.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -25,10 +41,17 @@ pub(crate) struct NewExecution {
     state_machine: Option<String>,
     /// Starting the same name with the same input again, while it runs, changes nothing. Without
     /// a name it gets one.
+    #[schema(
+        min_length = 1,
+        max_length = 80,
+        pattern = r##"^[^\s\u0000-\u001f\u007f-\u009f<>{}\[\]?*"#%\\^|~`$&,;:/]+$"##
+    )]
     name: Option<String>,
     /// Any JSON value; `{}` by default.
     #[schema(value_type = Option<Value>)]
     input: Option<Box<RawValue>>,
+    /// A trace to join: printable ASCII.
+    #[schema(max_length = 256)]
     trace_header: Option<String>,
 }
 
@@ -37,6 +60,7 @@ pub(crate) struct NewExecution {
 pub(crate) struct StartedExecution {
     arn: String,
     name: String,
+    #[schema(format = DateTime)]
     started_at: String,
 }
 
@@ -49,7 +73,7 @@ pub(crate) struct Execution {
     state_machine: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     version_arn: Option<String>,
-    /// `RUNNING`, `SUCCEEDED`, `FAILED`, `TIMED_OUT` or `ABORTED`.
+    #[schema(value_type = ExecutionStatus)]
     status: &'static str,
     started_at: DateTime<Utc>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -82,10 +106,13 @@ pub(crate) struct Executions {
 pub(crate) struct Which {
     /// The state machine: its name, `name:version`, or its ARN.
     state_machine: String,
-    /// `RUNNING`, `SUCCEEDED`, `FAILED`, `TIMED_OUT` or `ABORTED`.
+    /// Only those that are so.
+    #[param(value_type = Option<ExecutionStatus>)]
     status: Option<String>,
-    /// 1 to 1000; 100 by default.
-    limit: Option<u32>,
+    /// Most items of the page.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<Limit>,
+    /// Where the page begins: the `next_page_token` of the one before.
     page_token: Option<String>,
 }
 
@@ -93,13 +120,16 @@ pub(crate) struct Which {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WhyStop {
+    #[schema(max_length = 256)]
     error: Option<String>,
+    #[schema(max_length = 32768)]
     cause: Option<String>,
 }
 
 /// An execution was stopped.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct StoppedExecution {
+    #[schema(format = DateTime)]
     stopped_at: String,
 }
 
@@ -109,80 +139,134 @@ pub(crate) struct StoppedExecution {
 pub(crate) struct Part {
     /// Newest first.
     #[serde(default)]
+    #[param(value_type = Option<bool>, default = false)]
     reverse: bool,
     /// Whether inputs and outputs are shown; they are by default.
     data: Option<bool>,
-    /// 1 to 1000; 100 by default.
-    limit: Option<u32>,
+    /// Most items of the page.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<Limit>,
+    /// Where the page begins: the `next_page_token` of the one before.
     page_token: Option<String>,
 }
 
 /// A page of a history.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct History {
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<HistoryEvent>)]
     events: Vec<Value>,
     /// Pass it as `page_token` for the next page; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_page_token: Option<String>,
 }
 
-/// Start an execution of this state machine.
+/// Where an execution is in life.
+#[derive(ToSchema)]
+#[schema(rename_all = "SCREAMING_SNAKE_CASE")]
+#[expect(dead_code, reason = "it stands in the document for what `Status::as_str` says")]
+pub(crate) enum ExecutionStatus {
+    Running,
+    Succeeded,
+    Failed,
+    TimedOut,
+    Aborted,
+}
+
+/// An event of a history, with AWS's name and details.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it stands in the document for what `history::plain` writes")]
+pub(crate) struct HistoryEvent {
+    /// Its place in the history: 1, 2, 3, ….
+    #[schema(minimum = 1)]
+    id: i64,
+    /// The event that led to it; 0 for the first.
+    previous_id: i64,
+    at: DateTime<Utc>,
+    /// AWS's name, such as `TaskStateEntered`.
+    r#type: String,
+    /// AWS's details; inputs and outputs are values.
+    #[schema(value_type = Option<Object>)]
+    details: Option<Value>,
+}
+
+/// Start an execution of this state machine. The same request with the same `Idempotency-Key` is
+/// the same start, whatever has become of the execution.
 #[utoipa::path(
     post, path = "/v1/state-machines/{name}/executions", tag = "executions",
-    request_body = NewExecution,
-    params(("name" = String, Path, description = "its name, or `name:version`")),
+    operation_id = "startExecutionOf", params(MachineOrVersion, Keyed),
+    request_body = Option<NewExecution>,
     responses(
-        (status = 201, body = StartedExecution),
-        (status = 404, body = Problem),
-        (status = 409, description = "the name is taken", body = Problem),
-        (status = 429, description = "too much is queued", body = Problem),
+        (status = 201, description = "it is started, durably", body = StartedExecution,
+         headers(("Location" = String, description = "the path of the execution"))),
+        (status = 400, description = "the input is no JSON or too long: `InvalidExecutionInput`; no \
+            execution can have this name: `InvalidName`; no state machine can have this name: \
+            `InvalidArn`; it is an EXPRESS one: `StateMachineTypeNotSupported`", body = Problem),
+        (status = 404, description = "there is no such state machine: `StateMachineDoesNotExist`", body = Problem),
+        (status = 409, description = "the name is taken by another start, or by an execution that has \
+            ended: `ExecutionAlreadyExists`; the state machine is being deleted: \
+            `StateMachineDeleting`", body = Problem),
+        (status = 422, description = "the key belongs to a request with another body: \
+            `IdempotencyKeyReused`", body = Problem),
+        (status = 429, description = "too much is queued: `ThrottlingException`", body = Problem),
     )
 )]
 pub(crate) async fn start_of(
     State(door): State<Door>,
     Asker(caller): Asker,
-    Path(name): Path<String>,
+    Path(MachineOrVersion { name }): Path<MachineOrVersion>,
+    headers: HeaderMap,
     Json(new): Json<NewExecution>,
 ) -> Result<Response, Refusal> {
     if new.state_machine.is_some() {
         let message = "`state_machine` is not allowed: the path names it";
         return Err(OperationError::validation(message).at("/state_machine").into());
     }
-    begin(&door, &caller, &machine_arn(&caller, &name), new).await
+    begin(&door, &caller, &machine_arn(&caller, &name), key(&headers)?, new).await
 }
 
-/// Start an execution.
+/// Start an execution. The same request with the same `Idempotency-Key` is the same start,
+/// whatever has become of the execution.
 #[utoipa::path(
-    post, path = "/v1/executions", tag = "executions", request_body = NewExecution,
+    post, path = "/v1/executions", tag = "executions", operation_id = "startExecution",
+    params(Keyed), request_body = NewExecution,
     responses(
-        (status = 201, body = StartedExecution),
-        (status = 404, body = Problem),
-        (status = 409, description = "the name is taken", body = Problem),
-        (status = 429, description = "too much is queued", body = Problem),
+        (status = 201, description = "it is started, durably", body = StartedExecution,
+         headers(("Location" = String, description = "the path of the execution"))),
+        (status = 400, description = "the input is no JSON or too long: `InvalidExecutionInput`; no \
+            execution can have this name: `InvalidName`; no state machine can have this name: \
+            `InvalidArn`; it is an EXPRESS one: `StateMachineTypeNotSupported`", body = Problem),
+        (status = 404, description = "there is no such state machine: `StateMachineDoesNotExist`", body = Problem),
+        (status = 409, description = "the name is taken by another start, or by an execution that has \
+            ended: `ExecutionAlreadyExists`; the state machine is being deleted: \
+            `StateMachineDeleting`", body = Problem),
+        (status = 422, description = "the key belongs to a request with another body: \
+            `IdempotencyKeyReused`", body = Problem),
+        (status = 429, description = "too much is queued: `ThrottlingException`", body = Problem),
     )
 )]
 pub(crate) async fn start(
     State(door): State<Door>,
     Asker(caller): Asker,
+    headers: HeaderMap,
     Json(new): Json<NewExecution>,
 ) -> Result<Response, Refusal> {
     let Some(machine) = new.state_machine.clone() else {
         let message = "`state_machine` is missing";
         return Err(OperationError::validation(message).at("/state_machine").into());
     };
-    begin(&door, &caller, &machine_arn(&caller, &machine), new).await
+    begin(&door, &caller, &machine_arn(&caller, &machine), key(&headers)?, new).await
 }
 
 async fn begin(
     door: &Door,
     caller: &Caller,
     machine_arn: &str,
+    idempotency_key: Option<String>,
     new: NewExecution,
 ) -> Result<Response, Refusal> {
     let NewExecution { name, input, trace_header, .. } = new;
     let input = input.map(|input| input.get().to_owned());
-    let request = Start { name, input, trace_header };
+    let request = Start { name, input, trace_header, idempotency_key };
     let started =
         executions::start(&door.engine, &door.startables, caller, machine_arn, request).await?;
     let location = HeaderValue::try_from(format!("/v1/executions/{}", started.arn));
@@ -198,10 +282,27 @@ async fn begin(
     Ok(response)
 }
 
+/// The key of an idempotent start, if the request has one.
+fn key(headers: &HeaderMap) -> Result<Option<String>, OperationError> {
+    let mut keys = headers.get_all(KEY).iter();
+    let (first, second) = (keys.next(), keys.next());
+    if second.is_some() {
+        let message = "the header `Idempotency-Key` is there more than once";
+        return Err(OperationError::validation(message));
+    }
+    Ok(first.map(|key| String::from_utf8_lossy(key.as_bytes()).into_owned()))
+}
+
 /// List the executions of a state machine, newest first.
 #[utoipa::path(
-    get, path = "/v1/executions", tag = "executions", params(Which),
-    responses((status = 200, body = Executions), (status = 404, body = Problem))
+    get, path = "/v1/executions", tag = "executions", operation_id = "listExecutions",
+    params(Which),
+    responses(
+        (status = 200, description = "a page of them", body = Executions),
+        (status = 400, description = "no state machine can have this name: `InvalidArn`; it is an \
+            EXPRESS one: `StateMachineTypeNotSupported`", body = Problem),
+        (status = 404, description = "there is no such state machine: `StateMachineDoesNotExist`", body = Problem),
+    )
 )]
 pub(crate) async fn list(
     State(door): State<Door>,
@@ -218,7 +319,9 @@ pub(crate) async fn list(
     };
     let filter = Filter { arn: machine_arn(&caller, &which.state_machine), status };
     let token = which.page_token.as_deref();
-    let page = executions::list(&door.engine, &caller, &filter, which.limit, token).await?;
+    let page =
+        executions::list(&door.engine, &caller, &filter, which.limit.map(Limit::number), token)
+            .await?;
     let executions = page.items.into_iter().map(of_item).collect();
     let next_page_token = page.next_token;
     Ok(axum::Json(Executions { executions, next_page_token }).into_response())
@@ -226,14 +329,18 @@ pub(crate) async fn list(
 
 /// Describe an execution, with its input and output.
 #[utoipa::path(
-    get, path = "/v1/executions/{id}", tag = "executions",
-    params(("id" = String, Path, description = "its ARN, or `state-machine:name`")),
-    responses((status = 200, body = Execution), (status = 404, body = Problem))
+    get, path = "/v1/executions/{id}", tag = "executions", operation_id = "describeExecution",
+    params(ExecutionId),
+    responses(
+        (status = 200, description = "the execution", body = Execution),
+        (status = 400, description = "this is no ARN: `InvalidArn`", body = Problem),
+        (status = 404, description = "there is no such execution: `ExecutionDoesNotExist`", body = Problem),
+    )
 )]
 pub(crate) async fn describe(
     State(door): State<Door>,
     Asker(caller): Asker,
-    Path(id): Path<String>,
+    Path(ExecutionId { id }): Path<ExecutionId>,
 ) -> Result<Response, Refusal> {
     let arn = execution_arn(&caller, &id)?;
     let Described { item, input, output, error, cause, .. } =
@@ -250,16 +357,23 @@ pub(crate) async fn describe(
 
 /// Stop an execution. One that has ended stays as it is.
 #[utoipa::path(
-    post, path = "/v1/executions/{id}/stop", tag = "executions", request_body = WhyStop,
-    params(("id" = String, Path, description = "its ARN, or `state-machine:name`")),
-    responses((status = 200, body = StoppedExecution), (status = 404, body = Problem))
+    post, path = "/v1/executions/{id}/stop", tag = "executions", operation_id = "stopExecution",
+    params(ExecutionId), request_body = Option<WhyStop>,
+    responses(
+        (status = 200, description = "it has ended", body = StoppedExecution),
+        (status = 400, description = "this is no ARN: `InvalidArn`", body = Problem),
+        (status = 404, description = "there is no such execution: `ExecutionDoesNotExist`", body = Problem),
+        (status = 429, description = "too much is queued: `ThrottlingException`", body = Problem),
+    )
 )]
 pub(crate) async fn stop(
     State(door): State<Door>,
     Asker(caller): Asker,
-    Path(id): Path<String>,
+    Path(ExecutionId { id }): Path<ExecutionId>,
     Json(WhyStop { error, cause }): Json<WhyStop>,
 ) -> Result<Response, Refusal> {
+    short("error", error.as_deref(), 256)?;
+    short("cause", cause.as_deref(), 32_768)?;
     let arn = execution_arn(&caller, &id)?;
     let stopped_at = executions::stop(&door.engine, &caller, &arn, error, cause).await?;
     Ok(axum::Json(StoppedExecution { stopped_at: stopped_at.iso() }).into_response())
@@ -268,18 +382,22 @@ pub(crate) async fn stop(
 /// Read the history of an execution.
 #[utoipa::path(
     get, path = "/v1/executions/{id}/history", tag = "executions",
-    params(("id" = String, Path, description = "its ARN, or `state-machine:name`"), Part),
-    responses((status = 200, body = History), (status = 404, body = Problem))
+    operation_id = "getExecutionHistory", params(ExecutionId, Part),
+    responses(
+        (status = 200, description = "a page of it", body = History),
+        (status = 400, description = "this is no ARN: `InvalidArn`", body = Problem),
+        (status = 404, description = "there is no such execution: `ExecutionDoesNotExist`", body = Problem),
+    )
 )]
 pub(crate) async fn history(
     State(door): State<Door>,
     Asker(caller): Asker,
-    Path(id): Path<String>,
+    Path(ExecutionId { id }): Path<ExecutionId>,
     Params(Part { reverse, data, limit, page_token }): Params<Part>,
 ) -> Result<Response, Refusal> {
     let arn = execution_arn(&caller, &id)?;
-    let with_data = data.unwrap_or(true);
-    let request = history::Request { reverse, with_data, max_results: limit, token: page_token };
+    let (with_data, max_results) = (data.unwrap_or(true), limit.map(Limit::number));
+    let request = history::Request { reverse, with_data, max_results, token: page_token };
     let page = history::page(&door.engine, &caller, &arn, request).await?;
     let events = page.items.iter().map(history::plain).collect();
     Ok(axum::Json(History { events, next_page_token: page.next_token }).into_response())

@@ -9,7 +9,9 @@ use utoipa::ToSchema;
 
 use crate::error::{Kind, OperationError};
 
-const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+/// The content type of every refusal.
+pub(crate) const PROBLEM_JSON_TEXT: &str = "application/problem+json";
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static(PROBLEM_JSON_TEXT);
 
 /// An error (RFC 9457).
 #[derive(Debug, Serialize, ToSchema)]
@@ -35,7 +37,7 @@ pub(crate) struct Problem {
 /// One mistake of a definition.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Finding {
-    /// `ERROR` or `WARNING`.
+    #[schema(value_type = FindingSeverity)]
     severity: &'static str,
     /// AWS's code, such as `SCHEMA_VALIDATION_FAILED`.
     code: &'static str,
@@ -43,6 +45,15 @@ pub(crate) struct Finding {
     /// Where in the definition: a JSON Pointer, as AWS reports it.
     #[serde(skip_serializing_if = "Option::is_none")]
     location: Option<String>,
+}
+
+/// Whether a definition is refused for it.
+#[derive(ToSchema)]
+#[schema(rename_all = "UPPERCASE")]
+#[expect(dead_code, reason = "it stands in the document for what `Severity::as_str` says")]
+pub(crate) enum FindingSeverity {
+    Error,
+    Warning,
 }
 
 impl From<&Diagnostic> for Finding {
@@ -184,7 +195,7 @@ fn status(kind: Kind) -> StatusCode {
         | Kind::StateMachineDeleting => StatusCode::CONFLICT,
         Kind::TaskTimedOut => StatusCode::GONE,
         Kind::RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Kind::InvalidDefinition => StatusCode::UNPROCESSABLE_ENTITY,
+        Kind::IdempotencyKeyReused | Kind::InvalidDefinition => StatusCode::UNPROCESSABLE_ENTITY,
         Kind::ActivityWorkerLimitExceeded | Kind::ThrottlingException => {
             StatusCode::TOO_MANY_REQUESTS
         }

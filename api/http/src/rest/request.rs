@@ -1,6 +1,9 @@
 //! What the handlers take out of a request, with refusals that are problems.
 
+use std::error::Error as _;
+
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
@@ -9,6 +12,39 @@ use crate::operations::Caller;
 use crate::{Door, body};
 
 use super::Refusal;
+
+/// The answer to a deletion: the same whether something was there or not, so that whoever lost an
+/// answer can ask again.
+pub(crate) fn gone(deleted: Result<(), OperationError>) -> Result<StatusCode, Refusal> {
+    match deleted {
+        Ok(()) => Ok(StatusCode::NO_CONTENT),
+        Err(refusal) if is_not_there(refusal.kind) => Ok(StatusCode::NO_CONTENT),
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+/// Whether something is not there, or could not be: no ARN can be made of its name.
+fn is_not_there(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::ActivityDoesNotExist
+            | Kind::FunctionDoesNotExist
+            | Kind::InvalidArn
+            | Kind::InvalidName
+            | Kind::ResourceNotFound
+            | Kind::ResourceNotFoundException
+            | Kind::StateMachineDoesNotExist
+    )
+}
+
+/// Refuses a text of more characters, counted as AWS counts them.
+pub(crate) fn short(member: &str, text: Option<&str>, most: usize) -> Result<(), OperationError> {
+    if text.is_some_and(|text| text.encode_utf16().count() > most) {
+        let message = format!("`{member}` is to have at most {most} characters");
+        return Err(OperationError::validation(message).at(format!("/{member}")));
+    }
+    Ok(())
+}
 
 /// Who asks, as it was found out before any handler.
 pub(crate) struct Asker(pub(crate) Caller);
@@ -47,11 +83,11 @@ impl<T: DeserializeOwned> FromRequestParts<Door> for Params<T> {
     async fn from_request_parts(parts: &mut Parts, _: &Door) -> Result<Self, Refusal> {
         match Query::<T>::try_from_uri(&parts.uri) {
             Ok(Query(params)) => Ok(Self(params)),
-            Err(why) => Err(OperationError::validation(format!(
-                "the query parameters are not as they should be: {}",
-                why.body_text()
-            ))
-            .into()),
+            Err(why) => {
+                let why = why.source().map_or_else(|| why.body_text(), ToString::to_string);
+                let message = format!("the query parameters are not as they should be: {why}");
+                Err(OperationError::validation(message).into())
+            }
         }
     }
 }

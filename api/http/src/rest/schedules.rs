@@ -15,7 +15,10 @@ use utoipa::ToSchema;
 use crate::Door;
 use crate::operations::schedules::{self, Filter, Key, ScheduleState};
 
+use super::paths::ScheduleName;
 use super::problem::Problem;
+use super::query::Limit;
+use super::request::gone;
 use super::{Asker, Json, Params, Refusal};
 
 use shapes::{NewSchedule, Schedule, State as StateWord};
@@ -39,7 +42,8 @@ pub(crate) fn routes() -> Router<Door> {
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct InGroup {
-    /// Its group; `default` by default.
+    /// Its group.
+    #[param(default = "default")]
     group: Option<String>,
 }
 
@@ -53,8 +57,10 @@ pub(crate) struct Which {
     prefix: Option<String>,
     /// Only those that are enabled, or paused.
     state: Option<StateWord>,
-    /// 1 to 1000; 100 by default.
-    limit: Option<u32>,
+    /// Most items of the page.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<Limit>,
+    /// Where the page begins: the `next_page_token` of the one before.
     page_token: Option<String>,
 }
 
@@ -71,16 +77,17 @@ pub(crate) struct Schedules {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Pause {
-    /// At most 512 characters.
+    /// Shown with the schedule and in its log.
+    #[schema(max_length = 512)]
     reason: Option<String>,
 }
 
 /// List the schedules, by group and name.
 #[utoipa::path(
-    get, path = "/v1/schedules", tag = "schedules", params(Which),
+    get, path = "/v1/schedules", tag = "schedules", operation_id = "listSchedules", params(Which),
     responses(
-        (status = 200, body = Schedules),
-        (status = 404, description = "there is no such group", body = Problem),
+        (status = 200, description = "a page of them", body = Schedules),
+        (status = 404, description = "there is no such group: `ResourceNotFoundException`", body = Problem),
     )
 )]
 pub(crate) async fn list(
@@ -91,7 +98,8 @@ pub(crate) async fn list(
     let Which { group, prefix, state, limit, page_token } = which;
     let filter = Filter { group, prefix, state: state.map(ScheduleState::from) };
     let token = page_token.as_deref();
-    let page = schedules::list(&door.engine, &caller, &filter, limit, token).await?;
+    let page =
+        schedules::list(&door.engine, &caller, &filter, limit.map(Limit::number), token).await?;
     let shown = page.items.into_iter().map(|it| Schedule::of(&door.engine, &caller, it)).collect();
     let next_page_token = page.next_token;
     Ok(axum::Json(Schedules { schedules: shown, next_page_token }).into_response())
@@ -99,14 +107,18 @@ pub(crate) async fn list(
 
 /// Describe a schedule.
 #[utoipa::path(
-    get, path = "/v1/schedules/{name}", tag = "schedules",
-    params(("name" = String, Path), InGroup),
-    responses((status = 200, body = Schedule), (status = 404, body = Problem))
+    get, path = "/v1/schedules/{name}", tag = "schedules", operation_id = "describeSchedule",
+    params(ScheduleName, InGroup),
+    responses(
+        (status = 200, description = "the schedule", body = Schedule),
+        (status = 404, description = "there is no such schedule, or no such group: \
+            `ResourceNotFoundException`", body = Problem),
+    )
 )]
 pub(crate) async fn describe(
     State(door): State<Door>,
     Asker(caller): Asker,
-    Path(name): Path<String>,
+    Path(ScheduleName { name }): Path<ScheduleName>,
     Params(InGroup { group }): Params<InGroup>,
 ) -> Result<Response, Refusal> {
     let schedule = schedules::describe(&door.engine, &caller, &Key::new(group, name)).await?;
@@ -115,22 +127,20 @@ pub(crate) async fn describe(
 
 /// Create a schedule, or set it up anew as a whole. Its group is made if it is not there.
 #[utoipa::path(
-    put, path = "/v1/schedules/{name}", tag = "schedules", request_body = NewSchedule,
-    params(
-        ("name" = String, Path,
-         description = "1 to 64 letters, digits, hyphens, underscores and dots"),
-        InGroup,
-    ),
+    put, path = "/v1/schedules/{name}", tag = "schedules", operation_id = "putSchedule",
+    params(ScheduleName, InGroup), request_body = NewSchedule,
     responses(
         (status = 200, description = "it was set up anew", body = Schedule),
-        (status = 201, description = "it was created", body = Schedule),
-        (status = 400, body = Problem),
+        (status = 201, description = "it was created", body = Schedule,
+         headers(("Location" = String, description = "the path of the schedule"))),
+        (status = 400, description = "this is no ARN of a role: `InvalidArn`", body = Problem),
+        (status = 409, description = "its group is being deleted: `ConflictException`", body = Problem),
     )
 )]
 pub(crate) async fn put(
     State(door): State<Door>,
     Asker(caller): Asker,
-    Path(name): Path<String>,
+    Path(ScheduleName { name }): Path<ScheduleName>,
     Params(InGroup { group }): Params<InGroup>,
     Json(new): Json<NewSchedule>,
 ) -> Result<Response, Refusal> {
@@ -153,31 +163,34 @@ pub(crate) async fn put(
 
 /// Delete a schedule with its log. Executions it started go on.
 #[utoipa::path(
-    delete, path = "/v1/schedules/{name}", tag = "schedules",
-    params(("name" = String, Path), InGroup),
-    responses((status = 204, description = "it is deleted"), (status = 404, body = Problem))
+    delete, path = "/v1/schedules/{name}", tag = "schedules", operation_id = "deleteSchedule",
+    params(ScheduleName, InGroup),
+    responses((status = 204, description = "it is deleted, or never was"))
 )]
 pub(crate) async fn delete(
     State(door): State<Door>,
     Asker(caller): Asker,
-    Path(name): Path<String>,
+    Path(ScheduleName { name }): Path<ScheduleName>,
     Params(InGroup { group }): Params<InGroup>,
 ) -> Result<StatusCode, Refusal> {
-    schedules::delete(&door.engine, &caller, &Key::new(group, name)).await?;
-    Ok(StatusCode::NO_CONTENT)
+    gone(schedules::delete(&door.engine, &caller, &Key::new(group, name)).await)
 }
 
 /// Pause a schedule: what comes due does not run, then or later. Pausing a paused one changes
 /// its reason.
 #[utoipa::path(
-    post, path = "/v1/schedules/{name}/pause", tag = "schedules", request_body = Pause,
-    params(("name" = String, Path), InGroup),
-    responses((status = 200, body = Schedule), (status = 404, body = Problem))
+    post, path = "/v1/schedules/{name}/pause", tag = "schedules",
+    operation_id = "pauseSchedule", params(ScheduleName, InGroup), request_body = Option<Pause>,
+    responses(
+        (status = 200, description = "the schedule", body = Schedule),
+        (status = 404, description = "there is no such schedule, or no such group: \
+            `ResourceNotFoundException`", body = Problem),
+    )
 )]
 pub(crate) async fn pause(
     State(door): State<Door>,
     Asker(caller): Asker,
-    Path(name): Path<String>,
+    Path(ScheduleName { name }): Path<ScheduleName>,
     Params(InGroup { group }): Params<InGroup>,
     Json(Pause { reason }): Json<Pause>,
 ) -> Result<Response, Refusal> {
@@ -190,13 +203,17 @@ pub(crate) async fn pause(
 /// Let a schedule fire again, from its next due time on.
 #[utoipa::path(
     post, path = "/v1/schedules/{name}/resume", tag = "schedules",
-    params(("name" = String, Path), InGroup),
-    responses((status = 200, body = Schedule), (status = 404, body = Problem))
+    operation_id = "resumeSchedule", params(ScheduleName, InGroup),
+    responses(
+        (status = 200, description = "the schedule", body = Schedule),
+        (status = 404, description = "there is no such schedule, or no such group: \
+            `ResourceNotFoundException`", body = Problem),
+    )
 )]
 pub(crate) async fn resume(
     State(door): State<Door>,
     Asker(caller): Asker,
-    Path(name): Path<String>,
+    Path(ScheduleName { name }): Path<ScheduleName>,
     Params(InGroup { group }): Params<InGroup>,
 ) -> Result<Response, Refusal> {
     let (key, state) = (Key::new(group, name), ScheduleState::Enabled);

@@ -1,9 +1,10 @@
-//! What the `OpenAPI` document says of access keys: who needs one, and how refusals look.
+//! What the `OpenAPI` document says of access keys, and who needs none.
 
 use utoipa::Modify;
-use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{Components, ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::{Components, OpenApi};
+
+use super::document::operations;
 
 const SCHEME: &str = "access_key";
 
@@ -25,32 +26,15 @@ impl Modify for Keys {
         let key = SecurityRequirement::new::<_, [&str; 0], &str>(SCHEME, []);
         document.security = Some(vec![key]);
         for (path, item) in &mut document.paths.paths {
-            let operations =
-                [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
-            for operation in operations.into_iter().flatten() {
-                if path.starts_with("/v1/tasks/") {
-                    // The token in the path is the authority.
-                    operation.security = Some(Vec::new());
-                } else {
-                    refuse(operation);
-                }
+            if !needs_key(path) {
+                operations(item).for_each(|operation| operation.security = Some(Vec::new()));
             }
         }
     }
 }
 
-fn refuse(operation: &mut Operation) {
-    for (status, why) in [
-        ("401", "an access key is needed, and there is none or no good one"),
-        ("403", "the access key does not allow this"),
-    ] {
-        let problem = ContentBuilder::new()
-            .schema(Some(RefOr::Ref(Ref::from_schema_name("Problem"))))
-            .build();
-        let response = ResponseBuilder::new()
-            .description(why)
-            .content("application/problem+json", problem)
-            .build();
-        operation.responses.responses.insert(status.to_owned(), RefOr::T(response));
-    }
+/// Whether whoever asks at this path needs a key: a task's token, where it stands in the path, is
+/// the authority.
+pub(super) fn needs_key(path: &str) -> bool {
+    !path.starts_with("/v1/tasks/")
 }

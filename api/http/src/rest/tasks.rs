@@ -8,35 +8,42 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::Door;
-use crate::error::OperationError;
 use crate::operations::tasks;
 
+use super::paths::TaskToken;
 use super::problem::Problem;
+use super::request::short;
 use super::{Json, Refusal};
 
 /// Why a task failed.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Failure {
-    /// The name that `Retry` and `Catch` match; at most 256 characters.
+    /// The name that `Retry` and `Catch` match.
+    #[schema(max_length = 256)]
     error: Option<String>,
-    /// In prose; at most 32,768 characters.
+    /// In prose.
+    #[schema(max_length = 32768)]
     cause: Option<String>,
 }
 
 /// The task has succeeded. The body is its output: any JSON value; without a body it is `{}`.
 #[utoipa::path(
     post, path = "/v1/tasks/{token}/success", tag = "tasks",
-    params(("token" = String, Path)), request_body = serde_json::Value,
+    operation_id = "succeedTask",
+    params(TaskToken), request_body = Option<serde_json::Value>,
     responses(
         (status = 204, description = "it is recorded"),
-        (status = 400, description = "no such token, or the output is no JSON or too long", body = Problem),
-        (status = 410, description = "the task is over", body = Problem),
+        (status = 400, description = "the output is no JSON or too long: `InvalidOutput`; this is no \
+            token: `InvalidToken`", body = Problem),
+        (status = 404, description = "the execution is not there: `TaskDoesNotExist`", body = Problem),
+        (status = 410, description = "the task is over: `TaskTimedOut`", body = Problem),
+        (status = 429, description = "too much is queued: `ThrottlingException`", body = Problem),
     )
 )]
 pub(crate) async fn succeed(
     State(door): State<Door>,
-    Path(token): Path<String>,
+    Path(TaskToken { token }): Path<TaskToken>,
     Json(output): Json<Box<RawValue>>,
 ) -> Result<StatusCode, Refusal> {
     tasks::succeed(&door.engine, None, &token, output.get()).await?;
@@ -46,20 +53,23 @@ pub(crate) async fn succeed(
 /// The task has failed.
 #[utoipa::path(
     post, path = "/v1/tasks/{token}/failure", tag = "tasks",
-    params(("token" = String, Path)), request_body = Failure,
+    operation_id = "failTask",
+    params(TaskToken), request_body = Option<Failure>,
     responses(
         (status = 204, description = "it is recorded"),
-        (status = 400, description = "no such token", body = Problem),
-        (status = 410, description = "the task is over", body = Problem),
+        (status = 400, description = "this is no token: `InvalidToken`", body = Problem),
+        (status = 404, description = "the execution is not there: `TaskDoesNotExist`", body = Problem),
+        (status = 410, description = "the task is over: `TaskTimedOut`", body = Problem),
+        (status = 429, description = "too much is queued: `ThrottlingException`", body = Problem),
     )
 )]
 pub(crate) async fn fail(
     State(door): State<Door>,
-    Path(token): Path<String>,
+    Path(TaskToken { token }): Path<TaskToken>,
     Json(Failure { error, cause }): Json<Failure>,
 ) -> Result<StatusCode, Refusal> {
-    within("error", error.as_deref(), 256)?;
-    within("cause", cause.as_deref(), 32_768)?;
+    short("error", error.as_deref(), 256)?;
+    short("cause", cause.as_deref(), 32_768)?;
     tasks::fail(&door.engine, None, &token, error, cause).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -67,25 +77,20 @@ pub(crate) async fn fail(
 /// Somebody is still at it: the time by which the next heartbeat is expected moves.
 #[utoipa::path(
     post, path = "/v1/tasks/{token}/heartbeat", tag = "tasks",
-    params(("token" = String, Path)),
+    operation_id = "heartbeatTask",
+    params(TaskToken),
     responses(
         (status = 204, description = "it is received"),
-        (status = 400, description = "no such token", body = Problem),
-        (status = 410, description = "the task is over", body = Problem),
+        (status = 400, description = "this is no token: `InvalidToken`", body = Problem),
+        (status = 404, description = "the execution is not there: `TaskDoesNotExist`", body = Problem),
+        (status = 410, description = "the task is over: `TaskTimedOut`", body = Problem),
+        (status = 429, description = "too much is queued: `ThrottlingException`", body = Problem),
     )
 )]
 pub(crate) async fn heartbeat(
     State(door): State<Door>,
-    Path(token): Path<String>,
+    Path(TaskToken { token }): Path<TaskToken>,
 ) -> Result<StatusCode, Refusal> {
     tasks::heartbeat(&door.engine, None, &token).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-fn within(member: &str, text: Option<&str>, most: usize) -> Result<(), OperationError> {
-    if text.is_some_and(|text| text.encode_utf16().count() > most) {
-        let message = format!("`{member}` is to have at most {most} characters");
-        return Err(OperationError::validation(message).at(format!("/{member}")));
-    }
-    Ok(())
 }

@@ -9,7 +9,7 @@ use crate::operations::state_machines::MachineType;
 use crate::operations::validate;
 
 use super::problem::Finding;
-use super::state_machines::definition_text;
+use super::state_machines::{DefinitionOrText, definition_text};
 use super::{Json, Refusal};
 
 /// A definition to check.
@@ -17,7 +17,7 @@ use super::{Json, Refusal};
 #[serde(deny_unknown_fields)]
 pub(crate) struct ToValidate {
     /// The definition: a JSON object, or its text.
-    #[schema(value_type = Object)]
+    #[schema(value_type = DefinitionOrText)]
     definition: Box<RawValue>,
     #[serde(default)]
     r#type: MachineType,
@@ -35,8 +35,9 @@ pub(crate) struct Verdict {
 
 /// Say what is wrong with a definition; nothing is stored.
 #[utoipa::path(
-    post, path = "/v1/validate", tag = "state machines", request_body = ToValidate,
-    responses((status = 200, body = Verdict), (status = 400, body = super::problem::Problem))
+    post, path = "/v1/validate", tag = "state machines",
+    operation_id = "validateDefinition", request_body = ToValidate,
+    responses((status = 200, description = "what was found, if anything", body = Verdict))
 )]
 pub(crate) async fn validate(Json(request): Json<ToValidate>) -> Result<Response, Refusal> {
     let definition = definition_text(&request.definition)?;

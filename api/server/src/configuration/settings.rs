@@ -21,7 +21,7 @@ pub struct Settings {
     /// Where to serve the API: `ADDRESS:PORT` [default: 127.0.0.1:8083]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Option<String>,
-    /// The database: `postgres://USER:PASSWORD@HOST/NAME` [environment: `DATABASE_URL`]
+    /// The database: `postgres://USER:PASSWORD@HOST/NAME`
     #[arg(long, value_name = "URL")]
     #[serde(serialize_with = "revealed")]
     pub database_url: Option<DatabaseUrl>,
@@ -75,14 +75,13 @@ pub struct Settings {
     #[arg(long, value_name = "NAME")]
     pub node_name: Option<String>,
     /// A Lambda-compatible server for functions that are not registered
-    /// [environment: `AWS_ENDPOINT_URL_LAMBDA`]
     #[arg(long, value_name = "URL")]
     pub lambda_endpoint: Option<String>,
     /// How log lines are written [default: text]
     #[arg(long, value_enum)]
     pub log_format: Option<LogFormat>,
-    /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or `CRATE=LEVEL,…`
-    /// [default: info]
+    /// What is logged: `off`, `error`, `warn`, `info`, `debug`, `trace`, or `CRATE=LEVEL,…`, such as
+    /// `info,runtime=debug` [default: info; of `dev` and `migrate`: warn]
     #[arg(long)]
     pub log_level: Option<String>,
     /// How connections of clients are treated.

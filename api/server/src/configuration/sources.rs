@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use clap::Args as _;
+use clap::{Args as _, Command};
 use toml::{Table, Value};
 
 use super::Settings;
 use crate::definition;
 
 const PREFIX: &str = "STATEWRIGHT_";
+const CONFIG: &str = "STATEWRIGHT_CONFIG";
 
 /// Keys that have no flag, since a command line is no place for a secret or a list of tables.
 const WITHOUT_FLAG: [&str; 2] = ["sealing_key", "access_keys"];
@@ -21,7 +22,7 @@ pub(super) fn settings(
     file: Option<PathBuf>,
     environment: &[(String, String)],
 ) -> anyhow::Result<Settings> {
-    let named = lookup(environment, "STATEWRIGHT_CONFIG").map(PathBuf::from);
+    let named = lookup(environment, CONFIG).map(PathBuf::from);
     let mut table = match file.or(named) {
         Some(path) => read_file(&path)?,
         None => Table::new(),
@@ -56,11 +57,11 @@ fn read_file(path: &Path) -> anyhow::Result<Table> {
 fn of_environment(environment: &[(String, String)]) -> anyhow::Result<Table> {
     let mut table = Table::new();
     for key in keys() {
-        let name = format!("{PREFIX}{}", key.replace('.', "_").to_ascii_uppercase());
-        let Some(text) = lookup(environment, &name).or_else(|| by_other_name(environment, &key))
-        else {
-            continue;
-        };
+        let said = variables(&key).into_iter().find_map(|name| {
+            let text = lookup(environment, &name)?;
+            Some((name, text))
+        });
+        let Some((name, text)) = said else { continue };
         let one = one(&key, value(&name, &key, text)?);
         if let Err(error) = one.clone().try_into::<Settings>() {
             bail!("`{name}`: {}", error.message());
@@ -72,9 +73,14 @@ fn of_environment(environment: &[(String, String)]) -> anyhow::Result<Table> {
 
 /// Every key that can be set by the environment, as its path in the file: `limits`, `tls.key`.
 fn keys() -> Vec<String> {
-    let flags = Settings::augment_args(clap::Command::new("settings"));
-    let flags = flags.get_arguments().map(|flag| flag.get_id().to_string());
-    flags.chain(WITHOUT_FLAG.map(str::to_owned)).collect()
+    let flags = flags();
+    flags.into_iter().chain(WITHOUT_FLAG.map(str::to_owned)).collect()
+}
+
+/// Those of them that have a flag.
+fn flags() -> Vec<String> {
+    let flags = Settings::augment_args(Command::new("settings"));
+    flags.get_arguments().map(|flag| flag.get_id().to_string()).collect()
 }
 
 /// A text of the environment as a value of the key's kind.
@@ -111,13 +117,33 @@ fn lookup<'a>(environment: &'a [(String, String)], name: &str) -> Option<&'a str
     environment.iter().find(|(known, value)| known == name && !value.is_empty()).map(|it| &*it.1)
 }
 
-/// Names that everyone knows a setting by.
-fn by_other_name<'a>(environment: &'a [(String, String)], key: &str) -> Option<&'a str> {
+/// The variables that a key can be set by; the first that says something is heard.
+fn variables(key: &str) -> Vec<String> {
+    let mut names = vec![format!("{PREFIX}{}", key.replace('.', "_").to_ascii_uppercase())];
+    // Names that everyone knows a setting by.
     match key {
-        "database_url" => lookup(environment, "DATABASE_URL"),
-        "lambda_endpoint" => lookup(environment, "AWS_ENDPOINT_URL_LAMBDA"),
-        _ => None,
+        "database_url" => names.push("DATABASE_URL".to_owned()),
+        "lambda_endpoint" => names.push("AWS_ENDPOINT_URL_LAMBDA".to_owned()),
+        _ => {}
     }
+    names
+}
+
+/// The command, each of whose settings, as far as it has them, tells its variables in its help. They are not given to
+/// clap, which would read the environment itself and take what it says for flags.
+pub(crate) fn with_variables(command: Command) -> Command {
+    let named = flags().into_iter().map(|key| (variables(&key), key));
+    let config = (vec![CONFIG.to_owned()], "config".to_owned());
+    let has = |command: &Command, key: &str| command.get_arguments().any(|arg| arg.get_id() == key);
+    named.chain([config]).fold(command, |command, (variables, key)| {
+        if !has(&command, &key) {
+            return command;
+        }
+        command.mut_arg(key, |arg| {
+            let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+            arg.help(format!("{help} [env: {}]", variables.join(", or ")))
+        })
+    })
 }
 
 #[cfg(test)]

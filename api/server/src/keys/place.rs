@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Where the keys are.
 #[derive(Debug, clap::Args)]
 pub struct PlaceArgs {
-    /// The database: `postgres://USER:PASSWORD@HOST/NAME` [environment: `DATABASE_URL`]
+    /// The database: `postgres://USER:PASSWORD@HOST/NAME`
     #[arg(long, value_name = "URL", global = true)]
     database_url: Option<DatabaseUrl>,
     /// The data folder of `statewright dev`, whether it is running or not, in place of a database
@@ -26,7 +26,7 @@ pub struct PlaceArgs {
     /// [else environment: `STATEWRIGHT_SEALING_KEY`]
     #[arg(long, value_name = "FILE", global = true)]
     sealing_key_file: Option<PathBuf>,
-    /// A configuration file, TOML [environment: `STATEWRIGHT_CONFIG`]
+    /// A configuration file, TOML
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
 }

@@ -210,6 +210,7 @@ impl<'a> Attempts<'a> {
             version: target.version,
             alias: None,
             trace_header: None,
+            idempotent: false,
         };
         let why = match self.at_work.engine.start_execution(start).await {
             Ok(_) => reason::runs(firing),

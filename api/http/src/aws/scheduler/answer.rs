@@ -88,6 +88,7 @@ fn shape(kind: Kind) -> (StatusCode, &'static str) {
         | Kind::ExecutionAlreadyExists
         | Kind::ExecutionDoesNotExist
         | Kind::FunctionDoesNotExist
+        | Kind::IdempotencyKeyReused
         | Kind::InvalidArn
         | Kind::InvalidDefinition
         | Kind::InvalidEncryptionConfiguration

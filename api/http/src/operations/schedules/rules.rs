@@ -89,7 +89,7 @@ pub(super) fn check_name(name: &str) -> Result<(), OperationError> {
     named("a schedule", name)
 }
 
-pub(super) fn check_group_name(name: &str) -> Result<(), OperationError> {
+pub(crate) fn check_group_name(name: &str) -> Result<(), OperationError> {
     named("a group of schedules", name)
 }
 

@@ -13,7 +13,10 @@ use crate::operations::Caller;
 use crate::operations::schedules::{
     self, AskedBackfill, BackfillState, FiringKind, FiringState, FiringsAsked, Key,
 };
+use crate::rest::paths::{BackfillId, ScheduleName};
 use crate::rest::problem::Problem;
+use crate::rest::query::Limit;
+use crate::rest::request::gone;
 use crate::rest::{Asker, Json, Params, Refusal};
 
 use super::InGroup;
@@ -22,15 +25,19 @@ use super::InGroup;
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct WhichFirings {
-    /// The group of the schedule; `default` by default.
+    /// The group of the schedule.
+    #[param(default = "default")]
     group: Option<String>,
     /// Only those due at or after.
     from: Option<DateTime<Utc>>,
     /// Only those due before.
     until: Option<DateTime<Utc>>,
+    /// Only those that are so far.
     state: Option<StateWord>,
-    /// 1 to 1000; 100 by default.
-    limit: Option<u32>,
+    /// Most items of the page.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<Limit>,
+    /// Where the page begins: the `next_page_token` of the one before.
     page_token: Option<String>,
 }
 
@@ -51,12 +58,34 @@ pub(crate) enum StateWord {
     Failed,
 }
 
+/// What brings a firing about.
+#[derive(ToSchema)]
+#[schema(as = FiringKind, rename_all = "snake_case")]
+#[expect(dead_code, reason = "it stands in the document for what `FiringKind::as_str` says")]
+pub(crate) enum KindWord {
+    Scheduled,
+    CatchUp,
+    RunNow,
+    Backfill,
+}
+
+/// How far a backfill is.
+#[derive(ToSchema)]
+#[schema(as = BackfillState, rename_all = "snake_case")]
+#[expect(dead_code, reason = "it stands in the document for what `BackfillState::as_str` says")]
+pub(crate) enum BackfillWord {
+    Running,
+    Done,
+    Cancelled,
+}
+
 /// A time that a schedule came due, and what became of it.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Firing {
     /// When it was due, before jitter.
     due_at: DateTime<Utc>,
-    /// What brought it about: `scheduled`, `catch_up`, `run_now` or `backfill`.
+    /// What brought it about.
+    #[schema(value_type = KindWord)]
     kind: &'static str,
     state: StateWord,
     /// Why it did or did not run; of one that waits, why it waits.
@@ -109,7 +138,8 @@ pub(crate) struct NewBackfill {
     from: DateTime<Utc>,
     /// The first instant after the range; not in the future.
     until: DateTime<Utc>,
-    /// Most firings in a minute, 1 to 6000; 60 by default.
+    /// Most firings in a minute.
+    #[schema(minimum = 1, maximum = 6000, default = 60)]
     per_minute: Option<i32>,
     /// Asking twice with the same makes one backfill; a new one by default.
     id: Option<Uuid>,
@@ -122,7 +152,7 @@ pub(crate) struct Backfill {
     from: DateTime<Utc>,
     until: DateTime<Utc>,
     per_minute: i32,
-    /// `running`, `done` or `cancelled`.
+    #[schema(value_type = BackfillWord)]
     state: &'static str,
     /// How many firings it has made.
     firings: i64,
@@ -140,37 +170,44 @@ pub(crate) struct Backfills {
 /// List the firings of a schedule, the latest due time first. The last thousand are kept.
 #[utoipa::path(
     get, path = "/v1/schedules/{name}/firings", tag = "schedules",
-    params(("name" = String, Path), WhichFirings),
-    responses((status = 200, body = Firings), (status = 404, body = Problem))
+    operation_id = "listFirings", params(ScheduleName, WhichFirings),
+    responses(
+        (status = 200, description = "a page of them", body = Firings),
+        (status = 404, description = "there is no such schedule, or no such group: \
+            `ResourceNotFoundException`", body = Problem),
+    )
 )]
 pub(crate) async fn firings(
     State(door): State<Door>,
     Asker(caller): Asker,
-    Path(name): Path<String>,
+    Path(ScheduleName { name }): Path<ScheduleName>,
     Params(which): Params<WhichFirings>,
 ) -> Result<Response, Refusal> {
     let WhichFirings { group, from, until, state, limit, page_token } = which;
     let asked = FiringsAsked { from, until, state: state.map(FiringState::from) };
     let (key, token) = (Key::new(group, name), page_token.as_deref());
-    let page = schedules::firings(&door.engine, &caller, &key, asked, limit, token).await?;
+    let page =
+        schedules::firings(&door.engine, &caller, &key, asked, limit.map(Limit::number), token)
+            .await?;
     let firings = page.items.into_iter().map(|it| Firing::of(&caller, it)).collect();
     Ok(axum::Json(Firings { firings, next_page_token: page.next_token }).into_response())
 }
 
 /// Run a schedule now, even a paused one.
 #[utoipa::path(
-    post, path = "/v1/schedules/{name}/run", tag = "schedules", request_body = Run,
-    params(("name" = String, Path), InGroup),
+    post, path = "/v1/schedules/{name}/run", tag = "schedules",
+    operation_id = "runSchedule", params(ScheduleName, InGroup), request_body = Option<Run>,
     responses(
         (status = 202, description = "it will be tried at once", body = Firing),
-        (status = 404, body = Problem),
-        (status = 429, description = "a thousand firings wait already", body = Problem),
+        (status = 404, description = "there is no such schedule, or no such group: \
+            `ResourceNotFoundException`", body = Problem),
+        (status = 429, description = "a thousand firings wait already: `ThrottlingException`", body = Problem),
     )
 )]
 pub(crate) async fn run(
     State(door): State<Door>,
     Asker(caller): Asker,
-    Path(name): Path<String>,
+    Path(ScheduleName { name }): Path<ScheduleName>,
     Params(InGroup { group }): Params<InGroup>,
     Json(Run { request }): Json<Run>,
 ) -> Result<Response, Refusal> {
@@ -180,19 +217,20 @@ pub(crate) async fn run(
 
 /// Run a schedule, even a paused one, for the times it was due in a range.
 #[utoipa::path(
-    post, path = "/v1/schedules/{name}/backfills", tag = "schedules", request_body = NewBackfill,
-    params(("name" = String, Path), InGroup),
+    post, path = "/v1/schedules/{name}/backfills", tag = "schedules",
+    operation_id = "startBackfill", params(ScheduleName, InGroup), request_body = NewBackfill,
     responses(
-        (status = 202, body = Backfill),
-        (status = 400, body = Problem),
-        (status = 404, body = Problem),
-        (status = 429, description = "ten backfills run already", body = Problem),
+        (status = 202, description = "it runs", body = Backfill),
+        (status = 404, description = "there is no such schedule, or no such group: \
+            `ResourceNotFoundException`", body = Problem),
+        (status = 409, description = "one of this id is for another range: `ConflictException`", body = Problem),
+        (status = 429, description = "ten backfills run already: `ThrottlingException`", body = Problem),
     )
 )]
 pub(crate) async fn backfill(
     State(door): State<Door>,
     Asker(caller): Asker,
-    Path(name): Path<String>,
+    Path(ScheduleName { name }): Path<ScheduleName>,
     Params(InGroup { group }): Params<InGroup>,
     Json(new): Json<NewBackfill>,
 ) -> Result<Response, Refusal> {
@@ -206,13 +244,17 @@ pub(crate) async fn backfill(
 /// List the backfills of a schedule: those that run, and the last fifty that ended.
 #[utoipa::path(
     get, path = "/v1/schedules/{name}/backfills", tag = "schedules",
-    params(("name" = String, Path), InGroup),
-    responses((status = 200, body = Backfills), (status = 404, body = Problem))
+    operation_id = "listBackfills", params(ScheduleName, InGroup),
+    responses(
+        (status = 200, description = "all of them", body = Backfills),
+        (status = 404, description = "there is no such schedule, or no such group: \
+            `ResourceNotFoundException`", body = Problem),
+    )
 )]
 pub(crate) async fn backfills(
     State(door): State<Door>,
     Asker(caller): Asker,
-    Path(name): Path<String>,
+    Path(ScheduleName { name }): Path<ScheduleName>,
     Params(InGroup { group }): Params<InGroup>,
 ) -> Result<Response, Refusal> {
     let found = schedules::backfills(&door.engine, &caller, &Key::new(group, name)).await?;
@@ -223,26 +265,18 @@ pub(crate) async fn backfills(
 /// Cancel a backfill. What it has started goes on; what waits is skipped.
 #[utoipa::path(
     delete, path = "/v1/schedules/{name}/backfills/{id}", tag = "schedules",
-    params(("name" = String, Path), ("id" = Uuid, Path), InGroup),
-    responses(
-        (status = 204, description = "it is cancelled, was over, or never was"),
-        (status = 404, description = "there is no such schedule", body = Problem),
-    )
+    operation_id = "cancelBackfill", params(BackfillId, InGroup),
+    responses((status = 204, description = "it is cancelled, was over, or never was"))
 )]
 pub(crate) async fn cancel_backfill(
     State(door): State<Door>,
     Asker(caller): Asker,
-    Path((name, id)): Path<(String, String)>,
+    Path(BackfillId { name, id }): Path<BackfillId>,
     Params(InGroup { group }): Params<InGroup>,
 ) -> Result<StatusCode, Refusal> {
     let key = Key::new(group, name);
-    match id.parse() {
-        Ok(id) => schedules::cancel_backfill(&door.engine, &caller, &key, id).await?,
-        Err(_) => {
-            schedules::describe(&door.engine, &caller, &key).await?;
-        }
-    }
-    Ok(StatusCode::NO_CONTENT)
+    let Ok(id) = id.parse() else { return Ok(StatusCode::NO_CONTENT) };
+    gone(schedules::cancel_backfill(&door.engine, &caller, &key, id).await)
 }
 
 impl Firing {

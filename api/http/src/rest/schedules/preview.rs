@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use crate::Door;
 use crate::operations::moment;
 use crate::operations::schedules::{self, Key};
+use crate::rest::paths::ScheduleName;
 use crate::rest::problem::Problem;
 use crate::rest::{Asker, Json, Params, Refusal};
 
@@ -17,11 +18,13 @@ use crate::rest::{Asker, Json, Params, Refusal};
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct HowMany {
-    /// The group of the schedule; `default` by default.
+    /// The group of the schedule.
+    #[param(default = "default")]
     group: Option<String>,
     /// Firings after this instant; now, by default.
     after: Option<DateTime<Utc>>,
-    /// 1 to 1000; 10 by default.
+    /// How many.
+    #[param(minimum = 1, maximum = 1000, default = 10)]
     count: Option<u32>,
 }
 
@@ -29,14 +32,17 @@ pub(crate) struct HowMany {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TriedExpression {
+    #[schema(max_length = 256)]
     expression: String,
-    /// An IANA time zone; `UTC` by default.
+    /// An IANA time zone.
+    #[schema(max_length = 50, default = "UTC")]
     timezone: Option<String>,
     start: Option<DateTime<Utc>>,
     end: Option<DateTime<Utc>>,
     /// Firings after this instant; now, by default. A rate without a start counts from here.
     after: Option<DateTime<Utc>>,
-    /// 1 to 1000; 10 by default.
+    /// How many.
+    #[schema(minimum = 1, maximum = 1000, default = 10)]
     count: Option<u32>,
 }
 
@@ -89,13 +95,17 @@ pub(crate) struct Moved {
 /// Preview the next firings of a schedule, as if it were enabled.
 #[utoipa::path(
     get, path = "/v1/schedules/{name}/preview", tag = "schedules",
-    params(("name" = String, Path), HowMany),
-    responses((status = 200, body = Preview), (status = 404, body = Problem))
+    operation_id = "previewSchedule", params(ScheduleName, HowMany),
+    responses(
+        (status = 200, description = "the firings to come", body = Preview),
+        (status = 404, description = "there is no such schedule, or no such group: \
+            `ResourceNotFoundException`", body = Problem),
+    )
 )]
 pub(crate) async fn preview(
     State(door): State<Door>,
     Asker(caller): Asker,
-    Path(name): Path<String>,
+    Path(ScheduleName { name }): Path<ScheduleName>,
     Params(HowMany { group, after, count }): Params<HowMany>,
 ) -> Result<Response, Refusal> {
     let key = Key::new(group, name);
@@ -105,8 +115,9 @@ pub(crate) async fn preview(
 
 /// Preview the firings of an expression. Nothing is created.
 #[utoipa::path(
-    post, path = "/v1/schedules:preview", tag = "schedules", request_body = TriedExpression,
-    responses((status = 200, body = Preview), (status = 400, body = Problem))
+    post, path = "/v1/schedules:preview", tag = "schedules",
+    operation_id = "previewExpression", request_body = TriedExpression,
+    responses((status = 200, description = "the firings to come", body = Preview))
 )]
 pub(crate) async fn preview_expression(
     State(door): State<Door>,

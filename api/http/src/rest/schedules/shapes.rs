@@ -18,9 +18,11 @@ use crate::operations::schedules::{
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewSchedule {
     /// `cron(minutes hours day-of-month month day-of-week year)`, `rate(value unit)` or
-    /// `at(yyyy-mm-ddThh:mm:ss)`; 256 characters at most.
+    /// `at(yyyy-mm-ddThh:mm:ss)`.
+    #[schema(max_length = 256)]
     expression: String,
-    /// The IANA time zone whose clocks `cron` and `at` go by; `UTC` by default.
+    /// The IANA time zone whose clocks `cron` and `at` go by.
+    #[schema(max_length = 50, default = "UTC")]
     timezone: Option<String>,
     /// What is started: the name of a state machine, `name:version`, or its ARN.
     state_machine: String,
@@ -30,7 +32,8 @@ pub(crate) struct NewSchedule {
     /// firing. Without it, the input is an event of `EventBridge` about the firing.
     #[schema(value_type = Option<Value>)]
     input: Option<Box<RawValue>>,
-    /// At most 512 characters.
+    /// For whoever reads it.
+    #[schema(max_length = 512)]
     description: Option<String>,
     /// Nothing is due before; a rate counts from here. Ignored for `at`.
     start: Option<DateTime<Utc>>,
@@ -39,18 +42,23 @@ pub(crate) struct NewSchedule {
     #[serde(default)]
     state: State,
     /// Why it is paused, if it is.
+    #[schema(max_length = 512)]
     paused_reason: Option<String>,
-    /// Each firing is delayed by a part of this window, 1 to 1440 minutes.
+    /// Each firing is delayed by a part of this window.
+    #[schema(minimum = 1, maximum = 1440)]
     window_minutes: Option<i32>,
     #[serde(default)]
     overlap: Overlap,
     /// `one` by default.
     catch_up: Option<CatchUpWord>,
-    /// How far back missed firings are made up for; a day by default.
+    /// How far back missed firings are made up for.
+    #[schema(minimum = 0, maximum = 31_622_400, default = 86_400)]
     catch_up_seconds: Option<i32>,
-    /// How long a start that fails is retried, 60 to 86400 seconds; a day by default.
+    /// How long a start that fails is retried.
+    #[schema(minimum = 60, maximum = 86_400, default = 86_400)]
     max_event_age_seconds: Option<i32>,
-    /// How often a start that fails is retried, 0 to 185 times; 185 by default.
+    /// How often a start that fails is retried.
+    #[schema(minimum = 0, maximum = 185, default = 185)]
     max_retries: Option<i32>,
     /// Whether the schedule is deleted after its last firing.
     #[serde(default)]
