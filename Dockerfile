@@ -22,7 +22,8 @@ USER statewright
 ENV STATEWRIGHT_LISTEN=0.0.0.0:8083
 EXPOSE 8083
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
-    CMD ["curl", "-fsS", "-o", "/dev/null", "http://127.0.0.1:8083/healthz"]
+    CMD curl -fsS -o /dev/null http://127.0.0.1:8083/healthz \
+        || curl -fsSk -o /dev/null https://127.0.0.1:8083/healthz
 # SIGTERM lets calls end (STATEWRIGHT_DRAIN_SECONDS, 30), then hands over; 30 seconds more at most.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["statewright"]

@@ -5,7 +5,7 @@ use super::{Client, dial, dial_from, get, hear, hear_all, say, start, until};
 const SMALL: [&str; 4] = ["--connections-most", "6", "--connections-most-per-address", "3"];
 
 /// A request whose body is under way for a while.
-const BUSY: &str = "POST /v1/validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+const BUSY: &str = "POST /v1/validate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
                     Content-Length: 9\r\n\r\n";
 
 async fn refused(client: &Client, cap: &str) -> f64 {

@@ -107,14 +107,14 @@ async fn events_come_on_every_node() {
     let mut rest = dial(other.address()).await;
     say(
         &mut rest,
-        "GET /v1/executions/waits:waits/events HTTP/1.1\r\nHost: x\r\nLast-Event-ID: 3\r\n\
+        "GET /v1/executions/waits:waits/events HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: 3\r\n\
          Connection: close\r\n\r\n",
     )
     .await;
     let heard = hear_all(&mut rest).await;
     assert_eq!(heard.matches("event: ").count(), 1, "{heard}");
     let mut none = dial(other.address()).await;
-    let beyond = "GET /v1/executions/waits:waits/events HTTP/1.1\r\nHost: x\r\nLast-Event-ID: \
+    let beyond = "GET /v1/executions/waits:waits/events HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: \
                   9223372036854775807\r\nConnection: close\r\n\r\n";
     say(&mut none, beyond).await;
     assert!(hear_all(&mut none).await.ends_with("0\r\n\r\n"), "it has ended");

@@ -50,11 +50,12 @@ async fn outstay(server: SocketAddr, first: Vec<u8>, then: Vec<u8>) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_client_that_only_takes_up_room_is_ended() {
     let (_database, server, client) = start(&QUICK).await;
-    let post = "POST /v1/validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+    let post =
+        "POST /v1/validate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
     let kinds: [(&str, Vec<u8>, &[u8]); 10] = [
         ("nothing at all", vec![], b""),
         ("idle after a request", get("/healthz").into(), b""),
-        ("a header now and then", b"GET / HTTP/1.1\r\nHost: x\r\n".into(), b"X-A: b\r\n"),
+        ("a header now and then", b"GET / HTTP/1.1\r\nHost: localhost\r\n".into(), b"X-A: b\r\n"),
         ("a path now and then", b"GET /".into(), b"a"),
         ("a body now and then", format!("{post}Content-Length: 9999\r\n\r\n").into(), b" "),
         (
@@ -99,7 +100,7 @@ async fn who_waits_for_an_answer_is_not_idle() {
     let mut poll = dial(server.address()).await;
     say(
         &mut poll,
-        "POST /v1/activities/nobody/poll HTTP/1.1\r\nHost: x\r\nContent-Type: \
+        "POST /v1/activities/nobody/poll HTTP/1.1\r\nHost: localhost\r\nContent-Type: \
          application/json\r\nContent-Length: 2\r\n\r\n{}",
     )
     .await;
@@ -124,7 +125,7 @@ async fn one_connection_serves_many_requests() {
     }
     // What is sent ahead is answered in order.
     say(&mut stream, get("/healthz").repeat(9)).await;
-    say(&mut stream, "GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    say(&mut stream, "GET /nowhere HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await;
     let heard = hear_all(&mut stream).await;
     assert_eq!(heard.matches("HTTP/1.1 200").count(), 9, "{heard}");
     assert!(heard.contains("HTTP/1.1 404"), "{heard}");
@@ -133,7 +134,8 @@ async fn one_connection_serves_many_requests() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_head_that_is_too_large_and_floods_of_http2_end_their_connection() {
     let (_database, server, client) = start(&[]).await;
-    let large = format!("GET / HTTP/1.1\r\nHost: x\r\nX-A: {}\r\n\r\n", "y".repeat(100_000));
+    let large =
+        format!("GET / HTTP/1.1\r\nHost: localhost\r\nX-A: {}\r\n\r\n", "y".repeat(100_000));
     let mut stream = dial(server.address()).await;
     say(&mut stream, large).await;
     assert!(hear_all(&mut stream).await.starts_with("HTTP/1.1 431"));

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use rcgen::{KeyPair, generate_simple_self_signed};
 use reqwest::{Certificate, Version};
-use tests::database::Database;
+use tests::database::{Database, SEALING_KEY};
 use tests::server::{Server, free_address, server_path};
 use uuid::Uuid;
 
@@ -143,6 +143,7 @@ async fn files_that_are_no_pair_are_told_at_the_start() {
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(files.flags())
             .env("DATABASE_URL", &database.url)
+            .env("STATEWRIGHT_SEALING_KEY", SEALING_KEY)
             .stdin(Stdio::null())
             .output()
             .unwrap()

@@ -24,6 +24,8 @@ struct Facts {
     reach: Reach,
     /// There is a key that is good.
     has_key: bool,
+    /// There is one, or was.
+    had_key: bool,
     /// `--insecure-no-auth`.
     is_insecure: bool,
 }
@@ -53,9 +55,11 @@ impl Doors {
     pub async fn access(&self, address: IpAddr, store: &Store) -> anyhow::Result<Access> {
         let has_key = !self.access_keys.is_empty()
             || store.has_access_keys().await.context("cannot look for access keys")?;
+        let had_key =
+            has_key || store.has_had_access_keys().await.context("cannot look for access keys")?;
         let Self { start, is_insecure, .. } = *self;
-        let Some(access) = access(Facts { start, reach: reach(address), has_key, is_insecure })
-        else {
+        let facts = Facts { start, reach: reach(address), has_key, had_key, is_insecure };
+        let Some(access) = access(facts) else {
             bail!(
                 "there is no access key, and {address} can be reached from elsewhere: anybody \
                  could do anything. `statewright keys create` makes a key (or listen on \
@@ -88,11 +92,13 @@ fn tell(access: Access, address: IpAddr, is_insecure: bool) {
 
 /// `None`: it would be open to the world.
 fn access(facts: Facts) -> Option<Access> {
-    let Facts { start, reach, has_key, is_insecure } = facts;
+    let Facts { start, reach, has_key, had_key, is_insecure } = facts;
     match (start, reach) {
         _ if is_insecure => Some(Access::Open(reach)),
         (Start::Dev, Reach::Loopback) => Some(Access::Open(reach)),
         _ if has_key => Some(Access::Closed),
+        // Keys that have run out or were revoked are no invitation to everybody.
+        (Start::Serve, Reach::Loopback) if had_key => Some(Access::Closed),
         (Start::Serve, Reach::Loopback) => Some(Access::OpenUntilKey(reach)),
         (Start::Dev | Start::Serve, Reach::Network) => None,
     }
@@ -107,8 +113,13 @@ fn reach(address: IpAddr) -> Reach {
 mod tests {
     use super::*;
 
-    const FACTS: Facts =
-        Facts { start: Start::Serve, reach: Reach::Loopback, has_key: false, is_insecure: false };
+    const FACTS: Facts = Facts {
+        start: Start::Serve,
+        reach: Reach::Loopback,
+        has_key: false,
+        had_key: false,
+        is_insecure: false,
+    };
 
     #[test]
     fn without_a_key_only_loopback_is_open() {

@@ -132,6 +132,7 @@ impl Calls {
             identity,
             invocation,
             repeated,
+            begun: false,
             mailbox,
             is_held: is_held.clone(),
         };

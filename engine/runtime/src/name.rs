@@ -27,12 +27,14 @@ pub(crate) struct Name {
     shared: Arc<Shared>,
     lock: Option<NameLock>,
     began: Instant,
+    /// The name became this process's at its start, and what an earlier one owned is not taken yet.
+    owes_succession: bool,
 }
 
 impl Name {
     /// Tries once, and takes over what an earlier process left.
     pub(crate) async fn take(shared: Arc<Shared>) -> Self {
-        let mut name = Self { shared, lock: None, began: Instant::now() };
+        let mut name = Self { shared, lock: None, began: Instant::now(), owes_succession: false };
         name.try_it().await;
         name
     }
@@ -42,7 +44,8 @@ impl Name {
         let left = self.shared.left.clone();
         loop {
             let is_young = self.began.elapsed() < AT_START;
-            let pause = if self.lock.is_none() && is_young { SOON } else { EVERY };
+            let is_soon = (self.lock.is_none() && is_young) || self.owes_succession;
+            let pause = if is_soon { SOON } else { EVERY };
             tokio::select! {
                 () = left.cancelled() => break,
                 () = tokio::time::sleep(pause) => {}
@@ -54,6 +57,8 @@ impl Name {
                         tracing::debug!("the connection that holds the node's name was lost");
                         self.lock = None;
                         self.try_it().await;
+                    } else if self.owes_succession {
+                        self.succeed().await;
                     }
                 }
             }
@@ -68,22 +73,30 @@ impl Name {
         if options.name.is_empty() {
             return;
         }
+        // Later it only holds what it lost, or what another process has let go of in good order.
+        let is_start = self.began.elapsed() <= AT_START;
         match self.shared.store.lock_name(&options.name).await {
             Ok(lock) => self.lock = lock,
             Err(error) => tracing::debug!(%error, "the node's name cannot be locked now"),
         }
-        // Later it only holds what it lost, or what another process has let go of in good order.
-        if self.lock.is_none() || self.began.elapsed() > AT_START {
-            return;
+        if self.lock.is_some() && is_start {
+            self.owes_succession = true;
+            self.succeed().await;
         }
+    }
+
+    /// Takes what an earlier process of this name owned; tried again until the database has answered.
+    async fn succeed(&mut self) {
+        let options = &self.shared.options;
         match self.shared.store.succeed(options.node, &options.name, options.lease).await {
-            Ok(0) => {}
+            Ok(0) => self.owes_succession = false,
             Ok(count) => {
+                self.owes_succession = false;
                 tracing::info!(count, "took over what this node owned before it was started again");
                 self.shared.beat.notify_one();
             }
             Err(error) => {
-                tracing::warn!(%error, "what an earlier process owned moves with its lease");
+                tracing::debug!(%error, "what an earlier process owned is asked for again");
             }
         }
     }

@@ -14,6 +14,8 @@ pub(crate) struct Share(Mutex<State>);
 struct State {
     /// None before the first beat.
     due: Option<usize>,
+    /// How many are enough of it.
+    enough: usize,
     /// When the first beat was.
     since: Option<Instant>,
     /// It has owned what it was due once: what nodes that come later take away from it, or those that
@@ -38,9 +40,19 @@ impl Share {
     /// Notes what a beat that was asked for then told: the fair share, and how many shards have no living owner. Others give
     /// shards up when nothing is under way there: a node that has beaten for longer than a lease, so
     /// that whoever owns what it should have is alive, has what it can get.
-    pub(crate) fn set(&self, due: usize, orphans: usize, asked: Instant, lease: Duration) {
+    ///
+    /// Where shards do not divide evenly, some node has fewer than its share when all others have theirs:
+    /// `least` is that much.
+    pub(crate) fn set(
+        &self,
+        (due, least): (usize, usize),
+        orphans: usize,
+        asked: Instant,
+        lease: Duration,
+    ) {
         let mut state = self.state();
         state.due = Some(due);
+        state.enough = if orphans == 0 { due.min(least) } else { due };
         let since = *state.since.get_or_insert_with(Instant::now);
         let has_waited = asked.saturating_duration_since(since) > lease;
         state.is_settled |= orphans == 0 && has_waited;
@@ -49,7 +61,7 @@ impl Share {
     /// Its fair share, and whether the node, which owns so many, owns that or did so once.
     pub(crate) fn is_settled(&self, owned: usize) -> (usize, bool) {
         let mut state = self.state();
-        state.is_settled |= state.due.is_some_and(|due| owned >= due);
+        state.is_settled |= state.due.is_some() && owned >= state.enough;
         (state.due.unwrap_or(0), state.is_settled)
     }
 
@@ -68,24 +80,24 @@ mod tests {
     fn who_owned_his_share_once_stays_settled() {
         let (share, now) = (Share::default(), Instant::now());
         assert!(!share.is_settled(256).1, "nothing is known yet");
-        share.set(256, 256, now, LONG);
+        share.set((256, 256), 256, now, LONG);
         assert_eq!(share.is_settled(255), (256, false));
         assert_eq!(share.is_settled(256), (256, true));
-        share.set(128, 3, now, LONG);
+        share.set((128, 128), 3, now, LONG);
         assert_eq!(share.is_settled(100), (128, true));
     }
 
     #[test]
     fn who_waited_long_for_what_others_keep_has_what_there_is() {
         let (share, now) = (Share::default(), Instant::now());
-        share.set(128, 0, now, LONG);
+        share.set((128, 128), 0, now, LONG);
         let later = now + LONG / 2;
-        share.set(128, 0, later, LONG);
+        share.set((128, 128), 0, later, LONG);
         assert!(!share.is_settled(5).1);
         let later = now + 2 * LONG;
-        share.set(128, 1, later, LONG);
+        share.set((128, 128), 1, later, LONG);
         assert!(!share.is_settled(5).1, "there is a shard that nobody has");
-        share.set(128, 0, later, LONG);
+        share.set((128, 128), 0, later, LONG);
         assert!(share.is_settled(5).1);
     }
 }

@@ -206,6 +206,14 @@ impl Store {
         Ok(row.is_some())
     }
 
+    /// Whether an access key was ever made, good or not: then this database is not for everybody.
+    pub async fn has_had_access_keys(&self) -> Result<bool, Error> {
+        let row =
+            in_time(sqlx::query("SELECT EXISTS (SELECT FROM access_keys)").fetch_one(&self.pool))
+                .await?;
+        Ok(row.try_get(0)?)
+    }
+
     /// Whether there is any access key that is neither revoked nor expired.
     pub async fn has_access_keys(&self) -> Result<bool, Error> {
         let row = in_time(

@@ -133,11 +133,9 @@ fn heir(row: &sqlx::postgres::PgRow) -> Result<Heir, sqlx::Error> {
     Ok(Heir { id, owned, is_there })
 }
 
-/// Each shard to whoever has fewest.
+/// Each shard to whoever has fewest, and none to who seems to be gone: what nobody is given is free.
 fn divide(shards: &[i16], mut heirs: Vec<Heir>) -> Vec<(i16, Uuid)> {
-    if heirs.iter().any(|heir| heir.is_there) {
-        heirs.retain(|heir| heir.is_there);
-    }
+    heirs.retain(|heir| heir.is_there);
     let give = |shard: &i16| {
         let heir = heirs.iter_mut().min_by_key(|heir| heir.owned)?;
         heir.owned += 1;
@@ -163,9 +161,9 @@ mod tests {
     }
 
     #[test]
-    fn who_seems_to_be_gone_is_given_nothing_while_somebody_is_there() {
+    fn who_seems_to_be_gone_is_given_nothing() {
         let given = divide(&[1, 2], vec![heir(1, 0, false), heir(2, 9, true)]);
         assert!(given.iter().all(|(_, to)| to.as_u128() == 2));
-        assert_eq!(divide(&[1], vec![heir(1, 0, false)]).len(), 1);
+        assert_eq!(divide(&[1], vec![heir(1, 0, false)]), []);
     }
 }

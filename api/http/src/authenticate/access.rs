@@ -92,7 +92,7 @@ impl Gate {
         }
         // What changes while the store is asked is looked at again.
         self.seen.lock().expect("nobody panics while holding this").changed.mark_unchanged();
-        let has_keys = match timeout(PATIENCE, self.store.has_access_keys()).await {
+        let has_keys = match timeout(PATIENCE, self.store.has_had_access_keys()).await {
             Ok(Ok(has_keys)) => has_keys,
             // While the database is away there is nothing to be had here; it is asked again.
             Ok(Err(error)) => {

@@ -112,11 +112,16 @@ impl Keyring {
         id: &str,
         seen: &Seen,
     ) -> Result<Option<Arc<AccessKey>>, OperationError> {
+        let began = Instant::now();
         let _one = seen.asking.lock().await;
-        if let Some(seen) = self.remembered(id)
-            && seen.is_usable(self.generation())
-        {
-            return Ok(seen.key);
+        if let Some(seen) = self.remembered(id) {
+            if seen.is_usable(self.generation()) {
+                return Ok(seen.key);
+            }
+            // Whoever was before us has just heard nothing.
+            if seen.asked > began && seen.at.elapsed() >= GRACE {
+                return Err(OperationError::unavailable());
+            }
         }
         self.ask(id, seen.asking.clone()).await
     }
@@ -159,7 +164,11 @@ impl Keyring {
                     (seen.asked, seen.generation) = (now, generation);
                     Ok(seen.key.clone())
                 }
-                _ => Err(away),
+                Some(seen) => {
+                    seen.asked = now;
+                    Err(away)
+                }
+                None => Err(away),
             },
         }
     }

@@ -324,6 +324,11 @@ fn in_time(
 /// Refuses a signature that leaves open where the request goes, or what `x-amz-…` asks for: the
 /// operation is named by such a header, and would be anybody's to change.
 fn signs_what_matters(signed: &str, headers: &HeaderMap) -> Result<(), OperationError> {
+    // In their order and each once, as every client writes them: repeated, one header could be made
+    // as long as one likes.
+    if !signed.split(';').is_sorted_by(|one, next| one < next) {
+        return Err(invalid("'SignedHeaders' must be sorted, and name each header once."));
+    }
     let is_signed = |name: &str| signed.split(';').any(|known| known == name);
     if !is_signed("host") {
         return Err(invalid(

@@ -124,7 +124,7 @@ impl Followed {
         reading: &Reading,
         (mut from, seen): Begin,
     ) -> Result<Option<Part>, NoPart> {
-        let _turn = reading.turns.acquire().await.map_err(|_| NoPart::Away)?;
+        let turn = reading.turns.acquire().await.map_err(|_| NoPart::Away)?;
         let mut text = String::new();
         let ended = loop {
             let stretch = history::read_stretch(&reading.store, &self.log, from, |event| {
@@ -145,6 +145,8 @@ impl Followed {
             return Ok(None);
         }
         text.shrink_to_fit();
+        // Who waits for room keeps nobody from reading.
+        drop(turn);
         match tokio::time::timeout(ROOM_PATIENCE, reading.room.of(text.len())).await {
             Ok(Some(room)) => Ok(Some(Part::new(text, from, ended, room))),
             Ok(None) | Err(_) => Err(NoPart::NoRoom),

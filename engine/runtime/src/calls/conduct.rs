@@ -29,6 +29,9 @@ pub(super) struct Conduct {
     pub(super) token: TaskToken,
     /// An earlier owner may have made it.
     pub(super) repeated: bool,
+    /// The log says by our own word that it has begun. It may have been made, unless it says itself
+    /// that it waits again: then nothing was sent.
+    pub(super) begun: bool,
     pub(super) mailbox: mpsc::WeakSender<Mail>,
     /// Whether it waits at the gate; for those who say what a node waits for.
     pub(super) is_held: Arc<AtomicBool>,
@@ -109,6 +112,7 @@ impl Conduct {
             return;
         }
         let task = self.invocation.task;
+        self.begun = false;
         if self.repeated {
             deliver(StimulusMail::new(self.key, Stimulus::TaskDelayed { task }), &self.mailbox)
                 .await;
@@ -123,7 +127,7 @@ impl Conduct {
     /// Returns when the log says that it has not begun, if that is so.
     async fn say_held_back(&mut self) {
         let task = self.invocation.task;
-        if !self.repeated {
+        if !self.repeated && !self.begun {
             self.record(Stimulus::TaskQueued { task }).await;
             self.invocation.queued = true;
         }
@@ -136,7 +140,7 @@ impl Conduct {
             self.record(begun).await;
             // From here on it may have been made.
             self.invocation.queued = false;
-            self.repeated = true;
+            self.begun = true;
         } else if self.invocation.delayed {
             deliver(StimulusMail::new(self.key, begun), &self.mailbox).await;
             self.invocation.delayed = false;
@@ -162,6 +166,11 @@ impl Conduct {
                     is_first = false;
                     tokio::time::sleep(AGAIN).await;
                 }
+                // That it waits may be said as often as one likes. If its shard or its task is gone, the
+                // call is given up meanwhile.
+                Err(_) if matches!(stimulus, Stimulus::TaskQueued { .. }) => {
+                    tokio::time::sleep(AGAIN).await;
+                }
                 // What is over or in doubt does not begin.
                 Ok(StimulusReply::Stale) | Err(_) => std::future::pending().await,
             }
@@ -182,7 +191,7 @@ impl Conduct {
             kind: invocation.kind.clone(),
             parameters: invocation.parameters.clone(),
             timeout_seconds: invocation.timeout_seconds,
-            repeated: self.repeated,
+            repeated: self.repeated || self.begun,
             leave,
         }
     }

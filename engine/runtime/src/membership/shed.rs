@@ -82,7 +82,13 @@ impl Membership {
             return Ok(());
         }
         let left = self.give_up(quiet).await;
-        // What an owner has not let go of yet is given up again by the next look.
+        // What an owner has not let go of yet is given up again by the next look, or, if it is to stay
+        // after all, gained anew.
+        for shard in quiet {
+            if let Some(told) = self.ours.get_mut(shard) {
+                told.is_taken_in = false;
+            }
+        }
         for shard in &left {
             self.ours.remove(shard);
             self.shedding.forget(*shard);

@@ -67,6 +67,7 @@ impl Stage {
             invocation,
             token: TaskToken("t".to_owned()),
             repeated,
+            begun: false,
             mailbox: mailbox.downgrade(),
             is_held: Arc::default(),
         };
