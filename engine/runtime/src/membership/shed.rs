@@ -111,7 +111,10 @@ impl Membership {
     }
 
     /// What is too much: those that are on their way already, then those with the fewest calls.
-    fn surplus(&mut self) -> Vec<i16> {
+    pub(super) fn surplus(&mut self) -> Vec<i16> {
+        if self.shedding.surplus == 0 {
+            return Vec::new();
+        }
         let (now, gates) = (Instant::now(), self.shared.gates.clone());
         self.shedding.spared.retain(|_, until| *until > now);
         for (shard, (since, _)) in &self.shedding.closed {
@@ -123,7 +126,9 @@ impl Membership {
         let mut all = self.all();
         all.retain(|shard| !spared.contains_key(shard) || gates.busy(*shard) == 0);
         let is_new = |shard: &i16| !self.shedding.closed.contains_key(shard);
-        all.sort_by_key(|shard| (is_new(shard), gates.busy(*shard), std::cmp::Reverse(*shard)));
+        // Calls begin and end meanwhile: each shard is looked at once.
+        let key = |shard: &i16| (is_new(shard), gates.busy(*shard), std::cmp::Reverse(*shard));
+        all.sort_by_cached_key(key);
         all.truncate(self.shedding.surplus);
         all
     }

@@ -183,3 +183,34 @@ async fn for_balance_alone_no_call_is_cut_and_none_waits_for_long() {
     assert_eq!(shared.store.shards_of(other).await.unwrap().len(), 128);
     cluster.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_to_go_is_chosen_while_calls_begin_and_end() {
+    let (cluster, shared, fenced) = stage::shared(EngineOptions::default()).await;
+    let mut membership = Membership::new(shared.clone(), Vec::new(), fenced);
+    for shard in 0..256 {
+        let told = Told { epoch: 1, tenure: shared.tenures.grant(shard), is_taken_in: true };
+        membership.ours.insert(shard, told);
+    }
+    membership.shedding.surplus = 100;
+    let (gates, over) = (shared.gates.clone(), shared.draining.clone());
+    let calls = tokio::task::spawn_blocking(move || {
+        let mut under_way = Vec::new();
+        for round in 0_u64.. {
+            if over.is_cancelled() {
+                return;
+            }
+            let shard = i16::try_from(round * 2_654_435_761 % 256).unwrap();
+            under_way.push(gates.enter(shard));
+            if under_way.len() > 500 {
+                under_way.swap_remove(usize::try_from(round % 500).unwrap());
+            }
+        }
+    });
+    for _ in 0..2_000 {
+        assert_eq!(membership.surplus().len(), 100);
+    }
+    shared.draining.cancel();
+    calls.await.unwrap();
+    cluster.stop().await;
+}
