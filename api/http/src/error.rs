@@ -335,4 +335,16 @@ mod tests {
         assert_eq!(refusal.kind.name(), "ActivityWorkerLimitExceeded");
         assert_eq!(refusal.message, "Activity Worker Limit Exceeded: 'arn'");
     }
+
+    #[test]
+    fn who_is_not_served_hears_whether_somebody_is_gone_or_slow() {
+        assert_eq!(
+            OperationError::absent(runtime::Absent::Orphaned).message,
+            "the node that has this execution is gone, and its work is being taken over; try again"
+        );
+        assert_eq!(
+            OperationError::absent(runtime::Absent::Silent).message,
+            "the node that has this execution did not answer in time; try again"
+        );
+    }
 }

@@ -202,7 +202,8 @@ impl Engine {
         let owned = shared.tenures.taken_over();
         let (due, is_settled) = shared.share.is_settled(owned);
         let is_draining = shared.draining.is_cancelled();
-        let works = !self.stop.is_cancelled() && !shared.is_away();
+        let holds = shared.lease.holds_now();
+        let works = !self.stop.is_cancelled() && !shared.is_away() && holds;
         Readiness { is_ready: works && is_settled && !is_draining, owned, due, is_draining }
     }
 

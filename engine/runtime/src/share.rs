@@ -26,7 +26,8 @@ struct State {
 /// Whether a node is ready, and why not.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Readiness {
-    /// Its loops run, it owns what it should or did so once, and the database did answer lately.
+    /// Its loops run, its lease holds, it owns what it should or did so once, and the database did
+    /// answer lately.
     pub is_ready: bool,
     /// Shards that it owns and has taken over.
     pub owned: usize,

@@ -328,6 +328,10 @@ fn host_and_what_names_the_operation_are_to_be_signed() {
             "'x-amz-target' must be a 'SignedHeader' in the AWS Authorization.".to_owned()
         )
     );
+    for again in ["host;x-amz-date;x-amz-date;x-amz-target", "x-amz-target;host;x-amz-date"] {
+        let sorted = "'SignedHeaders' must be sorted, and name each header once.";
+        assert_eq!(told(again), (Kind::InvalidSignature, sorted.to_owned()), "{again}");
+    }
     assert_eq!(
         told("accept;host;x-amz-date;x-amz-target"),
         (
