@@ -25,7 +25,7 @@ struct Facts {
     /// There is a key that is good.
     has_key: bool,
     /// There is one, or was.
-    had_key: bool,
+    ever_had_one: bool,
     /// `--insecure-no-auth`.
     is_insecure: bool,
 }
@@ -55,10 +55,10 @@ impl Doors {
     pub async fn access(&self, address: IpAddr, store: &Store) -> anyhow::Result<Access> {
         let has_key = !self.access_keys.is_empty()
             || store.has_access_keys().await.context("cannot look for access keys")?;
-        let had_key =
+        let ever_had_one =
             has_key || store.has_had_access_keys().await.context("cannot look for access keys")?;
         let Self { start, is_insecure, .. } = *self;
-        let facts = Facts { start, reach: reach(address), has_key, had_key, is_insecure };
+        let facts = Facts { start, reach: reach(address), has_key, ever_had_one, is_insecure };
         let Some(access) = access(facts) else {
             bail!(
                 "there is no access key, and {address} can be reached from elsewhere: anybody \
@@ -92,13 +92,13 @@ fn tell(access: Access, address: IpAddr, is_insecure: bool) {
 
 /// `None`: it would be open to the world.
 fn access(facts: Facts) -> Option<Access> {
-    let Facts { start, reach, has_key, had_key, is_insecure } = facts;
+    let Facts { start, reach, has_key, ever_had_one, is_insecure } = facts;
     match (start, reach) {
         _ if is_insecure => Some(Access::Open(reach)),
         (Start::Dev, Reach::Loopback) => Some(Access::Open(reach)),
         _ if has_key => Some(Access::Closed),
         // Keys that have run out or were revoked are no invitation to everybody.
-        (Start::Serve, Reach::Loopback) if had_key => Some(Access::Closed),
+        (Start::Serve, Reach::Loopback) if ever_had_one => Some(Access::Closed),
         (Start::Serve, Reach::Loopback) => Some(Access::OpenUntilKey(reach)),
         (Start::Dev | Start::Serve, Reach::Network) => None,
     }
@@ -117,7 +117,7 @@ mod tests {
         start: Start::Serve,
         reach: Reach::Loopback,
         has_key: false,
-        had_key: false,
+        ever_had_one: false,
         is_insecure: false,
     };
 

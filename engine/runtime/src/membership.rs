@@ -134,8 +134,8 @@ impl Membership {
         self.shared.set_nodes(beat.live_nodes + i64::from(is_draining));
         let orphans = usize::try_from(beat.orphans).unwrap_or(0);
         let others = usize::try_from(beat.live_nodes - 1).unwrap_or(0);
-        let least = usize::from(store::SHARDS.unsigned_abs()).saturating_sub(due * others);
-        self.shared.share.set((due, least), orphans, until - lease, lease);
+        let fewest = usize::from(store::SHARDS.unsigned_abs()).saturating_sub(due * others);
+        self.shared.share.set((due, fewest), orphans, until - lease, lease);
         #[expect(clippy::cast_precision_loss, reason = "at most 256")]
         metrics::gauge!("statewright_shards_owned").set((owned.len() - surplus) as f64);
         self.shedding.surplus = surplus;

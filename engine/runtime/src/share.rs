@@ -43,17 +43,17 @@ impl Share {
     /// that whoever owns what it should have is alive, has what it can get.
     ///
     /// Where shards do not divide evenly, some node has fewer than its share when all others have theirs:
-    /// `least` is that much.
+    /// `fewest` is that much.
     pub(crate) fn set(
         &self,
-        (due, least): (usize, usize),
+        (due, fewest): (usize, usize),
         orphans: usize,
         asked: Instant,
         lease: Duration,
     ) {
         let mut state = self.state();
         state.due = Some(due);
-        state.enough = if orphans == 0 { due.min(least) } else { due };
+        state.enough = if orphans == 0 { due.min(fewest) } else { due };
         let since = *state.since.get_or_insert_with(Instant::now);
         let has_waited = asked.saturating_duration_since(since) > lease;
         state.is_settled |= orphans == 0 && has_waited;

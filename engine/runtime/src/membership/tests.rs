@@ -200,8 +200,8 @@ async fn what_is_to_go_is_chosen_while_calls_begin_and_end() {
             if over.is_cancelled() {
                 return;
             }
-            let shard = i16::try_from(round * 2_654_435_761 % 256).unwrap();
-            under_way.push(gates.enter(shard));
+            let any = i16::try_from(round * 2_654_435_761 % 256).unwrap();
+            under_way.push(gates.enter(any));
             if under_way.len() > 500 {
                 under_way.swap_remove(usize::try_from(round % 500).unwrap());
             }
