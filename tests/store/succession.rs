@@ -25,6 +25,8 @@ async fn a_shard_that_is_handed_over_has_an_owner_all_the_time_and_a_new_epoch()
     let [a, b, c] = std::array::from_fn(|_| Uuid::new_v4());
     let all = shards(&beat(&store, a, "a").await);
     assert_eq!(beat(&store, b, "b").await.owned, []);
+    // Whose name nobody holds is gone, though its lease lasts.
+    let _process = store.lock_name("b").await.unwrap().expect("nobody has it");
     assert_eq!(store.beat_draining(c, LEASE, "c").await.unwrap().live_nodes, 2);
     assert_eq!(store.hand_over(a, &all[..100]).await.unwrap(), 100);
     let given = beat(&store, b, "b").await;
