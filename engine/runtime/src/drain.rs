@@ -70,11 +70,6 @@ impl Engine {
         self.shared.draining.is_cancelled()
     }
 
-    /// Waits until it stops for good; whoever waits for news of it goes then.
-    pub async fn stopped(&self) {
-        self.stop.cancelled().await;
-    }
-
     /// Hands all shards over and ends the loops. What is decided is written first; calls that are still
     /// under way are dropped here and made again by the next owner, with the same idempotency key.
     pub async fn shutdown(&self) {

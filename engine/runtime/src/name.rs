@@ -56,6 +56,8 @@ impl Name {
                     if !lock.holds().await {
                         tracing::debug!("the connection that holds the node's name was lost");
                         self.lock = None;
+                        // Somebody else may have had the name since: what is owed moves by its lease.
+                        self.owes_succession = false;
                         self.try_it().await;
                     } else if self.owes_succession {
                         self.succeed().await;
