@@ -11,15 +11,16 @@ use super::*;
 
 const RESTARTS: usize = 4;
 const CLIENTS: usize = 3;
-/// Attempts of a call, and the pauses between them: as boto3 in its standard mode makes them, without
-/// the chance of a short one.
-const PAUSES: [u64; 2] = [500, 1_000];
+/// Pauses between the attempts of a call: as boto3 makes them unless told otherwise, five attempts in
+/// all, without the chance of shorter ones.
+const PAUSES: [u64; 4] = [500, 1_000, 2_000, 4_000];
 
-/// A call as an SDK makes it: again when it is refused with 503, or not answered.
-async fn retried(client: &Client, operation: &str, parameters: &Value) -> Value {
+/// A call as an SDK makes it behind a balancer: again when it is refused with 503, or not answered, and
+/// by the other node.
+async fn retried(nodes: &[Client; 2], operation: &str, parameters: &Value) -> Value {
     let mut last = None;
-    for pause in PAUSES.into_iter().chain([0]) {
-        match client.call(operation, parameters).await {
+    for (node, pause) in nodes.iter().cycle().zip(PAUSES.into_iter().chain([0])) {
+        match node.call(operation, parameters).await {
             Ok(answer) => return answer,
             Err(refused) => last = Some(refused),
         }
@@ -42,8 +43,9 @@ async fn a_rolling_restart_goes_unnoticed() {
     let over = Arc::new(AtomicBool::new(false));
     let clients: Vec<JoinHandle<Vec<String>>> = (0..CLIENTS)
         .map(|number| {
-            let (client, over) = (nodes[number % 2].1.clone(), over.clone());
-            tokio::spawn(async move { load(&client, number, &over).await })
+            let clients = [number, number + 1].map(|node| nodes[node % 2].1.clone());
+            let over = over.clone();
+            tokio::spawn(async move { load(&clients, number, &over).await })
         })
         .collect();
     for round in 0..restarts {
@@ -67,16 +69,16 @@ async fn a_rolling_restart_goes_unnoticed() {
 }
 
 /// Starts executions one after the other, and looks at each.
-async fn load(client: &Client, number: usize, over: &AtomicBool) -> Vec<String> {
+async fn load(nodes: &[Client; 2], number: usize, over: &AtomicBool) -> Vec<String> {
     let delivery = ["at-least-once", "at-most-once"][number % 2];
     let machine = format!("arn:aws:states:us-east-1:123456789012:stateMachine:{delivery}");
     let mut arns = Vec::new();
     while !over.load(Ordering::Relaxed) {
         let name = format!("{number}-{}", arns.len());
         let start = json!({ "stateMachineArn": machine, "name": name, "input": "{}" });
-        let started = retried(client, "StartExecution", &start).await;
+        let started = retried(nodes, "StartExecution", &start).await;
         let arn = started["executionArn"].as_str().unwrap().to_owned();
-        retried(client, "DescribeExecution", &json!({ "executionArn": arn })).await;
+        retried(nodes, "DescribeExecution", &json!({ "executionArn": arn })).await;
         arns.push(arn);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

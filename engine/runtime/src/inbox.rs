@@ -52,6 +52,7 @@ impl Inbox {
                 // What was said before was not heard.
                 self.shared.schedules.notify_one();
                 self.shared.access_keys.send_replace(());
+                self.shared.beat.notify_one();
             }
             let mut pause = EVERY;
             if !self.shared.is_away() {

@@ -42,3 +42,21 @@ async fn a_full_mailbox_keeps_no_other_owner_waiting() {
     assert!(received.try_recv().is_err(), "nothing comes twice");
     cluster.stop().await;
 }
+
+#[tokio::test]
+async fn who_begins_to_listen_asks_what_he_did_not_hear() {
+    let (cluster, shared, _) = stage::shared(EngineOptions::default()).await;
+    let inbox = Inbox {
+        shared: shared.clone(),
+        owners: Vec::new(),
+        taken: HashMap::new(),
+        swept: Timestamp::default(),
+    };
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(inbox.run(stop.clone()));
+    shared.beat.notified().await;
+    shared.schedules.notified().await;
+    stop.cancel();
+    running.await.unwrap();
+    cluster.stop().await;
+}
