@@ -98,6 +98,11 @@ impl Durable {
         &self.url
     }
 
+    /// The URL of another database on it, which is empty at first.
+    pub async fn another(&self, name: &str) -> String {
+        self.cluster.database(name).await.unwrap()
+    }
+
     /// Kills it as a power cut would.
     pub async fn kill(&mut self) {
         self.cluster.kill_nine().await;

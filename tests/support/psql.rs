@@ -1,4 +1,4 @@
-//! `psql`, for what no API tells.
+//! Postgres' own programs: `psql`, for what no API tells, `pg_dump` and `pg_restore`.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -8,12 +8,29 @@ use anyhow::{Context as _, Result, ensure};
 
 /// Runs SQL through `psql` and returns its unaligned output.
 pub fn psql(url: &str, sql: &str) -> Result<String> {
-    let output = Command::new(psql_path())
+    let output = Command::new(program("psql"))
         .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql])
         .output()
         .context("start psql")?;
     ensure!(output.status.success(), "psql: {}", String::from_utf8_lossy(&output.stderr));
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
+/// Dumps a database into this file, as it is at one moment.
+pub fn dump(url: &str, file: &Path) -> Result<()> {
+    run(Command::new(program("pg_dump")).args(["-Fc", "-d", url, "-f"]).arg(file))
+}
+
+/// Restores such a file into an empty database, whole or not at all.
+pub fn restore(file: &Path, url: &str) -> Result<()> {
+    let flags = ["--no-owner", "--exit-on-error", "--single-transaction", "-d", url];
+    run(Command::new(program("pg_restore")).args(flags).arg(file))
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let output = command.output().with_context(|| format!("start {command:?}"))?;
+    ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
 }
 
 /// Bytes as a column of bytes shows them, after its `\\x`.
@@ -31,7 +48,7 @@ pub struct Session {
 impl Session {
     /// Connects.
     pub fn start(url: &str) -> Self {
-        let mut psql = Command::new(psql_path())
+        let mut psql = Command::new(program("psql"))
             .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -68,11 +85,11 @@ impl Drop for Session {
     }
 }
 
-/// Beside the server's binaries, else on the PATH.
-fn psql_path() -> PathBuf {
+/// One of Postgres' programs: beside the server's binaries, else on the PATH.
+fn program(name: &str) -> PathBuf {
     let bindir = Command::new("pg_config").arg("--bindir").output().ok();
     let beside = bindir
         .and_then(|output| String::from_utf8(output.stdout).ok())
-        .map(|folder| Path::new(folder.trim()).join("psql"));
-    beside.filter(|path| path.exists()).unwrap_or_else(|| PathBuf::from("psql"))
+        .map(|folder| Path::new(folder.trim()).join(name));
+    beside.filter(|path| path.exists()).unwrap_or_else(|| PathBuf::from(name))
 }

@@ -26,6 +26,8 @@ pub struct ServerOptions {
     pub env: Vec<(String, String)>,
     /// How many files and sockets it may have open; as many as this process if it is not said.
     pub descriptors: Option<u32>,
+    /// Another release's program; this one's if it is not said.
+    pub program: Option<PathBuf>,
 }
 
 /// A running server. Dropping it kills the process; its log is printed if the test is failing.
@@ -63,7 +65,7 @@ impl Server {
 
     /// Starts the process and does not wait for it.
     pub fn spawn(database_url: &str, address: SocketAddr, options: &ServerOptions) -> Result<Self> {
-        let binary = server_path()?;
+        let binary = options.program.clone().map_or_else(server_path, Ok)?;
         let mut command = match options.descriptors {
             None => Command::new(&binary),
             Some(most) => {

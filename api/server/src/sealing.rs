@@ -43,6 +43,7 @@ pub async fn migrate(store: &Store) -> anyhow::Result<()> {
 /// # Errors
 /// They are not, or the database is away.
 pub async fn unlock(store: &Store) -> anyhow::Result<()> {
+    store.check_schema().await.context("cannot use the database")?;
     store.unlock().await.map_err(told).context("cannot use the database's secrets")
 }
 

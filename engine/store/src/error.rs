@@ -4,6 +4,7 @@ use std::io;
 
 use sqlx::error::DatabaseError;
 
+use crate::schema::LaterSchema;
 use crate::sealing::SealingError;
 
 /// A statement that did not do what it should.
@@ -20,6 +21,8 @@ enum Cause {
     Statement(Box<sqlx::Error>),
     #[error("{0}")]
     Sealing(SealingError),
+    #[error("{0}")]
+    Schema(LaterSchema),
 }
 
 /// What a caller has to tell apart.
@@ -30,6 +33,8 @@ pub enum ErrorKind {
     Unavailable,
     /// A secret cannot be opened or sealed with the keys of this node.
     Sealed,
+    /// The schema is a release's that this program cannot work with.
+    Schema,
     /// The statement or its data was refused, and will be refused again.
     Other,
 }
@@ -39,6 +44,7 @@ impl ErrorKind {
         match self {
             Self::Unavailable => "the database is not available",
             Self::Sealed => "a secret is not at hand",
+            Self::Schema => "the schema of the database is a later release's",
             Self::Other => "the database refused a statement",
         }
     }
@@ -74,14 +80,14 @@ impl Error {
     pub fn sealing(&self) -> Option<&SealingError> {
         match &self.cause {
             Cause::Sealing(error) => Some(error),
-            Cause::Statement(_) => None,
+            Cause::Statement(_) | Cause::Schema(_) => None,
         }
     }
 
     fn database_error(&self) -> Option<&dyn DatabaseError> {
         match &self.cause {
             Cause::Statement(error) => error.as_database_error(),
-            Cause::Sealing(_) => None,
+            Cause::Sealing(_) | Cause::Schema(_) => None,
         }
     }
 
@@ -127,6 +133,12 @@ impl From<sqlx::Error> for Error {
 impl From<SealingError> for Error {
     fn from(error: SealingError) -> Self {
         Self { kind: ErrorKind::Sealed, cause: Cause::Sealing(error) }
+    }
+}
+
+impl From<LaterSchema> for Error {
+    fn from(error: LaterSchema) -> Self {
+        Self { kind: ErrorKind::Schema, cause: Cause::Schema(error) }
     }
 }
 

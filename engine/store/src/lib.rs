@@ -22,7 +22,6 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 
@@ -44,6 +43,7 @@ mod masking;
 mod notify;
 mod offers;
 mod schedules;
+mod schema;
 mod sealing;
 mod secret;
 mod secrets;
@@ -98,8 +98,6 @@ pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 /// in the middle of one must not keep others from its shards and schedules.
 const ABANDONED: [(&str, &str); 1] = [("idle_in_transaction_session_timeout", "5s")];
 
-static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
-
 /// The database. Cheap to clone; all clones share one pool.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -151,17 +149,6 @@ impl Store {
     #[must_use]
     pub fn apart(&self) -> Self {
         Self { pool: pool(&self.options, 1, self.patience), ..self.clone() }
-    }
-
-    /// Brings the schema up to this release and seals what an earlier one stored plain; before
-    /// anything is changed, sees that the keys are those of this database. Safe to call from several
-    /// nodes at once: they take turns by a lock.
-    pub async fn migrate(&self) -> Result<(), Error> {
-        self.check_keys().await?;
-        MIGRATOR.run(&self.pool).await?;
-        self.know_first_key().await?;
-        self.seal_plain().await?;
-        self.unlock().await
     }
 
     /// Whether the database answers.
