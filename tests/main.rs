@@ -19,3 +19,4 @@ mod stopping;
 mod store;
 mod texts;
 mod tidy;
+mod upgrade;

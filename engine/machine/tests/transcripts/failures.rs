@@ -314,8 +314,7 @@ fn a_log_of_another_definition_ends_with_words() {
 fn an_execution_has_a_time_limit_of_its_own() {
     let text = r#"{"StartAt": "A", "TimeoutSeconds": 60, "States": {
         "A": {"Type": "Wait", "Seconds": 90, "Next": "B"}, "B": {"Type": "Succeed"}}}"#;
-    let program = asl::compile(text).unwrap();
-    let played = play(&Limits::strict(), &program, "{}", &[(59, TIMER), (60, TIMER), (90, TIMER)]);
+    let played = play(&Limits::strict(), text, "{}", &[(59, TIMER), (60, TIMER), (90, TIMER)]);
     expect![[r#"
         0s Start
           1<-0 ExecutionStarted {}

@@ -5,7 +5,7 @@ use expect_test::{Expect, expect};
 use machine::history::View;
 use machine::{Event, FrameId, Limits, Stimulus};
 
-use crate::{Happening, TIMER, failed, ok, play, program};
+use crate::{Happening, TIMER, definition, failed, ok, play};
 
 const CARGO: &str = r#"{"hold": 3}"#;
 
@@ -14,7 +14,7 @@ fn history(states: &str, happenings: &[Happening], expected: &Expect) {
 }
 
 fn log(states: &str, happenings: &[Happening]) -> Vec<Event> {
-    play(&Limits::strict(), &program(states), CARGO, happenings).log
+    play(&Limits::strict(), &definition(states), CARGO, happenings).log
 }
 
 /// The events that a user sees, a line of JSON each.
@@ -348,7 +348,7 @@ fn an_execution_that_is_ended_from_outside() {
     "#]],
     );
     let limited = r#"{"StartAt": "A", "TimeoutSeconds": 60, "States": {"A": {"Type": "Wait", "Seconds": 90, "End": true}}}"#;
-    let played = play(&Limits::strict(), &asl::compile(limited).unwrap(), CARGO, &[(60, TIMER)]);
+    let played = play(&Limits::strict(), limited, CARGO, &[(60, TIMER)]);
     expect![[r#"
         {"timestamp":0.0,"type":"ExecutionStarted","id":1,"previousEventId":0,"executionStartedEventDetails":{"input":"{\"hold\": 3}","inputDetails":{"truncated":false},"roleArn":"arn:aws:iam::123456789012:role/r"}}
         {"timestamp":0.0,"type":"WaitStateEntered","id":2,"previousEventId":0,"stateEnteredEventDetails":{"name":"A","input":"{\"hold\": 3}","inputDetails":{"truncated":false}}}

@@ -1,4 +1,5 @@
-//! Transcripts: stimuli in, turns printed as text. `UPDATE_EXPECT=1` writes what is printed.
+//! Transcripts: stimuli in, turns printed as text. `UPDATE_EXPECT=1` writes what is printed, and
+//! `KEEP_LOGS=file` the logs that come of it, for releases to come (`tests/upgrade`).
 
 #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
@@ -9,6 +10,7 @@ mod events;
 mod failures;
 mod flow;
 mod history;
+mod keep;
 mod limits;
 mod tasks;
 mod waiting;
@@ -17,7 +19,8 @@ use asl::{Payload, Program};
 use expect_test::Expect;
 use machine::history::View;
 use machine::{
-    Command, Event, EventKind, Failure, Identity, Limits, Random, Stimulus, Timestamp, Tokens, Turn,
+    Command, Event, EventKind, Failure, Identity, Limits, Random, Stimulus, Timestamp, Tokens,
+    Turn, log,
 };
 
 /// One thing that happens, at a time in seconds from the start.
@@ -58,10 +61,14 @@ pub(crate) fn check_within(
     expected.assert_eq(&told(limits, states, input, happenings));
 }
 
-/// The program of a machine with these states, which starts at `A`.
-pub(crate) fn program(states: &str) -> Program {
+/// The definition of a machine with these states, which starts at `A`.
+pub(crate) fn definition(states: &str) -> String {
     let definition = format!(r#"{{"StartAt": "A", "States": {{{states}}}}}"#);
-    asl::compile(&definition.replace("LAMBDA", LAMBDA)).unwrap()
+    definition.replace("LAMBDA", LAMBDA)
+}
+
+pub(crate) fn program(states: &str) -> Program {
+    asl::compile(&definition(states)).unwrap()
 }
 
 pub(crate) fn identity() -> Identity {
@@ -79,7 +86,7 @@ pub(crate) fn identity() -> Identity {
 
 /// What happens, turn by turn.
 pub(crate) fn told(limits: &Limits, states: &str, input: &str, happenings: &[Happening]) -> String {
-    play(limits, &program(states), input, happenings).told
+    play(limits, &definition(states), input, happenings).told
 }
 
 /// What came of an execution.
@@ -89,18 +96,20 @@ pub(crate) struct Played {
     pub(crate) log: Vec<Event>,
 }
 
-/// Lets things happen to an execution of this program.
+/// Lets things happen to an execution of this definition.
 pub(crate) fn play(
     limits: &Limits,
-    program: &Program,
+    definition: &str,
     input: &str,
     happenings: &[Happening],
 ) -> Played {
+    let program = &asl::compile(definition).unwrap();
     let mut random = Random::seeded(1);
     let input = Payload::from_text(input).unwrap();
     let (mut execution, turn) =
         machine::start(program, identity(), input, Timestamp(0), &mut random, limits, &Numbered);
     let mut told = printed(0, "Start", &turn);
+    let mut rows = vec![log::encode(&turn.events)];
     let mut log = turn.events;
     for (seconds, stimulus) in happenings {
         let name = match stimulus {
@@ -118,12 +127,16 @@ pub(crate) fn play(
             &Numbered,
         );
         told.push_str(&printed(*seconds, &name, &turn));
+        if !turn.events.is_empty() {
+            rows.push(log::encode(&turn.events));
+        }
         log.extend(turn.events);
         assert_eq!(machine::fold(&log).as_ref(), Some(&execution), "the log folds to the memory");
     }
     if let Some(due) = execution.next_timer() {
         told.push_str(&format!("waits until {}s\n", due.0 / 1000));
     }
+    keep::keep(definition, &rows, &log);
     Played { told, log }
 }
 
