@@ -138,10 +138,10 @@ impl Faults {
         self.happens(self.second_owner)
     }
 
-    /// The clock jumps ahead by so many milliseconds; far less than any timeout.
+    /// The clock jumps by so many milliseconds, ahead or back; far less than any timeout.
     pub(super) fn jump_ms(&mut self) -> i64 {
         if self.happens(self.jump) {
-            i64::try_from(self.random.up_to(30_000)).unwrap_or(0)
+            i64::try_from(self.random.up_to(60_000)).unwrap_or(0) - 30_000
         } else {
             0
         }

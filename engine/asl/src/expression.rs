@@ -1,33 +1,16 @@
 //! What an expression is evaluated against, and how it fails.
 
-use std::cell::OnceCell;
-
 use serde_json::Value;
 
-/// What the expressions of a state can see.
+use crate::context::Part;
+
+/// What the expressions of a state can see. No part is copied to be read.
 #[derive(Clone, Copy)]
 pub struct Scope<'a> {
     /// `$`.
     pub input: &'a Value,
-    /// `$$`, built only if an expression asks for it.
-    pub context: &'a Context<'a>,
-}
-
-/// The context object, built on first use.
-pub struct Context<'a> {
-    value: OnceCell<Value>,
-    build: &'a dyn Fn() -> Value,
-}
-
-impl<'a> Context<'a> {
-    pub fn new(build: &'a dyn Fn() -> Value) -> Self {
-        Self { value: OnceCell::new(), build }
-    }
-
-    /// The context object.
-    pub fn value(&self) -> &Value {
-        self.value.get_or_init(self.build)
-    }
+    /// `$$`; asked only by an expression that mentions it.
+    pub context: &'a dyn Fn() -> Part<'a>,
 }
 
 /// Why an expression has no value. In JSONPath states AWS reports all of these as

@@ -12,6 +12,7 @@ pub mod arn;
 mod check;
 pub mod choice_rule;
 mod compile;
+pub mod context;
 mod definition;
 pub mod diagnostic;
 mod distributed_map;
@@ -31,8 +32,9 @@ pub mod template;
 mod tests;
 mod warnings;
 
+pub use context::Part;
 pub use diagnostic::{Code, Diagnostic, Severity};
-pub use expression::{Context, EvaluationError, Scope};
+pub use expression::{EvaluationError, Scope};
 pub use parse::MAX_DEFINITION_BYTES;
 pub use path::{Path, ReferencePath};
 pub use payload::Payload;

@@ -110,20 +110,20 @@ impl Path {
     /// nothing matches. A definite path without a node fails with AWS's
     /// `Invalid path '…' : …`.
     pub fn evaluate<'a>(&self, scope: &Scope<'a>) -> Result<Cow<'a, Value>, EvaluationError> {
-        walk::evaluate(self.root_of(scope), &self.steps).map_err(|miss| EvaluationError {
+        self.walk(scope).map_err(|miss| EvaluationError {
             cause: format!("Invalid path '{}' : {}", self.text, miss.explain(&self.steps)),
         })
     }
 
     /// The same, for callers that have their own text for a miss.
     pub fn find<'a>(&self, scope: &Scope<'a>) -> Option<Cow<'a, Value>> {
-        walk::evaluate(self.root_of(scope), &self.steps).ok()
+        self.walk(scope).ok()
     }
 
-    fn root_of<'a>(&self, scope: &Scope<'a>) -> &'a Value {
+    fn walk<'a>(&self, scope: &Scope<'a>) -> Result<Cow<'a, Value>, walk::Miss> {
         match self.root {
-            Root::Input => scope.input,
-            Root::Context => scope.context.value(),
+            Root::Input => walk::evaluate(scope.input, &self.steps),
+            Root::Context => walk::evaluate_context((scope.context)(), &self.steps),
         }
     }
 }

@@ -188,12 +188,15 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::Template;
-    use crate::expression::{Context, Scope};
+    use crate::context::Part;
+    use crate::expression::Scope;
 
     fn check(template: &Value, expected: &str) {
-        let context = || json!({"Execution": {"Id": "e"}});
+        let context = || {
+            Part::Object(vec![("Execution", Part::Object(vec![("Id", Part::Text("e".into()))]))])
+        };
         let input = json!({"a": 1, "list": [{"x": 1}, {"x": 2}], "none": null});
-        let scope = Scope { input: &input, context: &Context::new(&context) };
+        let scope = Scope { input: &input, context: &context };
         let found = match Template::parse(template) {
             Ok(template) => match template.evaluate(&scope) {
                 Ok(value) => value.to_string(),

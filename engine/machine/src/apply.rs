@@ -8,7 +8,7 @@ use asl::Payload;
 
 use crate::event::{Event, EventKind, FrameId};
 use crate::execution::{
-    At, Branches, Ending, Execution, Frame, Iterations, OpenTask, Phase, Sought, Status,
+    At, Branches, Ending, Execution, Frame, Iterations, Memo, OpenTask, Phase, Sought, Status,
 };
 use crate::indexes::Indexes;
 use crate::stimulus::Failure;
@@ -36,6 +36,7 @@ pub(crate) fn begin(event: &Event) -> Option<Execution> {
         identity: Arc::new((**identity).clone()),
         input: input.clone(),
         started_at: event.at,
+        last_at: event.at,
         status: Status::Running,
         ending: None,
         deadline: *deadline,
@@ -50,6 +51,7 @@ pub(crate) fn begin(event: &Event) -> Option<Execution> {
 /// Makes the execution what it is after this event.
 pub fn apply(execution: &mut Execution, event: &Event) {
     execution.next_event += 1;
+    execution.last_at = execution.last_at.max(event.at);
     if event.id != 0 {
         execution.next_id = event.id + 1;
     }
@@ -137,6 +139,7 @@ fn change_state(execution: &mut Execution, event: &Event) {
             concurrency: *concurrency,
             start: start.as_str().into(),
             chain: event.id,
+            selected_from: Memo::default(),
         }),
         _ => At::Entered,
     });
@@ -258,7 +261,7 @@ fn new_frame(
 
 fn insert(execution: &mut Execution, frame: Frame) {
     execution.next_frame = execution.next_frame.max(FrameId(frame.id.0 + 1));
-    execution.indexes.add(&frame);
+    execution.indexes.enter(&frame);
     execution.frames.insert(frame.id, frame);
 }
 
@@ -350,24 +353,14 @@ fn count_retry(execution: &mut Execution, frame: FrameId, retrier: u32) {
 
 /// Removes a frame and everything below it.
 fn remove(execution: &mut Execution, id: FrameId) {
-    // The usual case, a branch at its end, has nothing below it, and there may be many.
-    if !matches!(execution.frames.get(&id).map(|frame| &frame.at), Some(At::Done(_))) {
-        drop_children(execution, id);
-    }
+    drop_children(execution, id);
     if let Some(frame) = execution.frames.remove(&id) {
-        execution.indexes.remove(&frame);
+        execution.indexes.leave(&frame);
     }
 }
 
 fn drop_children(execution: &mut Execution, id: FrameId) {
-    // A child is always younger than its parent, so its number is greater.
-    let children: Vec<FrameId> = execution
-        .frames
-        .range(FrameId(id.0 + 1)..)
-        .filter(|(_, frame)| frame.parent.is_some_and(|(parent, _)| parent == id))
-        .map(|(child, _)| *child)
-        .collect();
-    for child in children {
+    for child in execution.indexes.children_of(id) {
         remove(execution, child);
     }
 }

@@ -1,6 +1,7 @@
 //! The context object, `$$`.
 
-use serde_json::{Map, Value, json};
+use asl::Part;
+use serde_json::Value;
 
 use crate::execution::{Execution, Frame};
 
@@ -12,41 +13,46 @@ pub(crate) struct Item<'a> {
 }
 
 /// The context object of a state. `retries` is absent for states that cannot be retried, `token`
-/// for those that wait for none.
-pub(crate) fn object(
-    execution: &Execution,
-    frame: &Frame,
+/// for those that wait for none. The execution's input and a Map's item are not copied.
+pub(crate) fn object<'a>(
+    execution: &'a Execution,
+    frame: &'a Frame,
     retries: Option<u32>,
-    item: Option<Item<'_>>,
-    token: Option<&str>,
-) -> Value {
+    item: Option<Item<'a>>,
+    token: Option<&'a str>,
+) -> Part<'a> {
+    let text = |text: &'a str| Part::Text(text.into());
     let identity = execution.identity();
-    let mut state = Map::new();
-    state.insert("Name".to_owned(), json!(&*frame.state));
-    state.insert("EnteredTime".to_owned(), json!(frame.entered_at.iso()));
-    if let Some(retries) = retries {
-        state.insert("RetryCount".to_owned(), json!(retries));
+    let mut state = vec![
+        ("Name", text(&frame.state)),
+        ("EnteredTime", Part::Text(frame.entered_at.iso().into())),
+    ];
+    state.extend(retries.map(|retries| ("RetryCount", Part::Number(retries))));
+    let mut context = vec![
+        (
+            "Execution",
+            Part::Object(vec![
+                ("Id", text(&identity.arn)),
+                ("Input", Part::Data(execution.input().value())),
+                ("StartTime", Part::Text(execution.started_at().iso().into())),
+                ("Name", text(&identity.name)),
+                ("RoleArn", text(&identity.role_arn)),
+                ("RedriveCount", Part::Number(0)),
+            ]),
+        ),
+        (
+            "StateMachine",
+            Part::Object(vec![
+                ("Id", text(&identity.state_machine_arn)),
+                ("Name", text(&identity.state_machine_name)),
+            ]),
+        ),
+        ("State", Part::Object(state)),
+    ];
+    if let Some(Item { index, value }) = item {
+        let item = vec![("Index", Part::Number(index)), ("Value", Part::Data(value))];
+        context.push(("Map", Part::Object(vec![("Item", Part::Object(item))])));
     }
-    let mut context = json!({
-        "Execution": {
-            "Id": identity.arn,
-            "Input": execution.input().value(),
-            "StartTime": execution.started_at().iso(),
-            "Name": identity.name,
-            "RoleArn": identity.role_arn,
-            "RedriveCount": 0,
-        },
-        "StateMachine": {
-            "Id": identity.state_machine_arn,
-            "Name": identity.state_machine_name,
-        },
-        "State": state,
-    });
-    if let Some(item) = item {
-        context["Map"] = json!({ "Item": { "Index": item.index, "Value": item.value } });
-    }
-    if let Some(token) = token {
-        context["Task"] = json!({ "Token": token });
-    }
-    context
+    context.extend(token.map(|token| ("Task", Part::Object(vec![("Token", text(token))]))));
+    Part::Object(context)
 }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use asl::choice_rule::Condition;
 use asl::program::{Filter, ResultPath};
-use asl::{Context, EvaluationError, Path, Payload, Scope, StateKind, Template};
+use asl::{EvaluationError, Path, Payload, Scope, StateKind, Template};
 use serde_json::Value;
 
 use crate::context::{self, Item};
@@ -64,8 +64,7 @@ impl<'a> Data<'a> {
             let token = self.token.as_deref();
             context::object(self.execution, self.frame, self.retries, self.item, token)
         };
-        let context = Context::new(&build);
-        f(&Scope { input: input.value(), context: &context })
+        f(&Scope { input: input.value(), context: &build })
     }
 
     /// `InputPath`, then `Parameters`.

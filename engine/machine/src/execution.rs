@@ -1,7 +1,7 @@
 //! What is in memory while an execution runs. Only `apply` changes it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use asl::Payload;
 
@@ -17,6 +17,8 @@ pub struct Execution {
     pub(crate) identity: Arc<Identity>,
     pub(crate) input: Payload,
     pub(crate) started_at: Timestamp,
+    /// When its last event happened: nothing happens before that.
+    pub(crate) last_at: Timestamp,
     pub(crate) status: Status,
     pub(crate) ending: Option<Ending>,
     /// When the whole execution times out.
@@ -155,6 +157,29 @@ pub struct Iterations {
     /// What the next `MapIterationStarted` points back to: the Map's start, later the last
     /// event inside the iteration that ended last.
     pub chain: u64,
+    /// What the `ItemSelector` selects from, once it was needed.
+    pub(crate) selected_from: Memo,
+}
+
+/// A payload that follows from the rest and is made at most once. No part of what an execution is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Memo(OnceLock<Payload>);
+
+impl PartialEq for Memo {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Memo {
+    /// The payload; made now if it has not been.
+    pub(crate) fn get<E>(&self, make: impl FnOnce() -> Result<Payload, E>) -> Result<Payload, E> {
+        if let Some(payload) = self.0.get() {
+            return Ok(payload.clone());
+        }
+        let payload = make()?;
+        Ok(self.0.get_or_init(|| payload).clone())
+    }
 }
 
 impl Iterations {

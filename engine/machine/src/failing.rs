@@ -104,13 +104,7 @@ impl Step<'_> {
 
     /// Stops everything under way below this frame: nobody waits for it any more.
     fn abort_children(&mut self, id: FrameId) {
-        let children: Vec<FrameId> = self
-            .execution
-            .frames()
-            .filter(|frame| frame.parent.is_some_and(|(parent, _)| parent == id))
-            .map(|frame| frame.id)
-            .collect();
-        for child in children {
+        for child in self.execution.indexes.children_of(id) {
             self.abort(child);
         }
     }

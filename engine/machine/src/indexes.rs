@@ -1,4 +1,4 @@
-//! What an execution's frames are found by: readiness, time, task. Kept true by whoever changes
+//! What an execution's frames are found by: readiness, time, task, parent. Kept true by whoever changes
 //! a frame.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -19,10 +19,32 @@ pub(crate) struct Indexes {
     /// How many frames wait for something that only memory knows of: a call, a look-up, a
     /// heartbeat.
     pub(crate) tied: usize,
+    /// Each parent with each of its children.
+    pub(crate) children: BTreeSet<(FrameId, FrameId)>,
 }
 
 impl Indexes {
-    /// Before a frame changes or goes.
+    /// A frame comes.
+    pub(crate) fn enter(&mut self, frame: &Frame) {
+        self.children.extend(frame.parent.map(|(parent, _)| (parent, frame.id)));
+        self.add(frame);
+    }
+
+    /// A frame goes.
+    pub(crate) fn leave(&mut self, frame: &Frame) {
+        if let Some((parent, _)) = frame.parent {
+            self.children.remove(&(parent, frame.id));
+        }
+        self.remove(frame);
+    }
+
+    /// The frames right below this one, oldest first.
+    pub(crate) fn children_of(&self, id: FrameId) -> Vec<FrameId> {
+        let all = (id, FrameId::ROOT)..=(id, FrameId(u32::MAX));
+        self.children.range(all).map(|(_, child)| *child).collect()
+    }
+
+    /// Before a frame changes.
     pub(crate) fn remove(&mut self, frame: &Frame) {
         if let Some(due) = frame.due() {
             self.timers.remove(&(due, frame.id));
@@ -42,7 +64,7 @@ impl Indexes {
         }
     }
 
-    /// After a frame changed or came.
+    /// After a frame changed.
     pub(crate) fn add(&mut self, frame: &Frame) {
         if let Some(due) = frame.due() {
             self.timers.insert((due, frame.id));

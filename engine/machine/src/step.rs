@@ -94,6 +94,8 @@ pub fn step(
     tokens: &dyn Tokens,
 ) -> Turn {
     let first_event = execution.next_event;
+    // Clocks of nodes differ, and are set back.
+    let now = now.max(execution.last_at);
     let mut step = Step::new(program, execution, now, random, limits, tokens);
     if step.is_running() {
         // A heartbeat moves nothing on, so that its turn is always empty.

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{Comparison, Condition, OPERATORS, Test};
-use crate::expression::{Context, Scope};
+use crate::context::Part;
+use crate::expression::Scope;
 use crate::path::Path;
 
 fn input() -> Value {
@@ -20,9 +21,10 @@ fn compare(variable: &str, operator: &str, operand: &Value) -> Condition {
 }
 
 fn evaluate(condition: &Condition) -> String {
-    let context = || json!({"Execution": {"Name": "n"}});
+    let context =
+        || Part::Object(vec![("Execution", Part::Object(vec![("Name", Part::Text("n".into()))]))]);
     condition
-        .holds(&Scope { input: &input(), context: &Context::new(&context) })
+        .holds(&Scope { input: &input(), context: &context })
         .map_or_else(|error| error.cause, |holds| holds.to_string())
 }
 
@@ -138,9 +140,9 @@ fn strings_are_ordered_by_utf16_code_unit() {
     // U+1F600 is D83D DE00, which is before U+FF5E although its code point is after.
     let operand = json!("\u{ff5e}");
     let test = Test::parse("StringLessThan", &operand).unwrap().unwrap();
-    let context = || Value::Null;
+    let context = || Part::Data(&Value::Null);
     let input = json!("\u{1f600}");
-    let scope = Scope { input: &input, context: &Context::new(&context) };
+    let scope = Scope { input: &input, context: &context };
     let condition = Condition::Compare(Comparison { variable: Path::parse("$").unwrap(), test });
     assert_eq!(condition.holds(&scope), Ok(true));
 }

@@ -1,10 +1,13 @@
 //! What paths mean.
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 use serde_json_path::JsonPath;
 
 use super::{Path, ReferencePath};
-use crate::expression::{Context, Scope};
+use crate::context::Part;
+use crate::expression::Scope;
 
 fn input() -> Value {
     json!({
@@ -19,10 +22,11 @@ fn input() -> Value {
 }
 
 fn value_of(path: &str, input: &Value) -> String {
-    let context = || json!({"Execution": {"Id": "e"}});
+    let context =
+        || Part::Object(vec![("Execution", Part::Object(vec![("Id", Part::Text("e".into()))]))]);
     match Path::parse(path) {
         Err(error) => error.message,
-        Ok(path) => match path.evaluate(&Scope { input, context: &Context::new(&context) }) {
+        Ok(path) => match path.evaluate(&Scope { input, context: &context }) {
             Ok(value) => value.to_string(),
             Err(error) => error.cause,
         },
@@ -199,10 +203,53 @@ fn a_reference_path_puts_a_value_in_its_place() {
 fn a_path_that_finds_without_end_is_cut_short() {
     let row: Vec<u32> = (0..500).collect();
     let input = json!(vec![row; 500]);
-    let context = || Value::Null;
-    let scope = Scope { input: &input, context: &Context::new(&context) };
+    let context = || Part::Data(&Value::Null);
+    let scope = Scope { input: &input, context: &context };
     let error = Path::parse("$[*][*]").unwrap().evaluate(&scope).unwrap_err();
     assert_eq!(error.cause, "Invalid path '$[*][*]' : more than 200000 nodes match");
+}
+
+#[test]
+fn what_a_path_finds_in_the_context_is_borrowed_where_it_is_data() {
+    let (input, item) = (json!({"n": 1}), json!({"deep": [1, 2]}));
+    let context = || {
+        let of_item = vec![("Index", Part::Number(0)), ("Value", Part::Data(&item))];
+        let of_execution = vec![("Id", Part::Text("e".into())), ("Input", Part::Data(&input))];
+        Part::Object(vec![
+            ("Execution", Part::Object(of_execution)),
+            ("Map", Part::Object(vec![("Item", Part::Object(of_item))])),
+        ])
+    };
+    let scope = Scope { input: &Value::Null, context: &context };
+    let found = |path: &str| Path::parse(path).unwrap().evaluate(&scope);
+    for path in ["$$.Execution.Input", "$$.Map.Item.Value", "$$.Map.Item.Value.deep[1]"] {
+        assert!(matches!(found(path), Ok(Cow::Borrowed(_))), "{path}");
+    }
+    let shown = |path: &str| found(path).map_or_else(|error| error.cause, |it| it.to_string());
+    assert_eq!(shown("$$.Map.Item"), r#"{"Index":0,"Value":{"deep":[1,2]}}"#);
+    assert_eq!(shown("$$.Map.length()"), "1");
+    assert_eq!(shown("$$['Execution']['Id']"), r#""e""#);
+    assert_eq!(shown("$$.Map.Item['Index','x']"), r#"{"Index":0}"#);
+    assert_eq!(shown("$$..deep[*]"), "[1,2]");
+    assert_eq!(
+        shown("$$.Map.no"),
+        "Invalid path '$$.Map.no' : No results for path: $['Map']['no']"
+    );
+    assert_eq!(
+        shown("$$.Task.Token"),
+        "Invalid path '$$.Task.Token' : Missing property in path $['Task']"
+    );
+    assert_eq!(
+        shown("$$.Execution.Id.x"),
+        "Invalid path '$$.Execution.Id.x' : Expected to find an object with property ['x'] in path \
+         $['Execution']['Id'] but found 'java.lang.String'. This is not a json object according to the \
+         JsonProvider: 'com.jayway.jsonpath.spi.json.JacksonJsonProvider'."
+    );
+    assert_eq!(
+        shown("$$.Map.Item[0]"),
+        "Invalid path '$$.Map.Item[0]' : Filter: [0] can only be applied to arrays. Current context is: \
+         {Index=0, Value={deep=[1, 2]}}"
+    );
 }
 
 struct Dice(u64);
@@ -250,8 +297,7 @@ fn the_common_part_means_what_rfc_9535_says() {
     for _ in 0..20_000 {
         let (path, input) = (dice.path(), dice.value(4));
         let ours = Path::parse(&path).unwrap();
-        let context = || Value::Null;
-        let context = Context::new(&context);
+        let context = || Part::Data(&Value::Null);
         let found = ours.find(&Scope { input: &input, context: &context });
         let all = JsonPath::parse(&path).unwrap().query(&input).all();
         let expected = if ours.is_definite() {
@@ -260,7 +306,7 @@ fn the_common_part_means_what_rfc_9535_says() {
             Some(all.into_iter().cloned().collect())
         };
         compared += usize::from(expected.as_ref().is_some_and(|value| *value != json!([])));
-        assert_eq!(found.map(std::borrow::Cow::into_owned), expected, "{path} of {input}");
+        assert_eq!(found.map(Cow::into_owned), expected, "{path} of {input}");
     }
     assert!(compared > 1000, "only {compared} cases found something");
 }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::filter::Filter;
 use super::{Step, canonical, fragments};
+use crate::context::Part;
 
 /// How many nodes one step may lead to. `$..*..*` leads to the same nodes again and again.
 const MAX_NODES: usize = 200_000;
@@ -40,11 +41,47 @@ pub(super) fn is_definite(steps: &[Step]) -> bool {
 }
 
 pub(super) fn evaluate<'v>(root: &'v Value, steps: &[Step]) -> Result<Cow<'v, Value>, Miss> {
+    evaluate_from(root, steps, 0)
+}
+
+/// The same from the context object, of which only what the steps lead through is looked at. What is
+/// found in its data is borrowed from them.
+pub(super) fn evaluate_context<'v>(
+    mut part: Part<'v>,
+    steps: &[Step],
+) -> Result<Cow<'v, Value>, Miss> {
+    if is_definite(steps) {
+        for (at, step) in steps.iter().enumerate() {
+            part = match (part, step) {
+                (Part::Data(value), _) => return evaluate_from(value, steps, at),
+                (part @ Part::Object(_), Step::Name(name)) => {
+                    part.member(name).ok_or_else(|| {
+                        if at + 1 == steps.len() { Miss::NoResult } else { Miss::NoProperty(at) }
+                    })?
+                }
+                (part, _) => {
+                    let value = part.into_value();
+                    return evaluate_from(&value, steps, at).map(|it| Cow::Owned(it.into_owned()));
+                }
+            };
+        }
+        return Ok(part.into_value());
+    }
+    let whole = part.into_value();
+    all(&whole, steps).map(Cow::Owned)
+}
+
+/// From this value on by the steps from this one on.
+fn evaluate_from<'v>(
+    root: &'v Value,
+    steps: &[Step],
+    first: usize,
+) -> Result<Cow<'v, Value>, Miss> {
     if !is_definite(steps) {
         return all(root, steps).map(Cow::Owned);
     }
     let mut node = root;
-    for (at, step) in steps.iter().enumerate() {
+    for (at, step) in steps.iter().enumerate().skip(first) {
         node = match step {
             Step::Name(name) => member(node, name, at, at + 1 == steps.len())?,
             Step::Index(index) => element(node, *index, at)?,

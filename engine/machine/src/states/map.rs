@@ -95,8 +95,8 @@ fn try_start_next(step: &mut Step<'_>, id: FrameId, map: &Map) -> Result<(), Fai
     let input = match &map.item_selector {
         None => Payload::from_value(item.clone()).map_err(EvaluationError::from),
         Some(selector) => Data::of_item(step, id, index, item).and_then(|data| {
-            let effective = data.effective_input(&map.input_path, None)?;
-            data.selected(Some(selector), effective)
+            let from = || data.effective_input(&map.input_path, None);
+            data.selected(Some(selector), iterations.selected_from.get(from)?)
         }),
     };
     let input = input.map_err(|error| step.runtime_failure(id, &error))?;

@@ -3,7 +3,7 @@
 use expect_test::expect;
 use machine::{Limits, Stimulus};
 
-use crate::{check_within, ok};
+use crate::{TIMER, check_within, definition, ok, play};
 
 #[test]
 fn a_history_that_is_full_ends_with_the_event_that_says_so() {
@@ -81,6 +81,15 @@ fn an_output_over_the_limit_fails_its_state() {
               9<-8 ExecutionSucceeded 1
         "#]],
     );
+}
+
+#[test]
+fn no_event_is_before_the_one_before_it() {
+    let states = r#""A": {"Type": "Wait", "Seconds": 10, "Next": "B"}, "B": {LAMBDA, "End": true}"#;
+    let happenings = [(10, TIMER), (4, ok(5, "1"))];
+    let log = play(&Limits::strict(), &definition(states), "{}", &happenings).log;
+    assert_eq!(log.iter().filter(|event| event.at.0 == 10_000).count(), log.len() - 3);
+    assert_eq!(log.last().map(|event| event.id), Some(9), "it has ended");
 }
 
 #[test]

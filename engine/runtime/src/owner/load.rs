@@ -86,7 +86,8 @@ impl Owner {
             // Heartbeats that came meanwhile found nobody.
             execution.resume(self.shared.now());
             let open = machine::open_commands(&execution);
-            let mut running = Running::new(execution, program, key.shard, seed(key.id));
+            let seed = seed(key.id, execution.next_event());
+            let mut running = Running::new(execution, program, key.shard, seed);
             running.asleep = if asleep { Asleep::Yes } else { Asleep::No };
             for command in open {
                 let mailbox = self.mailbox.clone();

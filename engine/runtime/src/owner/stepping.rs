@@ -44,7 +44,7 @@ impl Owner {
             return;
         }
         let now = self.shared.now();
-        let mut random = machine::Random::seeded(seed(key.id));
+        let mut random = machine::Random::seeded(seed(key.id, 0));
         let limits = &self.shared.options.limits;
         let tokens = TokensOf { seal: &self.shared.seal, key, account: &row.account };
         let (execution, mut turn) =
@@ -208,10 +208,12 @@ pub(super) fn number(task: u64) -> i64 {
     i64::try_from(task).expect("a log has fewer events")
 }
 
-/// A seed of its own for each execution.
-pub(super) fn seed(id: Uuid) -> u64 {
+/// A seed of its own for each execution, and for each place in its log from which it may be read: what was
+/// drawn before does not come again.
+pub(super) fn seed(id: Uuid, next_event: u64) -> u64 {
     let (high, low) = id.as_u64_pair();
-    high ^ low.rotate_left(32)
+    let mut of_execution = machine::Random::seeded(high ^ low.rotate_left(32));
+    machine::Random::seeded(of_execution.bits() ^ next_event).bits()
 }
 
 fn handled(message: Uuid) -> (Uuid, Bytes) {
