@@ -1,9 +1,9 @@
 # The commands of the house. `make` alone lists them.
 
-.PHONY: help dev test conformance check bench ci
+.PHONY: help dev test conformance check bench bench-language ci
 
 help: ## list the commands
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 8
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
 dev: ## run the server on an embedded Postgres, with demo functions
 	cargo run -- dev
@@ -21,6 +21,9 @@ check: ## format and lint, without running anything
 bench: ## speed of the release binary on a durable Postgres; figures and a line of JSON
 	cargo build --release -p server
 	cargo bench -p tests --bench bench -- $(ARGS)
+
+bench-language: ## what expressions cost: CPU of Maps over ever more items
+	cargo bench -p machine --bench language
 
 ci: ## all that CI does
 	./.ci/run
