@@ -4,6 +4,9 @@ use std::io;
 
 use sqlx::error::DatabaseError;
 
+use sqlx::postgres::PgConnectOptions;
+
+use crate::Unfit;
 use crate::sealing::SealingError;
 
 /// A statement that did not do what it should.
@@ -20,6 +23,8 @@ enum Cause {
     Statement(Box<sqlx::Error>),
     #[error("{0}")]
     Sealing(SealingError),
+    #[error("{0}")]
+    Unfit(Unfit),
 }
 
 /// What a caller has to tell apart.
@@ -30,6 +35,8 @@ pub enum ErrorKind {
     Unavailable,
     /// A secret cannot be opened or sealed with the keys of this node.
     Sealed,
+    /// The database is there and cannot be worked with as it is: [`Error::unfit`] says what to do.
+    Unfit,
     /// The statement or its data was refused, and will be refused again.
     Other,
 }
@@ -39,6 +46,7 @@ impl ErrorKind {
         match self {
             Self::Unavailable => "the database is not available",
             Self::Sealed => "a secret is not at hand",
+            Self::Unfit => "the database cannot be used as it is",
             Self::Other => "the database refused a statement",
         }
     }
@@ -74,14 +82,34 @@ impl Error {
     pub fn sealing(&self) -> Option<&SealingError> {
         match &self.cause {
             Cause::Sealing(error) => Some(error),
-            Cause::Statement(_) => None,
+            Cause::Statement(_) | Cause::Unfit(_) => None,
+        }
+    }
+
+    /// Why the database cannot be worked with, if that is it.
+    pub fn unfit(&self) -> Option<&Unfit> {
+        match &self.cause {
+            Cause::Unfit(unfit) => Some(unfit),
+            Cause::Statement(_) | Cause::Sealing(_) => None,
+        }
+    }
+
+    /// Why a connection did not come about: as a person should hear it, if it can be told.
+    pub(crate) async fn of_connecting(error: sqlx::Error, options: &PgConnectOptions) -> Self {
+        let is_away = is_away(&error);
+        match Unfit::of_connecting(&error, options).await {
+            Some(unfit) if is_away => {
+                Self { kind: ErrorKind::Unavailable, cause: Cause::Unfit(unfit) }
+            }
+            Some(unfit) => unfit.into(),
+            None => error.into(),
         }
     }
 
     fn database_error(&self) -> Option<&dyn DatabaseError> {
         match &self.cause {
             Cause::Statement(error) => error.as_database_error(),
-            Cause::Sealing(_) => None,
+            Cause::Sealing(_) | Cause::Unfit(_) => None,
         }
     }
 
@@ -127,6 +155,12 @@ impl From<sqlx::Error> for Error {
 impl From<SealingError> for Error {
     fn from(error: SealingError) -> Self {
         Self { kind: ErrorKind::Sealed, cause: Cause::Sealing(error) }
+    }
+}
+
+impl From<Unfit> for Error {
+    fn from(unfit: Unfit) -> Self {
+        Self { kind: ErrorKind::Unfit, cause: Cause::Unfit(unfit) }
     }
 }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
-use crate::{Cluster, ClusterOptions, MIGRATOR, SealingError, SealingKeys, Store};
+use crate::schema::MIGRATOR;
+use crate::{Cluster, ClusterOptions, SealingError, SealingKeys, Store};
 
 /// The last migration of the release that stored secrets plain.
 const BEFORE: i64 = 9;
