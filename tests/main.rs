@@ -11,6 +11,7 @@ mod engine;
 mod errors;
 mod guests;
 mod nodes;
+mod operating;
 mod readme;
 mod server;
 mod simulation;
