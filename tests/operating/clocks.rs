@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 use tests::database::Database;
 use tests::psql::psql;
-use tests::wire::Client;
 
 use super::{lines, readyz, serve, until, warnings};
 
@@ -33,10 +32,6 @@ async fn beats(database: &Database, count: usize) {
     }
 }
 
-async fn ahead_ms(client: &Client) -> i64 {
-    readyz(client).await["clock"]["ahead_ms"].as_i64().unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_differs_by_more_than_a_second_is_told_once_and_shown() {
     let database = Database::private().await;
@@ -44,10 +39,12 @@ async fn a_clock_that_differs_by_more_than_a_second_is_told_once_and_shown() {
     let (server, client) = serve(&database.url, &FLAGS).await;
     let told = "s behind the database's, and deadlines and schedules go by it";
     beats(&database, 3).await;
-    let ahead = ahead_ms(&client).await;
-    assert!((-4_900..=-3_100).contains(&ahead), "{ahead}");
+    let clock = readyz(&client).await["clock"].clone();
+    let number = |name: &str| clock[name].as_i64().unwrap();
+    let mistake = (number("ahead_ms") + 4_000).abs();
+    assert!(mistake <= number("uncertainty_ms") + 1, "{clock}");
     let gauge = client.metric("statewright_clock_ahead_seconds").await.unwrap();
-    assert!((-4.9..=-3.1).contains(&gauge), "{gauge}");
+    assert!(gauge < -1.0, "{gauge}");
     let shown = warnings(&client).await;
     assert!(shown.iter().any(|warning| warning.contains(told)), "{shown:?}");
     assert_eq!(readyz(&client).await["clock"]["fires_schedules"], true);

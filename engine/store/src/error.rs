@@ -3,11 +3,10 @@
 use std::io;
 
 use sqlx::error::DatabaseError;
-
 use sqlx::postgres::PgConnectOptions;
 
-use crate::Unfit;
 use crate::sealing::SealingError;
+use crate::unfit::Unfit;
 
 /// A statement that did not do what it should.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +34,7 @@ pub enum ErrorKind {
     Unavailable,
     /// A secret cannot be opened or sealed with the keys of this node.
     Sealed,
-    /// The database is there and cannot be worked with as it is: [`Error::unfit`] says what to do.
+    /// The database is there and cannot be worked with as it is; the text says what to do.
     Unfit,
     /// The statement or its data was refused, and will be refused again.
     Other,
@@ -83,14 +82,6 @@ impl Error {
         match &self.cause {
             Cause::Sealing(error) => Some(error),
             Cause::Statement(_) | Cause::Unfit(_) => None,
-        }
-    }
-
-    /// Why the database cannot be worked with, if that is it.
-    pub fn unfit(&self) -> Option<&Unfit> {
-        match &self.cause {
-            Cause::Unfit(unfit) => Some(unfit),
-            Cause::Statement(_) | Cause::Sealing(_) => None,
         }
     }
 

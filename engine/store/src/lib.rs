@@ -87,7 +87,6 @@ pub use state_machines::{
 pub use status::Status;
 pub use succession::{NameLock, Orphaned};
 pub use tags::{Resource, Tagged};
-pub use unfit::Unfit;
 pub use versions::{Published, Version};
 
 /// How long a read or a small write may wait for a connection. Short, so that callers hear at
@@ -115,7 +114,7 @@ pub struct Store {
 
 impl Store {
     /// Connects to a `postgres://` URL, once to see that it works and that connections keep their
-    /// sessions ([`Unfit`]); at most `max_connections` are kept for everything but lanes and hints,
+    /// sessions; at most `max_connections` are kept for everything but lanes and hints,
     /// which have their own.
     pub async fn connect(url: &str, max_connections: u32) -> Result<Self, Error> {
         Self::connect_patiently(url, max_connections, CONNECT_TIMEOUT).await
@@ -136,7 +135,7 @@ impl Store {
             Err(error) => return Err(Error::of_connecting(error, &options).await),
         }
         if !session::is_kept(&options, patience).await? {
-            return Err(Unfit::Pooled.into());
+            return Err(unfit::Unfit::Pooled.into());
         }
         let pool = session::pool(&options, max_connections, patience);
         Ok(Self { pool, options, patience, now: None, keys: None })

@@ -3,7 +3,8 @@
 use sqlx::migrate::Migrator;
 use sqlx::{Connection, Row};
 
-use crate::{Error, Store, Unfit, in_time, session};
+use crate::unfit::Unfit;
+use crate::{Error, Store, in_time, session};
 
 pub(crate) static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
 
@@ -29,7 +30,7 @@ impl Store {
         self.unlock().await
     }
 
-    /// Sees that the schema is this release's; if it is not, the error says what to do ([`Unfit`]).
+    /// Sees that the schema is this release's; if it is not, the error says what to do.
     pub async fn check_schema(&self) -> Result<(), Error> {
         let unfit = judge(&self.applied().await?, &known());
         unfit.map_or(Ok(()), |unfit| Err(unfit.into()))

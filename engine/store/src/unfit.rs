@@ -4,7 +4,7 @@ use sqlx::postgres::PgConnectOptions;
 
 /// Why a database cannot be worked with as it is. Each text ends in what to do about it.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum Unfit {
+pub(crate) enum Unfit {
     /// The name of its host means nothing.
     #[error("the host `{0}` is not known: correct it in the URL, or have the name service know it")]
     NoHost(String),
