@@ -7,6 +7,7 @@ pub mod damage;
 pub mod database;
 pub mod model;
 pub mod network;
+pub mod pooler;
 pub mod psql;
 pub mod server;
 pub mod signing;

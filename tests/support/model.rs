@@ -275,7 +275,8 @@ impl ModelStore {
         }
         let owned = self.owned(node);
         let surplus = owned.iter().skip(fair).map(|(shard, _)| *shard).collect();
-        Beat { owned, surplus, live_nodes: i64::try_from(live).unwrap(), orphans }
+        let live_nodes = i64::try_from(live).unwrap();
+        Beat { owned, surplus, live_nodes, orphans, told_at: now }
     }
 
     /// As `Store::release`.

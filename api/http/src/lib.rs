@@ -13,7 +13,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, Version, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
-use runtime::Engine;
+use runtime::{Engine, Verdict};
 use store::AccessKey;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
@@ -55,6 +55,8 @@ pub struct HttpOptions {
     pub streams: StreamCaps,
     /// How long a request body may take, and a second more for every 64 KiB of it.
     pub body_patience: Duration,
+    /// Whether every request is logged at `info`, and not only at `debug`.
+    pub log_requests: bool,
 }
 
 impl Default for HttpOptions {
@@ -66,6 +68,7 @@ impl Default for HttpOptions {
             access_keys: Vec::new(),
             streams: StreamCaps::default(),
             body_patience: Duration::from_secs(20),
+            log_requests: false,
         }
     }
 }
@@ -94,6 +97,7 @@ pub fn router(engine: Engine, options: HttpOptions) -> Router {
     let followers = Followers::new(options.streams);
     let bodies = allowance(&engine, options.body_patience);
     let (access, keys) = (options.access, options.access_keys.clone());
+    let log = watch::Log { at_info: options.log_requests };
     let entrance = Entrance::new(engine.clone(), access, keys, bodies.clone());
     let door = Door { engine, startables: Arc::default(), followers, bodies, options };
     Router::new()
@@ -108,7 +112,7 @@ pub fn router(engine: Engine, options: HttpOptions) -> Router {
         .layer(middleware::from_fn_with_state(entrance, authenticate))
         .layer(middleware::from_fn_with_state(door.clone(), let_go))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn(watch::watch))
+        .layer(middleware::from_fn_with_state(log, watch::watch))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
         .with_state(door)
@@ -153,19 +157,39 @@ async fn healthz() -> Response {
 }
 
 /// It is ready to be given work: the database answers, the node owns its share of the work and has
-/// taken it over, and it was not told to stop.
+/// taken it over, and it was not told to stop. What it warns of makes it no less ready.
 async fn readyz(State(door): State<Door>) -> Response {
-    let database = door.engine.store().ping().await.is_ok();
-    let engine = door.engine.readiness();
+    let careless = door.engine.store().careless_settings().await;
+    let database = careless.is_ok();
+    let (engine, clock) = (door.engine.readiness(), door.engine.clock());
     let is_ready = database && engine.is_ready;
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let warnings: Vec<String> =
+        clock.complaint().into_iter().chain(carelessness(&careless.unwrap_or_default())).collect();
     let body = serde_json::json!({
         "database": database,
         "engine": engine.is_ready,
         "shards": { "owned": engine.owned, "due": engine.due },
         "draining": engine.is_draining,
+        "clock": {
+            "ahead_ms": clock.ahead_ms,
+            "uncertainty_ms": clock.uncertainty_ms,
+            "fires_schedules": clock.verdict != Verdict::Wrong,
+        },
+        "warnings": warnings,
     });
     (status, json_text(body.to_string())).into_response()
+}
+
+/// What it means that these settings of the database are off; nothing if there are none.
+pub fn carelessness(settings: &[String]) -> Option<String> {
+    let names = settings.join("`, `");
+    (!settings.is_empty()).then(|| {
+        format!(
+            "the database runs with `{names}` off: a crash can lose what has been acknowledged; set \
+             it on"
+        )
+    })
 }
 
 /// While the node stops, a connection ends with its answer, so that the next request finds another
@@ -215,7 +239,7 @@ mod tests {
         let router = Router::new()
             .fallback(boom)
             .layer(CatchPanicLayer::custom(panicked))
-            .layer(middleware::from_fn(watch::watch));
+            .layer(middleware::from_fn_with_state(watch::Log { at_info: false }, watch::watch));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, router).await });

@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::Response;
@@ -13,9 +13,18 @@ use tower_http::request_id::RequestId;
 use crate::aws::{self, scheduler};
 use crate::rest::{Refusal, problem, shown, status_problem};
 
+/// How requests are logged.
+#[derive(Clone, Copy)]
+pub(crate) struct Log {
+    /// At `info`; else at `debug`.
+    pub(crate) at_info: bool,
+}
+
 /// Watches over one request.
-pub(crate) async fn watch(request: Request, next: Next) -> Response {
+pub(crate) async fn watch(State(log): State<Log>, request: Request, next: Next) -> Response {
     let began = Instant::now();
+    let method = request.method().clone();
+    let route = route(&request).to_owned();
     let path = request.uri().path().to_owned();
     let door = Door::of(&request);
     let operation = operation(&request, door);
@@ -36,15 +45,25 @@ pub(crate) async fn watch(request: Request, next: Next) -> Response {
     )
     .record(elapsed.as_secs_f64());
     let request_id = id.as_ref().and_then(|id| id.header_value().to_str().ok()).unwrap_or("");
-    tracing::debug!(
-        operation,
-        status = status.as_u16(),
-        elapsed_ms = elapsed.as_secs_f64() * 1000.0,
-        request.id = request_id,
-        "`{operation}` was answered with {}",
-        status.as_u16(),
-    );
+    let (status, elapsed_ms) = (status.as_u16(), elapsed.as_secs_f64() * 1000.0);
+    // The route, not the path: a token may be in it.
+    if log.at_info {
+        tracing::info!(
+            %method, route, operation, status, elapsed_ms, request.id = request_id,
+            "`{operation}` was answered with {status}"
+        );
+    } else {
+        tracing::debug!(
+            %method, route, operation, status, elapsed_ms, request.id = request_id,
+            "`{operation}` was answered with {status}"
+        );
+    }
     response
+}
+
+/// The path as it is routed, with names for what is filled in.
+fn route(request: &Request) -> &str {
+    request.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str)
 }
 
 /// Which of our shapes a caller expects.
@@ -81,7 +100,7 @@ impl Door {
 
 /// A name with few values, for metrics: the AWS operation, or method and route.
 fn operation(request: &Request, door: Door) -> String {
-    let route = request.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str);
+    let route = route(request);
     match door {
         Door::Aws => aws::operation(request.headers())
             .ok()

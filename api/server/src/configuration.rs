@@ -47,6 +47,8 @@ pub struct Configuration {
     pub insecure_no_auth: bool,
     pub log_format: LogFormat,
     pub log_level: String,
+    /// Whether every request is logged, too.
+    pub log_requests: bool,
     pub connections: Connections,
     pub engine: EngineOptions,
 }
@@ -86,6 +88,7 @@ impl Settings {
                 masked_url(url)
             );
         }
+        self.database_url.as_ref().map_or(Ok(()), DatabaseUrl::check)?;
         let lease = self.lease_seconds.unwrap_or(defaults.lease.as_secs());
         let drain = self.drain_seconds.unwrap_or(defaults.drain.as_secs());
         // Absent: where it runs is known once its port is open.
@@ -135,6 +138,7 @@ impl Settings {
             insecure_no_auth: self.insecure_no_auth.unwrap_or(false),
             log_format: self.log_format.unwrap_or(LogFormat::Text),
             log_level,
+            log_requests: self.log_requests.unwrap_or(false),
             engine,
         })
     }

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
+use anyhow::ensure;
 use serde::Deserialize;
 
 /// A `postgres://` URL. Printing it leaves out what may be secret.
@@ -12,6 +13,19 @@ use serde::Deserialize;
 pub struct DatabaseUrl(String);
 
 impl DatabaseUrl {
+    /// Sees that it is a URL of a Postgres.
+    ///
+    /// # Errors
+    /// It is another kind of URL, or none; the message shows no secret.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let is_postgres = ["postgres://", "postgresql://"].iter().any(|it| self.0.starts_with(it));
+        ensure!(
+            is_postgres,
+            "the URL of the database is `{self}`, expected `postgres://USER:PASSWORD@HOST/NAME`"
+        );
+        Ok(())
+    }
+
     /// The URL with its secrets, to connect with.
     pub fn reveal(&self) -> &str {
         &self.0
@@ -68,5 +82,17 @@ mod tests {
         assert_eq!(shown("postgres://me:pa@ss@db:5432/x"), "postgres://me@db:5432/x");
         assert_eq!(shown("postgres://db/x?password=p"), "postgres://db/x?…");
         assert_eq!(shown("host=db password=p"), "…");
+    }
+
+    #[test]
+    fn only_a_url_of_a_postgres_is_taken() {
+        let check = |url: &str| DatabaseUrl::from(url.to_owned()).check();
+        assert!(check("postgres://db/x").is_ok() && check("postgresql://db/x").is_ok());
+        assert_eq!(
+            check("mysql://me:hush@db/x").unwrap_err().to_string(),
+            "the URL of the database is `mysql://me@db/x`, expected \
+             `postgres://USER:PASSWORD@HOST/NAME`"
+        );
+        assert!(check("host=db password=hush").unwrap_err().to_string().contains("is `…`"));
     }
 }

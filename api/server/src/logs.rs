@@ -9,6 +9,10 @@ use tracing_subscriber::EnvFilter;
 /// The names of levels, from nothing to everything.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
+/// What is not said unless it is asked for by name: how the pool fares with connections that have
+/// ended. That the database is away is said once, by us.
+const QUIET: &str = "sqlx_core::pool=off";
+
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, Eq, PartialEq, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -47,7 +51,8 @@ fn filter(level: &str) -> anyhow::Result<EnvFilter> {
         format!("`log_level` is `{level}`, expected {names}, or `CRATE=LEVEL,…`")
     };
     ensure!(level.split(',').all(is_directive), wrong());
-    EnvFilter::builder().parse(level).with_context(wrong)
+    let heard = if level.contains("sqlx") { level } else { &format!("{level},{QUIET}") };
+    EnvFilter::builder().parse(heard).with_context(wrong)
 }
 
 /// Whether this is a level, or one for a crate or module. The filter itself takes a level that it

@@ -99,6 +99,9 @@ impl Node {
         }
         let doors = Doors::new(start, configuration);
         let access = doors.access(address.ip(), &store).await?;
+        if let Some(carelessness) = http_api::carelessness(&store.careless_settings().await?) {
+            tracing::warn!("{carelessness}");
+        }
         let engine = start_engine(store, options, &[address.port()]).await?;
         let stop = CancellationToken::new();
         tokio::spawn(upkeep(metrics.clone(), stop.clone()));
@@ -109,6 +112,7 @@ impl Node {
             access_keys: doors.access_keys,
             streams: wanted.streams,
             body_patience: wanted.body_patience,
+            log_requests: configuration.log_requests,
         };
         let router = http_api::router(engine.clone(), http);
         let prepared = match prepare(router.clone()).await {

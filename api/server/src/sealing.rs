@@ -38,12 +38,13 @@ pub async fn migrate(store: &Store) -> anyhow::Result<()> {
     done.context("cannot bring the schema up to date")
 }
 
-/// Makes sure that the sealing keys are those of the database, without changing its schema.
+/// Makes sure that the schema is this release's, and that the sealing keys are those of the database,
+/// without changing anything.
 ///
 /// # Errors
-/// They are not, or the database is away.
+/// It is not, they are not, or the database is away.
 pub async fn unlock(store: &Store) -> anyhow::Result<()> {
-    store.check_schema().await.context("cannot use the database")?;
+    store.check_schema().await?;
     store.unlock().await.map_err(told).context("cannot use the database's secrets")
 }
 

@@ -15,11 +15,15 @@ pub struct Clock {
 
 impl Clock {
     /// Now, in whole milliseconds.
-    #[expect(clippy::disallowed_methods, reason = "this is the clock the others ask")]
     pub fn now(&self) -> Timestamp {
+        Self::of_system().plus_ms(self.ahead_ms.load(Ordering::Relaxed))
+    }
+
+    /// What the system's clock says, whatever this one was set to: other clocks are compared with it.
+    #[expect(clippy::disallowed_methods, reason = "this is the clock the others ask")]
+    pub(crate) fn of_system() -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let since_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
-        Timestamp(since_ms).plus_ms(self.ahead_ms.load(Ordering::Relaxed))
+        Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 
     /// Sets the clock so far ahead of the system's, or behind it: for trials of what comes due

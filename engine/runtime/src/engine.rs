@@ -26,6 +26,7 @@ use crate::passivate;
 use crate::perform::Perform;
 use crate::share::Readiness;
 use crate::shared::Shared;
+use crate::skew::Comparison;
 use crate::sleepers::Sleepers;
 use crate::token::Seal;
 
@@ -205,6 +206,11 @@ impl Engine {
         let holds = shared.lease.holds_now();
         let works = !self.stop.is_cancelled() && !shared.is_away() && holds;
         Readiness { is_ready: works && is_settled && !is_draining, owned, due, is_draining }
+    }
+
+    /// This node's clock beside the database's, as of the last beat.
+    pub fn clock(&self) -> Comparison {
+        self.shared.skew.last()
     }
 
     /// How many shards this node owns.

@@ -88,7 +88,8 @@ impl Fire {
         let shared = self.at_work.shared.clone();
         loop {
             while self.held.try_join_next().is_some() {}
-            let pause = if shared.is_away() { AGAIN } else { self.look().await };
+            let rests = shared.is_away() || shared.skew.is_wrong();
+            let pause = if rests { AGAIN } else { self.look().await };
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = shared.schedules.notified() => {}

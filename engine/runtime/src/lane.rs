@@ -13,6 +13,7 @@ use machine::{Command, Identity};
 use store::{Answer, AppendError, Appended, Batch, Lane, NewTurn};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
+use crate::ended;
 use crate::mail::{Key, Mail, StartReply, StimulusReply};
 use crate::shared::Shared;
 use crate::tenures::Tenure;
@@ -216,6 +217,9 @@ impl LaneLoop {
                 let _ = reply.send(answer);
             }
             if let Some(turn) = &write.turn {
+                if let Some(ending) = &turn.end {
+                    ended::tell(&write.identity, ending);
+                }
                 if !turn.offers.is_empty() {
                     self.shared.pollers.scheduled();
                 }

@@ -17,6 +17,7 @@ mod calls;
 mod clock;
 mod descriptors;
 mod drain;
+mod ended;
 mod engine;
 mod fire;
 mod gates;
@@ -36,6 +37,7 @@ mod programs;
 mod running;
 mod share;
 mod shared;
+mod skew;
 mod sleepers;
 #[cfg(test)]
 mod stage;
@@ -53,6 +55,7 @@ pub use engine::{Absent, Engine, StartupError, StopError, StopRequest, WeakEngin
 pub use options::EngineOptions;
 pub use programs::{ProgramError, Programs};
 pub use share::Readiness;
+pub use skew::{Comparison, Verdict};
 pub use start::{Start, StartError, Started};
 pub use tasks::{TaskAnswer, TokenError};
 

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use machine::Timestamp;
 use store::Store;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Clock;
 use crate::mail::{Gained, Mail};
 use crate::owner::owner_of;
 use crate::shared::Shared;
@@ -114,7 +116,8 @@ impl Membership {
         }
         let (node, lease) = (self.shared.options.node, self.shared.options.lease);
         // The database's lease begins later than this, and so ends later.
-        let until = Instant::now() + lease;
+        let asked = Instant::now();
+        let until = asked + lease;
         let name = &self.shared.options.name;
         let is_draining = self.shared.draining.is_cancelled();
         let beat = if is_draining {
@@ -122,6 +125,10 @@ impl Membership {
         } else {
             self.store.beat(node, lease, name).await?
         };
+        let (took, told_at) = (asked.elapsed(), Timestamp(beat.told_at.timestamp_millis()));
+        if self.shared.skew.compare(told_at, took, Clock::of_system()) {
+            self.shared.schedules.notify_one();
+        }
         let (surplus, due) = (beat.surplus.len(), beat.fair_share());
         let owned: HashMap<i16, i64> = beat.owned.iter().copied().collect();
         // Before the lease holds again, so that nobody is told what others may have made untrue.
@@ -135,7 +142,7 @@ impl Membership {
         let orphans = usize::try_from(beat.orphans).unwrap_or(0);
         let others = usize::try_from(beat.live_nodes - 1).unwrap_or(0);
         let fewest = usize::from(store::SHARDS.unsigned_abs()).saturating_sub(due * others);
-        self.shared.share.set((due, fewest), orphans, until - lease, lease);
+        self.shared.share.set((due, fewest), orphans, asked, lease);
         #[expect(clippy::cast_precision_loss, reason = "at most 256")]
         metrics::gauge!("statewright_shards_owned").set((owned.len() - surplus) as f64);
         self.shedding.surplus = surplus;

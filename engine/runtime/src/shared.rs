@@ -20,6 +20,7 @@ use crate::options::EngineOptions;
 use crate::perform::Perform;
 use crate::programs::Programs;
 use crate::share::Share;
+use crate::skew::Skew;
 use crate::tenures::{Tenure, Tenures};
 use crate::token::Seal;
 
@@ -58,6 +59,8 @@ pub(crate) struct Shared {
     pub(crate) gates: Gates,
     /// What this node is told, and tells, of its share.
     pub(crate) share: Share,
+    /// How far its clock is from the database's.
+    pub(crate) skew: Skew,
     /// Nodes that were found to be gone.
     pub(crate) gone: Gone,
     /// Tenures of some shards have begun.
@@ -94,6 +97,7 @@ impl Shared {
             calls: Calls::new(performer, store.clone(), seal.clone(), gates.clone()),
             gates,
             share: Share::default(),
+            skew: Skew::default(),
             gone: Gone::default(),
             begun: watch::channel(()).0,
             draining: CancellationToken::new(),

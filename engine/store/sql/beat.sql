@@ -1,7 +1,7 @@
 -- A node says that it lives: counts those that do and go on, forgets those that long do not, and moves
 -- its own leases on. One that ran out is still its own while nobody has claimed it. A row for each shard
 -- it owns, and one without a shard, so that the counts are there even if it owns none. Shards are locked
--- in their order, as everywhere.
+-- in their order, as everywhere. Tells the time, too, so that clocks can be compared.
 WITH forgotten AS (
     DELETE FROM nodes
     WHERE expires_at < coalesce($1, now()) - interval '1 hour' AND id <> $2
@@ -35,5 +35,5 @@ orphaned AS (
     FROM shards
     WHERE owner IS NULL OR (owner <> $2 AND expires_at <= coalesce($1, now()))
 )
-SELECT shard, epoch, live_nodes, orphans
+SELECT shard, epoch, live_nodes, orphans, coalesce($1, now()) AS told_at
 FROM alive CROSS JOIN orphaned LEFT JOIN renewed ON true

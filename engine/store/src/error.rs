@@ -3,9 +3,10 @@
 use std::io;
 
 use sqlx::error::DatabaseError;
+use sqlx::postgres::PgConnectOptions;
 
-use crate::schema::LaterSchema;
 use crate::sealing::SealingError;
+use crate::unfit::Unfit;
 
 /// A statement that did not do what it should.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +23,7 @@ enum Cause {
     #[error("{0}")]
     Sealing(SealingError),
     #[error("{0}")]
-    Schema(LaterSchema),
+    Unfit(Unfit),
 }
 
 /// What a caller has to tell apart.
@@ -33,8 +34,8 @@ pub enum ErrorKind {
     Unavailable,
     /// A secret cannot be opened or sealed with the keys of this node.
     Sealed,
-    /// The schema is a release's that this program cannot work with.
-    Schema,
+    /// The database is there and cannot be worked with as it is; the text says what to do.
+    Unfit,
     /// The statement or its data was refused, and will be refused again.
     Other,
 }
@@ -44,7 +45,7 @@ impl ErrorKind {
         match self {
             Self::Unavailable => "the database is not available",
             Self::Sealed => "a secret is not at hand",
-            Self::Schema => "the schema of the database is a later release's",
+            Self::Unfit => "the database cannot be used as it is",
             Self::Other => "the database refused a statement",
         }
     }
@@ -80,14 +81,26 @@ impl Error {
     pub fn sealing(&self) -> Option<&SealingError> {
         match &self.cause {
             Cause::Sealing(error) => Some(error),
-            Cause::Statement(_) | Cause::Schema(_) => None,
+            Cause::Statement(_) | Cause::Unfit(_) => None,
+        }
+    }
+
+    /// Why a connection did not come about: as a person should hear it, if it can be told.
+    pub(crate) async fn of_connecting(error: sqlx::Error, options: &PgConnectOptions) -> Self {
+        let is_away = is_away(&error);
+        match Unfit::of_connecting(&error, options).await {
+            Some(unfit) if is_away => {
+                Self { kind: ErrorKind::Unavailable, cause: Cause::Unfit(unfit) }
+            }
+            Some(unfit) => unfit.into(),
+            None => error.into(),
         }
     }
 
     fn database_error(&self) -> Option<&dyn DatabaseError> {
         match &self.cause {
             Cause::Statement(error) => error.as_database_error(),
-            Cause::Sealing(_) | Cause::Schema(_) => None,
+            Cause::Sealing(_) | Cause::Unfit(_) => None,
         }
     }
 
@@ -136,9 +149,9 @@ impl From<SealingError> for Error {
     }
 }
 
-impl From<LaterSchema> for Error {
-    fn from(error: LaterSchema) -> Self {
-        Self { kind: ErrorKind::Schema, cause: Cause::Schema(error) }
+impl From<Unfit> for Error {
+    fn from(unfit: Unfit) -> Self {
+        Self { kind: ErrorKind::Unfit, cause: Cause::Unfit(unfit) }
     }
 }
 

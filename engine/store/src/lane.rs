@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::{ConnectOptions, Connection as _, PgConnection, Row};
+use sqlx::{Connection as _, PgConnection, Row};
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use crate::batch::{AppendError, Appended, Batch, NewTurn};
-use crate::{Error, STATEMENT_TIMEOUT, Store, append, in_time};
+use crate::{Error, STATEMENT_TIMEOUT, Store, append, in_time, session};
 
 /// A connection unused for this long may be dead without our knowing: it is tried before a statement
 /// is sent over it.
@@ -19,12 +19,10 @@ const TRIAL: Duration = Duration::from_millis(500);
 
 /// How the database plans a lane's few statements: once, and by index. It cannot know how many
 /// rows a batch has, and of a table that grows under it, it would otherwise come to read all.
-const PLANNING: [(&str, &str); 4] = [
-    ("plan_cache_mode", "force_generic_plan"),
-    ("enable_seqscan", "off"),
-    ("enable_hashjoin", "off"),
-    ("enable_mergejoin", "off"),
-];
+const PLANNING: &str = "SET plan_cache_mode = force_generic_plan;
+    SET enable_seqscan = off;
+    SET enable_hashjoin = off;
+    SET enable_mergejoin = off";
 
 /// Appends batches one after the other over a connection of its own, which is opened when first
 /// needed, and again after an error or when it has died.
@@ -180,7 +178,7 @@ impl Lane {
     }
 
     async fn connect(&self) -> Result<Open, sqlx::Error> {
-        let mut connection = self.store.options.clone().options(PLANNING).connect().await?;
+        let mut connection = session::open(&self.store.options, PLANNING).await?;
         let row = sqlx::query(
             "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()",
         )

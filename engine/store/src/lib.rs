@@ -22,8 +22,8 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection, PgPool, Row};
 
 mod access_keys;
 mod activities;
@@ -47,11 +47,13 @@ mod schema;
 mod sealing;
 mod secret;
 mod secrets;
+mod session;
 mod shards;
 mod state_machines;
 mod status;
 mod succession;
 mod tags;
+mod unfit;
 mod versions;
 
 pub use access_keys::{AccessKey, ListedAccessKey, NewAccessKey, Scope};
@@ -94,9 +96,8 @@ pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long any statement may take before its connection is given up.
 pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// When the database ends a transaction by itself in which nothing happens: a node that stands still
-/// in the middle of one must not keep others from its shards and schedules.
-const ABANDONED: [(&str, &str); 1] = [("idle_in_transaction_session_timeout", "5s")];
+/// Settings of Postgres without which what was committed may be lost, or torn.
+const DURABLE: [&str; 3] = ["fsync", "full_page_writes", "synchronous_commit"];
 
 /// The database. Cheap to clone; all clones share one pool.
 #[derive(Clone, Debug)]
@@ -112,8 +113,9 @@ pub struct Store {
 }
 
 impl Store {
-    /// Connects to a `postgres://` URL, once to see that it works; at most `max_connections` are
-    /// kept for everything but lanes and hints, which have their own.
+    /// Connects to a `postgres://` URL, once to see that it works and that connections keep their
+    /// sessions; at most `max_connections` are kept for everything but lanes and hints,
+    /// which have their own.
     pub async fn connect(url: &str, max_connections: u32) -> Result<Self, Error> {
         Self::connect_patiently(url, max_connections, CONNECT_TIMEOUT).await
     }
@@ -125,17 +127,17 @@ impl Store {
         max_connections: u32,
         patience: Duration,
     ) -> Result<Self, Error> {
-        let options: PgConnectOptions = url.parse().map_err(Error::from)?;
-        let options = options
-            .application_name("statewright")
-            .options(ABANDONED)
-            .log_slow_statements(tracing::log::LevelFilter::Warn, Duration::from_secs(2))
-            .log_statements(tracing::log::LevelFilter::Trace);
+        let options = session::options(url)?;
         // Once without the pool, which would say no more than that it waited in vain.
         let first = tokio::time::timeout(patience, options.connect()).await;
-        let first = first.map_err(|_| Error::too_slow())?.map_err(Error::from)?;
-        first.close().await.map_err(Error::from)?;
-        let pool = pool(&options, max_connections, patience);
+        match first.map_err(|_| Error::too_slow())? {
+            Ok(first) => first.close().await?,
+            Err(error) => return Err(Error::of_connecting(error, &options).await),
+        }
+        if !session::is_kept(&options, patience).await? {
+            return Err(unfit::Unfit::Pooled.into());
+        }
+        let pool = session::pool(&options, max_connections, patience);
         Ok(Self { pool, options, patience, now: None, keys: None })
     }
 
@@ -148,13 +150,23 @@ impl Store {
     /// The same database over one connection of its own, for what must not wait behind others.
     #[must_use]
     pub fn apart(&self) -> Self {
-        Self { pool: pool(&self.options, 1, self.patience), ..self.clone() }
+        Self { pool: session::pool(&self.options, 1, self.patience), ..self.clone() }
     }
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), Error> {
         in_time(async { sqlx::query("SELECT 1").execute(&self.pool).await }).await?;
         Ok(())
+    }
+
+    /// The settings of the database that are off though what is committed may be lost without them
+    /// when its machine, or Postgres, crashes; none, as it should be.
+    pub async fn careless_settings(&self) -> Result<Vec<String>, Error> {
+        let statement = "SELECT name FROM unnest($1::text[]) AS name
+             WHERE current_setting(name) = 'off' ORDER BY name";
+        let rows = sqlx::query(statement).bind(&DURABLE[..]).fetch_all(&self.pool);
+        let rows = in_time(rows).await?;
+        Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, sqlx::Error>>()?)
     }
 
     /// Host and port of the database; `None` if it is reached by a socket of this machine.
@@ -167,24 +179,6 @@ impl Store {
     /// Closes the pool; statements in flight end first.
     pub async fn close(&self) {
         self.pool.close().await;
-    }
-}
-
-fn pool(options: &PgConnectOptions, max_connections: u32, patience: Duration) -> PgPool {
-    PgPoolOptions::new()
-        .max_connections(max_connections)
-        .acquire_timeout(patience)
-        .after_release(|connection, _| Box::pin(still_answers(connection)))
-        .connect_lazy_with(options.clone())
-}
-
-/// Lets go of a connection whose statement we gave up and that still does not answer: it would
-/// keep its place in the pool until the network reports it dead, which may take a quarter of an
-/// hour after a failover.
-async fn still_answers(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    match tokio::time::timeout(CONNECT_TIMEOUT, connection.ping()).await {
-        Ok(answer) => answer.map(|()| true),
-        Err(_) => Err(sqlx::Error::PoolTimedOut),
     }
 }
 

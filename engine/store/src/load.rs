@@ -9,6 +9,7 @@ use sqlx::Row;
 use uuid::Uuid;
 
 use crate::executions::head;
+use crate::session::LONG_READ;
 use crate::{Error, ExecutionHead, Store, in_time};
 
 /// How many executions a takeover reads at a time.
@@ -107,16 +108,19 @@ impl Store {
     }
 
     async fn with_turns(&self, heads: Vec<ExecutionHead>) -> Result<Vec<Loaded>, Error> {
+        let mut transaction = in_time(self.pool.begin_with(LONG_READ)).await?;
         let mut rows = sqlx::query(include_str!("../sql/turns_of.sql"))
             .bind(heads.iter().map(|head| head.shard).collect::<Vec<_>>())
             .bind(heads.iter().map(|head| head.id).collect::<Vec<_>>())
-            .fetch(&self.pool);
+            .fetch(&mut *transaction);
         let mut turns: HashMap<Uuid, Vec<Bytes>> = HashMap::with_capacity(heads.len());
         // A log may be long, so each row has its time, not all of them together.
         while let Some(row) = in_time(rows.try_next()).await? {
             let body: Vec<u8> = row.try_get("body")?;
             turns.entry(row.try_get("execution_id")?).or_default().push(body.into());
         }
+        drop(rows);
+        in_time(transaction.commit()).await?;
         Ok(heads
             .into_iter()
             .map(|head| Loaded { turns: turns.remove(&head.id).unwrap_or_default(), head })

@@ -1,10 +1,10 @@
 //! Hints that something waits in the database. A hint may be lost, so nobody relies on one: all
 //! who listen also look from time to time.
 
-use sqlx::postgres::{PgListener, PgPoolOptions};
+use sqlx::postgres::PgListener;
 
 use crate::heartbeats::{self, Heard, Heartbeat};
-use crate::{Error, Store, in_time};
+use crate::{Error, Store, in_time, session};
 
 /// The channel all nodes listen on.
 pub(crate) const CHANNEL: &str = "statewright";
@@ -66,12 +66,7 @@ impl Hints {
 impl Store {
     /// Listens on a connection of its own.
     pub async fn listen(&self) -> Result<Hints, Error> {
-        let pool = PgPoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(self.patience)
-            .max_lifetime(None)
-            .idle_timeout(None)
-            .connect_lazy_with(self.options.clone());
+        let pool = session::pool_for_listener(&self.options, self.patience);
         let mut listener = PgListener::connect_with(&pool).await?;
         listener.listen(CHANNEL).await?;
         Ok(Hints { listener })

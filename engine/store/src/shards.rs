@@ -26,7 +26,7 @@ pub fn shard_of(account: &str, state_machine: &str, name: &str) -> i16 {
 }
 
 /// What a node learns from a beat.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Beat {
     /// The shards it owns until its lease runs out, and their epochs; by shard.
     pub owned: Vec<(i16, i64)>,
@@ -36,6 +36,8 @@ pub struct Beat {
     pub live_nodes: i64,
     /// How many shards had no living owner before it claimed any.
     pub orphans: i64,
+    /// When it was, by the database's clock.
+    pub told_at: DateTime<Utc>,
 }
 
 impl Beat {
@@ -102,9 +104,10 @@ impl Store {
                 .fetch_all(&self.pool),
         )
         .await?;
-        let count = |column| rows.first().map_or(Ok(0), |row| row.try_get(column));
-        let (live_nodes, orphans) = (count("live_nodes")?, count("orphans")?);
-        Ok(Beat { owned: leases(&rows)?, surplus: Vec::new(), live_nodes, orphans })
+        let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+        let (live_nodes, orphans) = (first.try_get("live_nodes")?, first.try_get("orphans")?);
+        let told_at = first.try_get("told_at")?;
+        Ok(Beat { owned: leases(&rows)?, surplus: Vec::new(), live_nodes, orphans, told_at })
     }
 
     /// Gives shards back at once, so that others need not wait for the lease to run out; those

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use sqlx::{ConnectOptions, Connection, PgConnection, Row};
+use sqlx::{Connection, PgConnection, Row};
 use uuid::Uuid;
 
-use crate::{Error, Store, in_time};
+use crate::{Error, Store, in_time, session};
 
 /// A node's name, held by this process until the connection it is held by is lost.
 #[derive(Debug)]
@@ -30,11 +30,10 @@ impl NameLock {
 impl Store {
     /// Takes hold of a node's name by an advisory lock of a session of its own; `None` if another
     /// session has it. As a session ends with its process, that nobody has it means that no other
-    /// process of this name is connected to the database. (Behind a pooler that shares sessions among
-    /// clients it means nothing.)
+    /// process of this name is connected to the database.
     pub async fn lock_name(&self, name: &str) -> Result<Option<NameLock>, Error> {
         in_time(async {
-            let mut connection = self.options.connect().await?;
+            let mut connection = session::open(&self.options, "").await?;
             let row = sqlx::query(
                 "SELECT pg_try_advisory_lock(hashtextextended('statewright node ' || $1, 0))",
             )

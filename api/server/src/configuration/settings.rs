@@ -84,6 +84,9 @@ pub struct Settings {
     /// `info,runtime=debug` [default: info; of `dev` and `migrate`: warn]
     #[arg(long)]
     pub log_level: Option<String>,
+    /// Log every request, at `info`: method, route, status, duration and request id
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub log_requests: Option<bool>,
     /// How connections of clients are treated.
     #[command(flatten)]
     #[serde(default)]

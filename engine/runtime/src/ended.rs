@@ -1,0 +1,54 @@
+//! What the log says of executions that ended badly.
+
+use machine::Identity;
+use store::{Ending, Status};
+
+/// Most characters of a cause that are logged: it may be what a function answered.
+const CAUSE_CHARACTERS: usize = 200;
+
+/// Says that an execution failed or timed out, and of what; of others nothing.
+pub(crate) fn tell(identity: &Identity, ending: &Ending) {
+    let arn = &identity.arn;
+    match ending.status {
+        Status::Failed => tracing::info!(
+            execution.arn = arn,
+            state = ending.failed_state,
+            error = ending.error.as_deref().map(head),
+            cause = ending.cause.as_deref().map(head),
+            "execution `{arn}` failed"
+        ),
+        Status::TimedOut => {
+            tracing::info!(execution.arn = arn, "execution `{arn}` timed out");
+        }
+        Status::Running | Status::Succeeded | Status::Aborted => {}
+    }
+}
+
+/// The head of a text, on one line.
+fn head(text: &str) -> String {
+    let mut characters = text.chars();
+    let mut head = String::new();
+    for character in characters.by_ref().take(CAUSE_CHARACTERS) {
+        if character.is_control() {
+            head.extend(character.escape_default());
+        } else {
+            head.push(character);
+        }
+    }
+    if characters.next().is_some() {
+        head.push('…');
+    }
+    head
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_head_of_a_cause_is_one_line_of_bounded_length() {
+        assert_eq!(head("it is\n\u{1b}[31mred"), "it is\\n\\u{1b}[31mred");
+        assert_eq!(head(&"ä".repeat(200)), "ä".repeat(200));
+        assert_eq!(head(&"ä".repeat(201)), format!("{}…", "ä".repeat(200)));
+    }
+}
