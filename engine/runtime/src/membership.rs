@@ -115,7 +115,7 @@ impl Membership {
         let (node, lease) = (self.shared.options.node, self.shared.options.lease);
         // The database's lease begins later than this, and so ends later.
         let until = Instant::now() + lease;
-        let name = &self.shared.options.name;
+        let name = self.shared.name();
         let is_draining = self.shared.draining.is_cancelled();
         let beat = if is_draining {
             self.store.beat_draining(node, lease, name).await?
