@@ -1,49 +1,78 @@
 //! What must be true when everything is over.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use tests::psql::psql;
 use tests::wire::Client;
 
+const MACHINE: &str = "arn:aws:states:us-east-1:123456789012:stateMachine:crash";
+
+/// How many executions run.
+const RUNNING: &str = "SELECT count(*) FROM executions WHERE status = 'RUNNING'";
+
+/// What the database knows of those who should be at work, and of tasks that nobody has taken.
+const STATE: &str = "
+    SELECT 'shards of', owner::text, concat(count(*), ' until ', min(expires_at))
+        FROM shards GROUP BY owner
+    UNION ALL SELECT 'node', concat(id, ' ', name), concat('until ', expires_at) FROM nodes
+    UNION ALL SELECT 'messages in', shard::text, count(*)::text
+        FROM inbox WHERE answer IS NULL GROUP BY shard
+    UNION ALL SELECT 'offered', concat(count(*), ', of them claimed ', count(claimed_until)),
+        concat(min(scheduled_at), ' to ', max(scheduled_at), ', now ', now()) FROM activity_tasks";
+
 /// Looks at a node's executions from outside.
-pub(super) struct Audit(Client);
+pub(super) struct Audit {
+    node: Client,
+    database_url: String,
+}
 
 impl Audit {
-    pub(super) fn new(node: Client) -> Self {
-        Self(node)
+    pub(super) fn new(node: Client, database_url: &str) -> Self {
+        Self { node, database_url: database_url.to_owned() }
     }
 
-    /// Waits until no execution runs any more.
+    /// Waits until no execution runs any more, for as long as one ends now and then: how long all
+    /// take is a matter of how much has piled up, and of the machine.
     pub(super) async fn wait_until_all_ended(&self, patience: Duration) {
-        let machine = "arn:aws:states:us-east-1:123456789012:stateMachine:crash";
-        let list =
-            json!({ "stateMachineArn": machine, "statusFilter": "RUNNING", "maxResults": 1 });
-        let all_ended = async {
-            loop {
-                // The node may not have found its database again yet.
-                if let Ok(running) = self.0.call("ListExecutions", &list).await
-                    && running["executions"].as_array().is_some_and(Vec::is_empty)
-                {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(100)).await;
+        let (mut before, mut since) = (usize::MAX, Instant::now());
+        while since.elapsed() < patience {
+            let running = self.running();
+            if running == 0 {
+                return;
             }
-        };
-        if tokio::time::timeout(patience, all_ended).await.is_err() {
-            let running = self.0.must("ListExecutions", list).await;
-            let stuck = running["executions"][0]["executionArn"].clone();
-            let arn = stuck.as_str().expect("an ARN");
-            let trail: Vec<String> = self.0.history(arn).await.iter().map(told_shortly).collect();
-            panic!("{arn} does not end:\n{}", trail.join("\n"));
+            if running < before {
+                (before, since) = (running, Instant::now());
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
         }
+        panic!("{before} executions do not end:\n{}", self.told().await);
+    }
+
+    /// How many executions run. The database may not have been found again yet.
+    fn running(&self) -> usize {
+        let count = psql(&self.database_url, RUNNING).ok();
+        count.and_then(|count| count.parse().ok()).unwrap_or(usize::MAX)
+    }
+
+    /// The latest of those that run, and what goes on around it.
+    async fn told(&self) -> String {
+        let list =
+            json!({ "stateMachineArn": MACHINE, "statusFilter": "RUNNING", "maxResults": 1 });
+        let running = self.node.must("ListExecutions", list).await;
+        let arn = running["executions"][0]["executionArn"].as_str().expect("an ARN").to_owned();
+        let trail: Vec<String> = self.node.history(&arn).await.iter().map(told_shortly).collect();
+        let state = psql(&self.database_url, STATE).expect("the database answers");
+        format!("{state}\n{arn}:\n{}", trail.join("\n"))
     }
 
     /// Every acknowledged execution is there, succeeded, with its own input and one history.
     pub(super) async fn check(&self, acknowledged: &HashMap<String, Value>) {
         for (arn, input) in acknowledged {
-            let execution = self.0.must("DescribeExecution", json!({ "executionArn": arn })).await;
+            let execution =
+                self.node.must("DescribeExecution", json!({ "executionArn": arn })).await;
             assert_eq!(execution["status"], "SUCCEEDED", "{execution:#}");
             let kept: Value = parsed(&execution["input"]);
             assert_eq!(kept, *input, "{arn} has another input");
@@ -57,7 +86,7 @@ impl Audit {
     }
 
     async fn check_history(&self, arn: &str) {
-        let events = self.0.history(arn).await;
+        let events = self.node.history(arn).await;
         let mut ends = 0;
         let mut open: HashSet<u64> = HashSet::new();
         for (place, event) in events.iter().enumerate() {

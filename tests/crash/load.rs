@@ -15,7 +15,7 @@ use super::holders::{self, Complaints};
 /// Clients at once.
 const CLIENTS: usize = 6;
 /// Activity workers at once.
-const WORKERS: usize = 3;
+const WORKERS: usize = 8;
 /// How long a killed part may take to come back.
 const PATIENCE: Duration = Duration::from_secs(90);
 

@@ -151,7 +151,7 @@ async fn nothing_acknowledged_is_lost_whatever_is_killed() {
     load.wait_for_more(BETWEEN).await;
     let (acknowledged, hands) = load.stop().await;
     let [first, _] = nodes.clients();
-    let audit = audit::Audit::new(first.clone());
+    let audit = audit::Audit::new(first.clone(), database.url());
     audit.wait_until_all_ended(Duration::from_mins(2)).await;
     audit.check(&acknowledged).await;
     wishes.check(&first).await;

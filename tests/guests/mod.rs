@@ -6,6 +6,7 @@ mod descriptors;
 mod readers;
 mod slow;
 mod tls;
+mod workers;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;

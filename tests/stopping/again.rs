@@ -128,6 +128,68 @@ async fn two_processes_of_one_name_do_no_harm() {
     panic!("they do not settle: {before}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_whose_name_another_has_keeps_its_work_when_that_one_is_started_again() {
+    let database = Durable::start().await;
+    let named = [("STATEWRIGHT_NODE_NAME", "the same"), ("STATEWRIGHT_LOG_LEVEL", "warn")];
+    let (first, _) = new_node(database.url(), &named).await;
+    let address = first.address();
+    let (second, _) = new_node(database.url(), &named).await;
+    for _ in 0..3_000 {
+        if second.log().contains("another process has this node's name: set `node_name`") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let log = second.log();
+    assert_eq!(log.matches("another process has this node's name").count(), 1, "{log}");
+    assert!(!first.log().contains("another process"), "{}", first.log());
+    let theirs = "SELECT string_agg(shard || ':' || epoch, ' ' ORDER BY shard) FROM shards
+        WHERE owner = (SELECT id FROM nodes WHERE name = '')";
+    let before = psql(database.url(), theirs).unwrap();
+    first.kill().unwrap();
+    let (_first, client) = node(database.url(), address, &named).await;
+    assert_eq!(readiness(&client).await.1["shards"]["owned"], 128);
+    assert_eq!(psql(database.url(), theirs).unwrap(), before);
+    assert_eq!(before.split(' ').count(), 128);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_connections_are_cut_is_not_said_to_be_gone_and_has_its_name_again() {
+    let database = Durable::start().await;
+    let (_one, _) = new_node(database.url(), &[("STATEWRIGHT_NODE_NAME", "one")]).await;
+    let (_two, client) = new_node(database.url(), &[("STATEWRIGHT_NODE_NAME", "two")]).await;
+    let machine = client.create("passes", PASSES).await;
+    let held =
+        "SELECT string_agg(pid::text, ' ' ORDER BY pid) FROM pg_locks WHERE locktype = 'advisory'";
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'";
+    for round in 0..3 {
+        let before = psql(database.url(), held).unwrap();
+        psql(database.url(), cut).unwrap();
+        // Each start is for whichever node has its shard, and a node that lives is not said to be gone.
+        for number in 0..10 {
+            let body = json!({ "stateMachineArn": machine, "name": format!("n{round}-{number}") });
+            let answer = client.aws("StartExecution", &body).await.expect("it is answered");
+            let text = answer.text().await.unwrap();
+            assert!(!text.contains("is gone"), "{text}");
+        }
+        until_two_hold_their_names(database.url(), held, &before).await;
+    }
+}
+
+/// Waits until two other sessions hold names.
+async fn until_two_hold_their_names(url: &str, held: &str, before: &str) {
+    let is_new = |now: &str| now.split(' ').count() == 2 && now != before;
+    for _ in 0..3_000 {
+        if is_new(&psql(url, held).unwrap_or_default()) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the names stay free");
+}
+
 /// Starts executions on a node whose shards may be changing hands.
 async fn start_at_last(client: &Client, machine: &str, prefix: &str, count: usize) -> Vec<String> {
     let mut arns = Vec::new();

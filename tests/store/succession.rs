@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use store::{Beat, Orphaned, Store};
 use tests::database::Database;
+use tests::psql::psql;
 use uuid::Uuid;
 
 use super::at;
@@ -118,4 +119,16 @@ async fn a_shard_is_orphaned_when_its_owner_is_gone_though_its_lease_holds() {
     assert_eq!(store.orphaned(7).await.unwrap(), None);
     store.leave(node).await.unwrap();
     assert_eq!(store.orphaned(7).await.unwrap(), Some(Orphaned { owner: Some(node) }));
+}
+
+#[tokio::test]
+async fn who_holds_a_name_notices_at_once_that_its_connection_is_gone() {
+    let database = Database::private().await;
+    let store = &database.store;
+    let mut held = store.lock_name("n").await.unwrap().expect("nobody has it");
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'";
+    psql(&database.url, cut).unwrap();
+    tokio::time::timeout(Duration::from_mins(1), held.lost()).await.expect("it is noticed");
+    assert!(store.lock_name("n").await.unwrap().is_some(), "the session has ended before that");
+    assert!(!held.holds().await);
 }

@@ -21,6 +21,7 @@ use serde_json::Value;
 
 use crate::Door;
 use crate::body;
+use crate::connections::HandedOver;
 use crate::error::{Kind, OperationError};
 use crate::operations::Caller;
 
@@ -39,8 +40,9 @@ pub(crate) async fn serve(door: &Door, request: Request<Body>) -> Response {
         return refuse(&OperationError::nobody());
     };
     let trace = executions::trace(&parts.headers);
+    let handed_over = parts.extensions.get::<HandedOver>().cloned();
     let answer = match body::read_once(&mut parts, body, &door.bodies).await {
-        Ok(body) => dispatch(door, &caller, &operation, &body, trace).await,
+        Ok(body) => dispatch(door, &caller, &operation, &body, trace, handed_over.as_ref()).await,
         Err(too_large) => Err(too_large),
     };
     match answer {
@@ -74,6 +76,7 @@ pub(crate) async fn dispatch(
     operation: &str,
     body: &[u8],
     trace: Option<String>,
+    handed_over: Option<&HandedOver>,
 ) -> Result<Value, OperationError> {
     let engine = &door.engine;
     match operation {
@@ -99,7 +102,7 @@ pub(crate) async fn dispatch(
         "DescribeActivity" => activities::describe(engine, caller, body).await,
         "ListActivities" => activities::list(engine, caller, body).await,
         "DeleteActivity" => activities::delete(engine, caller, body).await,
-        "GetActivityTask" => activities::poll(engine, caller, body).await,
+        "GetActivityTask" => activities::poll(engine, caller, body, handed_over).await,
         "SendTaskSuccess" => tasks::succeed(engine, caller, body).await,
         "SendTaskFailure" => tasks::fail(engine, caller, body).await,
         "SendTaskHeartbeat" => tasks::heartbeat(engine, caller, body).await,

@@ -23,6 +23,7 @@ pub use self::tls::{Tls, TlsError};
 
 mod answer;
 mod conversation;
+mod delivery;
 mod guest;
 mod guests;
 mod metrics;
@@ -31,6 +32,7 @@ mod refusal;
 mod socket;
 mod tls;
 
+pub use self::delivery::HandedOver;
 pub(crate) use self::guest::Guest;
 pub(crate) use self::presence::Overstay;
 

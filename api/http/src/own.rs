@@ -42,7 +42,8 @@ impl Own {
         let options = HttpOptions::default();
         let bodies = Allowance::new(0, options.body_patience);
         let door = Door { engine, startables, followers, bodies, options };
-        aws::dispatch(&door, &caller, operation, body.to_string().as_bytes(), None).await
+        let body = body.to_string();
+        aws::dispatch(&door, &caller, operation, body.as_bytes(), None, None).await
     }
 }
 

@@ -191,7 +191,7 @@ impl CommandLine {
                 Box::pin(dev::dev(&definitions, functions, database, configuration)).await
             }
             Command::Serve(args) => {
-                serve::serve(args.settings.decide("info")?, !args.no_migrate).await
+                Box::pin(serve::serve(args.settings.decide("info")?, !args.no_migrate)).await
             }
             Command::Migrate(args) => serve::migrate(&args.decide("warn")?).await,
             Command::Keys(args) => {

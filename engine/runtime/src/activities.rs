@@ -24,6 +24,7 @@ use crate::engine::Engine;
 
 pub(crate) use broker::Broker;
 pub(crate) use pollers::Pollers;
+pub use pollers::Undelivered;
 
 /// How long a poll waits for a task. Clients give up on an answer after 60 seconds.
 pub(crate) const LONG_POLL: Duration = Duration::from_secs(56);
@@ -74,6 +75,24 @@ impl Engine {
         activity: &str,
         worker: Option<String>,
     ) -> Result<Option<ActivityTask>, PollError> {
+        let polled = self.poll_from_afar(account, activity, worker).await?;
+        Ok(polled.map(|(task, undelivered)| {
+            undelivered.delivered();
+            task
+        }))
+    }
+
+    /// The same for a worker who may be gone before the task reaches him: until somebody says that it
+    /// has, it is not his.
+    ///
+    /// # Errors
+    /// Too many wait already.
+    pub async fn poll_from_afar(
+        &self,
+        account: &str,
+        activity: &str,
+        worker: Option<String>,
+    ) -> Result<Option<(ActivityTask, Undelivered)>, PollError> {
         let key = ActivityKey { account: account.to_owned(), name: activity.to_owned() };
         let Some(mut place) = self.shared.pollers.join(key, worker)? else { return Ok(None) };
         let _ = tokio::time::timeout(self.options().long_poll, place.served()).await;

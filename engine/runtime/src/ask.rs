@@ -14,6 +14,9 @@ use crate::shared::Shared;
 
 /// How long an answer is waited for before it is asked whether anybody is there to give it.
 const SILENT: Duration = Duration::from_millis(300);
+/// How long after that it is asked again: an owner whose connections the database has cut seems to be
+/// gone until it has its name again.
+const CONFIRM: Duration = Duration::from_millis(700);
 /// How long a node that is gone is taken to be gone without asking again.
 const GONE: Duration = Duration::from_secs(1);
 /// Most nodes that are remembered to be gone.
@@ -83,6 +86,7 @@ async fn answered(shared: &Shared, message: &store::Message) -> Result<Bytes, Un
     // A lost hint only costs the owner's next look.
     let _ = store.hint(&[message.shard]).await;
     let mut look_at = Instant::now() + SILENT;
+    let mut seemed_gone = None;
     let mut pause = Duration::from_millis(5);
     loop {
         tokio::time::sleep(pause).await;
@@ -93,8 +97,11 @@ async fn answered(shared: &Shared, message: &store::Message) -> Result<Bytes, Un
         if Instant::now() < look_at {
             continue;
         }
-        look_at = Instant::now() + SILENT;
-        let Ok(Some(orphaned)) = store.orphaned(message.shard).await else { continue };
+        let found = store.orphaned(message.shard).await.ok().flatten();
+        let is_confirmed = found == seemed_gone;
+        seemed_gone = found;
+        look_at = Instant::now() + if found.is_some() { CONFIRM } else { SILENT };
+        let Some(orphaned) = found.filter(|_| is_confirmed) else { continue };
         if let Some(owner) = orphaned.owner {
             shared.gone.add(owner, Instant::now());
         }
@@ -147,13 +154,15 @@ mod tests {
         let node = Uuid::new_v4();
         let name = shared.store.lock_name("there").await.unwrap().unwrap();
         shared.store.beat(node, long, "there").await.unwrap();
-        let answer = tokio::time::timeout(2 * SILENT, asked()).await;
+        let answer = tokio::time::timeout(2 * (SILENT + CONFIRM), asked()).await;
         assert!(answer.is_err(), "a node that is there is waited for");
         name.release().await;
+        let began = Instant::now();
         assert!(
             matches!(asked().await, Err(Unanswered::Orphaned)),
             "its lease holds, but it is gone"
         );
+        assert!(began.elapsed() >= SILENT + CONFIRM, "a single look does not tell");
         assert_eq!(shared.gone.list(Instant::now()), [node]);
         cluster.stop().await;
     }

@@ -50,6 +50,7 @@ impl Inbox {
             if hints.is_none() {
                 hints = self.shared.store.listen().await.ok();
                 // What was said before was not heard.
+                self.shared.pollers.ring();
                 self.shared.schedules.notify_one();
                 self.shared.access_keys.send_replace(());
                 self.shared.beat.notify_one();

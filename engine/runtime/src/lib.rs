@@ -48,7 +48,7 @@ mod tenures;
 mod timers;
 mod token;
 
-pub use activities::{ActivityTask, PollError};
+pub use activities::{ActivityTask, PollError, Undelivered};
 pub use clock::Clock;
 pub use descriptors::Descriptors;
 pub use engine::{Absent, Engine, StartupError, StopError, StopRequest, WeakEngine};

@@ -118,7 +118,7 @@ impl Membership {
         // The database's lease begins later than this, and so ends later.
         let asked = Instant::now();
         let until = asked + lease;
-        let name = &self.shared.options.name;
+        let name = self.shared.name();
         let is_draining = self.shared.draining.is_cancelled();
         let beat = if is_draining {
             self.store.beat_draining(node, lease, name).await?

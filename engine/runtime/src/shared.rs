@@ -73,6 +73,8 @@ pub(crate) struct Shared {
     pub(crate) left: CancellationToken,
     /// Asks for a beat at once.
     pub(crate) beat: Notify,
+    /// This process has its node's name.
+    named: AtomicBool,
     /// Other nodes lived when this one asked last.
     accompanied: AtomicBool,
     /// The store did not answer lately: writes are refused at once.
@@ -104,6 +106,7 @@ impl Shared {
             drained: CancellationToken::new(),
             left: CancellationToken::new(),
             beat: Notify::new(),
+            named: AtomicBool::new(false),
             heartbeats: Heartbeats::new(options.node, store.clone()),
             store,
             clock: options.clock.clone(),
@@ -135,6 +138,18 @@ impl Shared {
     /// The shards this node owns.
     pub(crate) fn owned(&self) -> Vec<i16> {
         self.tenures.shards()
+    }
+
+    /// The name under which the node lives: none unless it is this process's.
+    pub(crate) fn name(&self) -> &str {
+        if self.named.load(Ordering::Acquire) { &self.options.name } else { "" }
+    }
+
+    /// Notes whether this process has its node's name; asks for a beat that says so.
+    pub(crate) fn set_named(&self, named: bool) {
+        if self.named.swap(named, Ordering::AcqRel) != named {
+            self.beat.notify_one();
+        }
     }
 
     /// Whether no other node works on this database, as far as is known.

@@ -3,27 +3,42 @@
 
 use std::time::Duration;
 
-use sqlx::{Connection, PgConnection, Row};
+use sqlx::postgres::PgListener;
+use sqlx::{Executor as _, PgPool, Row};
+use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::{Error, Store, in_time, session};
+use crate::{Error, STATEMENT_TIMEOUT, Store, in_time, session};
 
 /// A node's name, held by this process until the connection it is held by is lost.
 #[derive(Debug)]
 pub struct NameLock {
-    connection: PgConnection,
+    /// Listens to nothing: only a listener can wait for the end of its connection.
+    connection: PgListener,
+    pool: PgPool,
+    is_lost: bool,
 }
 
 impl NameLock {
     /// Whether it is still held.
     pub async fn holds(&mut self) -> bool {
-        in_time(self.connection.ping()).await.is_ok()
+        // What is asked of a listener that has lost its connection is asked over another one.
+        !self.is_lost && in_time(self.connection.execute("SELECT 1")).await.is_ok()
+    }
+
+    /// Waits until the connection breaks, as far as the system notices: the name may be another's then.
+    /// Dropping the future loses nothing.
+    pub async fn lost(&mut self) {
+        while !self.is_lost {
+            self.is_lost = !matches!(self.connection.try_recv().await, Ok(Some(_)));
+        }
     }
 
     /// Lets go of the name.
     pub async fn release(self) {
         // Whatever comes of it: the name is free when the connection is gone.
-        let _ = in_time(self.connection.close()).await;
+        drop(self.connection);
+        let _ = timeout(STATEMENT_TIMEOUT, self.pool.close()).await;
     }
 }
 
@@ -33,17 +48,19 @@ impl Store {
     /// process of this name is connected to the database.
     pub async fn lock_name(&self, name: &str) -> Result<Option<NameLock>, Error> {
         in_time(async {
-            let mut connection = session::open(&self.options, "").await?;
-            let row = sqlx::query(
+            let pool = session::pool_for_listener(&self.options, self.patience);
+            let mut connection = PgListener::connect_with(&pool).await?;
+            // One that is opened anew has no lock.
+            connection.eager_reconnect(false);
+            let statement = sqlx::query(
                 "SELECT pg_try_advisory_lock(hashtextextended('statewright node ' || $1, 0))",
-            )
-            .bind(name)
-            .fetch_one(&mut connection)
-            .await?;
+            );
+            let row = connection.fetch_one(statement.bind(name)).await?;
             if row.try_get(0)? {
-                return Ok(Some(NameLock { connection }));
+                return Ok(Some(NameLock { connection, pool, is_lost: false }));
             }
-            connection.close().await?;
+            drop(connection);
+            pool.close().await;
             Ok(None)
         })
         .await

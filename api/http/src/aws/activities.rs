@@ -3,6 +3,7 @@
 use runtime::Engine;
 use serde_json::{Value, json};
 
+use crate::connections::HandedOver;
 use crate::error::OperationError;
 use crate::operations::Caller;
 use crate::operations::activities::{self, Create};
@@ -81,12 +82,13 @@ pub(super) async fn poll(
     engine: &Engine,
     caller: &Caller,
     body: &[u8],
+    handed_over: Option<&HandedOver>,
 ) -> Result<Value, OperationError> {
     let mut members = Members::of(body)?;
     let arn = members.required("activityArn", ARN)?;
     let worker = members.text("workerName", Text::within(1, 80))?;
     members.check()?;
-    Ok(match activities::poll(engine, caller, &arn, worker).await? {
+    Ok(match activities::poll(engine, caller, &arn, worker, handed_over).await? {
         Some(task) => json!({ "taskToken": task.token, "input": task.input }),
         // AWS leaves the members out.
         None => json!({}),

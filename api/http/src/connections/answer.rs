@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 
+use super::delivery::HandedOver;
 use super::guest::UnderWay;
 
 /// The longest part. Who takes none of this size within the time that readers have does not read.
@@ -19,17 +20,29 @@ pub(super) struct Answer {
     /// What is left of the chunk that the body gave last.
     rest: Bytes,
     under_way: UnderWay,
+    handed_over: HandedOver,
 }
 
 impl Answer {
-    pub(super) fn new(body: Body, under_way: UnderWay) -> Self {
-        Self { body, rest: Bytes::new(), under_way }
+    pub(super) fn new(body: Body, under_way: UnderWay, handed_over: HandedOver) -> Self {
+        Self { body, rest: Bytes::new(), under_way, handed_over }
     }
 
     fn part(&mut self) -> Bytes {
         let length = self.rest.len().min(PART_BYTES);
         self.under_way.offer(self.size_hint().lower());
         self.rest.split_to(length)
+    }
+}
+
+impl Drop for Answer {
+    /// What is not on its way by now never will be: a task that it was to bring goes back.
+    fn drop(&mut self) {
+        if let Some(task) = self.handed_over.take()
+            && self.is_end_stream()
+        {
+            self.under_way.deliver(task);
+        }
     }
 }
 

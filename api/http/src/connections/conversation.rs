@@ -20,6 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use super::answer::Answer;
+use super::delivery::HandedOver;
 use super::guest::{Guest, UnderWay};
 use super::socket::Socket;
 
@@ -136,9 +137,11 @@ async fn answer(
     guest: Arc<Guest>,
 ) -> Result<Response<Answer>, Infallible> {
     let under_way = UnderWay::new(&guest, request.version() == Version::HTTP_2);
+    let handed_over = HandedOver::default();
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(ConnectInfo(peer));
     request.extensions_mut().insert(guest);
+    request.extensions_mut().insert(handed_over.clone());
     let response = router.oneshot(request).await?;
-    Ok(response.map(|body| Answer::new(body, under_way)))
+    Ok(response.map(|body| Answer::new(body, under_way, handed_over)))
 }

@@ -4,9 +4,11 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use runtime::Undelivered;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::delivery::Deliveries;
 use super::presence::{Overstay, Patience, Presence, Unread};
 
 /// Where connections come from, as far as caps tell addresses apart: an IPv6 subscriber has a
@@ -31,6 +33,8 @@ impl From<IpAddr> for Origin {
 pub(crate) struct Guest {
     pub(super) origin: Origin,
     presence: Mutex<Presence>,
+    /// Tasks on their way to it.
+    pub(super) deliveries: Deliveries,
     /// Told when it should end what is under way and begin nothing new.
     leave: CancellationToken,
     /// Told when it has to be gone within moments.
@@ -44,6 +48,7 @@ impl Guest {
         Arc::new(Self {
             origin,
             presence: Mutex::new(Presence::new(Instant::now())),
+            deliveries: Deliveries::default(),
             leave: stop.child_token(),
             dismissed: CancellationToken::new(),
             why: OnceLock::new(),
@@ -110,7 +115,13 @@ pub(super) struct UnderWay {
 impl UnderWay {
     pub(super) fn new(guest: &Arc<Guest>, is_http2: bool) -> Self {
         guest.presence().asked(is_http2);
+        guest.deliveries.arrived();
         Self { guest: guest.clone(), offered: None }
+    }
+
+    /// The answer is complete and about to be written, and brings a task.
+    pub(super) fn deliver(&self, task: Undelivered) {
+        self.guest.deliveries.begin(task);
     }
 
     /// A part of the answer is there for the client to take, and so many bytes wait with it.

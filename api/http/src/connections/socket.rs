@@ -1,6 +1,7 @@
 //! A connection's socket: its options, and an eye on what goes in and out.
 
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -9,6 +10,7 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::guest::Guest;
 
@@ -20,25 +22,67 @@ const UNSENT_BYTES: u32 = 128 * 1024;
 /// often then.
 const KEEPALIVE: (Duration, Duration) = (Duration::from_mins(1), Duration::from_secs(15));
 
-/// A socket that notes for its guest when bytes come and go.
+/// How long the end of a connection that follows upon a task is doubted: who had closed before the
+/// answer came makes his system say so.
+const OBJECTION: Duration = Duration::from_millis(100);
+
+/// A socket that notes for its guest when bytes come and go, and whether tasks reach it.
 #[derive(Debug)]
 pub(super) struct Socket {
     stream: TcpStream,
     guest: Arc<Guest>,
+    /// Time for the other side's system to object to the last answer.
+    objection: Option<Pin<Box<Sleep>>>,
 }
 
 impl Socket {
     pub(super) fn new(stream: TcpStream, guest: Arc<Guest>) -> Self {
         prepare(&stream);
-        Self { stream, guest }
+        Self { stream, guest, objection: None }
     }
 
-    /// Notes a write that took some of the bytes.
+    /// Notes a write that took some of the bytes, or failed.
     fn noted(&self, written: io::Result<usize>) -> Poll<io::Result<usize>> {
-        if written.as_ref().is_ok_and(|count| *count > 0) {
-            self.guest.sent();
+        match &written {
+            Ok(0) => {}
+            Ok(_) => self.guest.sent(),
+            Err(_) => self.guest.deliveries.broke(Instant::now()),
         }
         Poll::Ready(written)
+    }
+
+    /// Refuses to write a task to somebody who has hung up.
+    fn see_that_it_is_taken(&self) -> io::Result<()> {
+        if self.guest.deliveries.are_unwritten() && has_hung_up(&self.stream) {
+            self.guest.deliveries.broke(Instant::now());
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        Ok(())
+    }
+
+    /// Waits until it is known whether what was written last has arrived.
+    fn poll_objection(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if !self.guest.deliveries.are_in_doubt(Instant::now()) {
+            return Poll::Ready(());
+        }
+        let objection = self.objection.get_or_insert_with(|| Box::pin(sleep(OBJECTION)));
+        ready!(objection.as_mut().poll(context));
+        self.objection = None;
+        if let Ok(None) = self.stream.take_error() {
+            self.guest.deliveries.arrived();
+        } else {
+            self.guest.deliveries.broke(Instant::now());
+        }
+        Poll::Ready(())
+    }
+}
+
+/// Whether the other side has closed or reset the connection.
+fn has_hung_up(stream: &TcpStream) -> bool {
+    let mut byte = [MaybeUninit::uninit()];
+    match SockRef::from(stream).peek(&mut byte) {
+        Ok(count) => count == 0,
+        Err(error) => error.kind() != io::ErrorKind::WouldBlock,
     }
 }
 
@@ -60,10 +104,18 @@ impl AsyncRead for Socket {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        if buffer.filled().len() > before {
-            self.guest.heard();
+        if self.objection.is_none() {
+            if let Err(error) = ready!(Pin::new(&mut self.stream).poll_read(context, buffer)) {
+                self.guest.deliveries.broke(Instant::now());
+                return Poll::Ready(Err(error));
+            }
+            if buffer.filled().len() > before {
+                self.guest.heard();
+                return Poll::Ready(Ok(()));
+            }
         }
+        // Its end.
+        ready!(self.poll_objection(context));
         Poll::Ready(Ok(()))
     }
 }
@@ -74,6 +126,7 @@ impl AsyncWrite for Socket {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.see_that_it_is_taken()?;
         let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes));
         self.noted(written)
     }
@@ -83,6 +136,7 @@ impl AsyncWrite for Socket {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.see_that_it_is_taken()?;
         let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, slices));
         self.noted(written)
     }
@@ -92,10 +146,16 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        ready!(Pin::new(&mut self.stream).poll_flush(context))?;
+        self.guest.deliveries.written(Instant::now());
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        if self.objection.is_none() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+        }
+        ready!(self.poll_objection(context));
+        Poll::Ready(Ok(()))
     }
 }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use runtime::{ActivityTask, Engine, PollError};
 use store::CreatedActivity;
 
+use crate::connections::HandedOver;
 use crate::error::OperationError;
 use crate::page::{self, Page};
 
@@ -102,22 +103,32 @@ pub async fn delete(engine: &Engine, caller: &Caller, arn: &str) -> Result<(), O
     Ok(())
 }
 
-/// Waits for a task of this activity; `None` if there was none for almost a minute.
+/// Waits for a task of this activity; `None` if there was none for almost a minute. The task is the
+/// worker's once the answer that hands it over has arrived, or at once where there is no connection on
+/// which that could be lost.
 pub async fn poll(
     engine: &Engine,
     caller: &Caller,
     arn: &str,
     worker: Option<String>,
+    handed_over: Option<&HandedOver>,
 ) -> Result<Option<ActivityTask>, OperationError> {
     let activity = arn::activity(caller, arn)?;
     if !engine.has_activity(&caller.account, &activity.name).await.map_err(failed)? {
         return Err(OperationError::activity_does_not_exist(arn));
     }
-    let task = engine.poll_activity(&caller.account, &activity.name, worker).await;
-    task.map_err(|error| match error {
+    let polled = engine.poll_from_afar(&caller.account, &activity.name, worker).await;
+    let polled = polled.map_err(|error| match error {
         PollError::WorkerLimit => OperationError::activity_worker_limit(arn),
         PollError::Throttled => OperationError::throttled(),
-    })
+    })?;
+    Ok(polled.map(|(task, undelivered)| {
+        match handed_over {
+            Some(handed_over) => handed_over.set(undelivered),
+            None => undelivered.delivered(),
+        }
+        task
+    }))
 }
 
 /// The activity, which has to be there.

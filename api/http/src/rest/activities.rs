@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -11,6 +12,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::Door;
+use crate::connections::HandedOver;
 use crate::error::OperationError;
 use crate::operations::activities::{self, Create};
 use crate::operations::tags::Tag;
@@ -161,6 +163,7 @@ pub(crate) async fn poll(
     State(door): State<Door>,
     Asker(caller): Asker,
     Path(ActivityName { name }): Path<ActivityName>,
+    handed_over: Option<Extension<HandedOver>>,
     Json(Poll { worker_name }): Json<Poll>,
 ) -> Result<Response, Refusal> {
     if worker_name.as_ref().is_some_and(|name| !(1..=80).contains(&name.encode_utf16().count())) {
@@ -168,7 +171,9 @@ pub(crate) async fn poll(
         return Err(OperationError::validation(message).at("/worker_name").into());
     }
     let arn = caller.activity_arn(&name);
-    let Some(task) = activities::poll(&door.engine, &caller, &arn, worker_name).await? else {
+    let handed_over = handed_over.as_ref().map(|Extension(handed_over)| handed_over);
+    let polled = activities::poll(&door.engine, &caller, &arn, worker_name, handed_over).await?;
+    let Some(task) = polled else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
     let Ok(input) = RawValue::from_string(task.input) else {

@@ -22,6 +22,13 @@ pub(crate) struct Pollers {
     inner: Arc<Inner>,
 }
 
+impl std::fmt::Debug for Pollers {
+    /// Without those who wait: they are many.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pollers").finish_non_exhaustive()
+    }
+}
+
 #[derive(Default)]
 struct Inner {
     waiting: Mutex<Waiting>,
@@ -70,6 +77,29 @@ pub(crate) struct Place {
     pollers: Pollers,
     served: oneshot::Receiver<Handed>,
     handed: Option<Handed>,
+}
+
+/// A task that was begun for a worker and may not have reached him. Dropping it has the task offered to
+/// others, unless it is over by then.
+#[derive(Debug)]
+pub struct Undelivered {
+    pollers: Pollers,
+    claimed: Option<Claimed>,
+}
+
+impl Undelivered {
+    /// The worker has it.
+    pub fn delivered(mut self) {
+        self.claimed = None;
+    }
+}
+
+impl Drop for Undelivered {
+    fn drop(&mut self) {
+        if let Some(claimed) = self.claimed.take() {
+            self.pollers.give_back(claimed);
+        }
+    }
 }
 
 impl Pollers {
@@ -123,7 +153,7 @@ impl Pollers {
     }
 
     /// Waits until there may be something to claim.
-    pub(super) async fn rung(&self) {
+    pub(crate) async fn rung(&self) {
         self.inner.bell.notified().await;
     }
 
@@ -257,8 +287,9 @@ impl Place {
     }
 
     /// Gives the place up, with the task if there is one.
-    pub(super) fn leave(mut self) -> Option<ActivityTask> {
-        self.take_handed().map(|handed| handed.task)
+    pub(super) fn leave(mut self) -> Option<(ActivityTask, Undelivered)> {
+        let Handed { task, claimed } = self.take_handed()?;
+        Some((task, Undelivered { pollers: self.pollers.clone(), claimed: Some(claimed) }))
     }
 
     fn take_handed(&mut self) -> Option<Handed> {
@@ -342,9 +373,22 @@ mod tests {
             poller.serve(handed(token)).unwrap();
         }
         drop(leaves);
-        assert_eq!(stays.leave(), Some(handed("t1").task));
+        let (task, undelivered) = stays.leave().unwrap();
+        assert_eq!(task, handed("t1").task);
         assert_eq!(pollers.take_returned(), [handed("t2").claimed]);
+        undelivered.delivered();
         assert_eq!(pollers.take_returned(), []);
+    }
+
+    #[test]
+    fn a_task_that_does_not_reach_its_worker_is_given_back() {
+        let pollers = Pollers::default();
+        let place = join(&pollers, "a", "w");
+        pollers.take(&activity("a")).unwrap().serve(handed("t")).unwrap();
+        let (_, undelivered) = place.leave().unwrap();
+        assert_eq!(pollers.take_returned(), []);
+        drop(undelivered);
+        assert_eq!(pollers.take_returned(), [handed("t").claimed]);
     }
 
     #[test]
@@ -374,7 +418,7 @@ mod tests {
         let pollers = Pollers::default();
         let waits = join(&pollers, "a", "w");
         pollers.close();
-        assert_eq!(waits.leave(), None);
+        assert!(waits.leave().is_none());
         assert!(pollers.join(activity("a"), None).unwrap().is_none());
         assert!(!pollers.any());
     }

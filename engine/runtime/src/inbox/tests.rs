@@ -56,6 +56,7 @@ async fn who_begins_to_listen_asks_what_he_did_not_hear() {
     let running = tokio::spawn(inbox.run(stop.clone()));
     shared.beat.notified().await;
     shared.schedules.notified().await;
+    shared.pollers.rung().await;
     stop.cancel();
     running.await.unwrap();
     cluster.stop().await;
