@@ -6,6 +6,7 @@ use tests::psql::psql;
 use tests::server::Server;
 use tests::wire::Client;
 
+use super::sessions::statement_that_waits;
 use super::{lines, serve, until};
 
 /// The complete lines of a JSON log.
@@ -110,8 +111,11 @@ async fn a_log_has_no_noise_at_the_first_start_the_next_one_or_while_the_databas
     let (server, _) = serve(&url, &[]).await;
     check_noise(&server);
     drop(server);
-    let (server, _) = serve(&url, &[]).await;
+    let (server, client) = serve(&url, &[]).await;
+    // A connection that is at work then, too.
+    let (_blocker, asked) = statement_that_waits(&url, client).await;
     database.kill().await;
+    assert!(asked.await.unwrap().is_err());
     let away = "the database is away; writes are refused meanwhile";
     until("it is away", async || lines(&server, away) == 1).await;
     database.start_again().await;
@@ -122,7 +126,7 @@ async fn a_log_has_no_noise_at_the_first_start_the_next_one_or_while_the_databas
 
 fn check_noise(server: &Server) {
     let log = server.log();
-    for noise in ["already exists", "after_release", "after_connect", "sqlx"] {
+    for noise in ["already exists", "after_release", "ping on idle", "sqlx"] {
         assert!(!log.contains(noise), "`{noise}`: {log}");
     }
 }
