@@ -24,7 +24,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, Row};
 
 mod access_keys;
 mod activities;
@@ -54,7 +54,7 @@ mod succession;
 mod tags;
 mod versions;
 
-pub use access_keys::{AccessKey, ListedAccessKey, NewAccessKey, Scope};
+pub use access_keys::{AccessKey, KeysThere, ListedAccessKey, NewAccessKey, Scope};
 pub use activities::{Activity, CreatedActivity, MostTasks, OfferedTask, WantedTasks};
 pub use batch::{Answer, AppendError, Appended, Batch, Ending, NewExecution, NewTurn};
 pub use cluster::{Cluster, ClusterError, ClusterOptions};
@@ -93,6 +93,9 @@ pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long any statement may take before its connection is given up.
 pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where a database listens that is reached by a socket of this machine.
+const LOOPBACK: &str = "127.0.0.1";
 
 /// When the database ends a transaction by itself in which nothing happens: a node that stands still
 /// in the middle of one must not keep others from its shards and schedules.
@@ -170,11 +173,30 @@ impl Store {
         Ok(())
     }
 
-    /// Host and port of the database; `None` if it is reached by a socket of this machine.
-    pub fn address(&self) -> Option<(String, u16)> {
-        let host = self.options.get_host();
-        let is_socket = self.options.get_socket().is_some() || host.starts_with('/');
-        (!is_socket).then(|| (host.to_owned(), self.options.get_port()))
+    /// Hosts and ports at which the database is reached over a network. One that is reached by a socket
+    /// of this machine is asked where else it listens, and may listen nowhere; a pooler before it may
+    /// have a port of its own, by which its socket is named.
+    pub async fn addresses(&self) -> Result<Vec<(String, u16)>, Error> {
+        let (host, port) = (self.options.get_host(), self.options.get_port());
+        if self.options.get_socket().is_none() && !host.starts_with('/') {
+            return Ok(vec![(host.to_owned(), port)]);
+        }
+        let row = in_time(
+            sqlx::query(
+                "SELECT current_setting('listen_addresses') <> '' AS listens,
+                     current_setting('port')::integer AS port",
+            )
+            .fetch_one(&self.pool),
+        )
+        .await?;
+        let mut ports = vec![port];
+        if row.try_get("listens")? {
+            ports.extend(u16::try_from(row.try_get::<i32, _>("port")?));
+            ports.dedup();
+        } else {
+            ports.clear();
+        }
+        Ok(ports.into_iter().map(|port| (LOOPBACK.to_owned(), port)).collect())
     }
 
     /// Closes the pool; statements in flight end first.
