@@ -31,7 +31,7 @@ mod refusal;
 mod socket;
 mod tls;
 
-pub(crate) use self::guest::Guest;
+pub(crate) use self::guest::{Guest, Origin};
 pub(crate) use self::presence::Overstay;
 
 /// How long no connection is taken after the system has refused one, for lack of descriptors

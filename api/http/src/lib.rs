@@ -3,7 +3,7 @@
 //! and metrics.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -20,6 +20,7 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 
 use crate::authenticate::{Entrance, authenticate, is_for_people};
 use crate::body::Allowance;
+use crate::health::Pulse;
 use crate::live::Followers;
 use crate::operations::startable::Startables;
 
@@ -28,11 +29,13 @@ mod aws;
 mod body;
 pub mod connections;
 mod error;
+mod health;
 mod live;
 pub mod operations;
 mod own;
 pub mod page;
 mod rest;
+mod room;
 mod watch;
 
 pub use authenticate::{Access, OwnCall, Reach};
@@ -78,6 +81,7 @@ pub(crate) struct Door {
     pub(crate) followers: Arc<Followers>,
     /// What request bodies may take.
     pub(crate) bodies: Allowance,
+    pub(crate) pulse: Arc<Pulse>,
     options: HttpOptions,
 }
 
@@ -95,12 +99,13 @@ pub fn router(engine: Engine, options: HttpOptions) -> Router {
     let bodies = allowance(&engine, options.body_patience);
     let (access, keys) = (options.access, options.access_keys.clone());
     let entrance = Entrance::new(engine.clone(), access, keys, bodies.clone());
-    let door = Door { engine, startables: Arc::default(), followers, bodies, options };
+    let (startables, pulse) = (Arc::default(), Arc::default());
+    let door = Door { engine, startables, followers, bodies, pulse, options };
     Router::new()
         .route("/", any(root))
         .route("/openapi.json", get(openapi))
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics))
         .merge(rest::routes())
         .merge(aws::scheduler::routes())
@@ -114,9 +119,13 @@ pub fn router(engine: Engine, options: HttpOptions) -> Router {
         .with_state(door)
 }
 
+/// Written out once: anybody may ask for it, however often.
+static DOCUMENT: LazyLock<String> =
+    LazyLock::new(|| rest::document().to_pretty_json().expect("the document is plain data"));
+
 /// The `OpenAPI` document of the REST door, as `/openapi.json` serves it.
-pub fn openapi_json() -> String {
-    rest::document().to_pretty_json().expect("the document is plain data")
+pub fn openapi_json() -> &'static str {
+    &DOCUMENT
 }
 
 /// `POST` is the AWS door. A person who looks with a browser is told where things are.
@@ -147,27 +156,6 @@ async fn openapi() -> Response {
     json_text(openapi_json())
 }
 
-/// The process is there and answers.
-async fn healthz() -> Response {
-    json_text(r#"{"status":"ok"}"#.to_owned())
-}
-
-/// It is ready to be given work: the database answers, the node owns its share of the work and has
-/// taken it over, and it was not told to stop.
-async fn readyz(State(door): State<Door>) -> Response {
-    let database = door.engine.store().ping().await.is_ok();
-    let engine = door.engine.readiness();
-    let is_ready = database && engine.is_ready;
-    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = serde_json::json!({
-        "database": database,
-        "engine": engine.is_ready,
-        "shards": { "owned": engine.owned, "due": engine.due },
-        "draining": engine.is_draining,
-    });
-    (status, json_text(body.to_string())).into_response()
-}
-
 /// While the node stops, a connection ends with its answer, so that the next request finds another
 /// node, or this one when it is started again. (HTTP/2 has its own word for that, said at the end.)
 async fn let_go(State(door): State<Door>, request: Request, next: middleware::Next) -> Response {
@@ -184,8 +172,8 @@ async fn metrics(State(door): State<Door>) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 
-fn json_text(text: String) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+fn json_text(text: impl Into<Body>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], text.into()).into_response()
 }
 
 /// A panic becomes an internal error in the caller's shape; its text goes to the log alone.
