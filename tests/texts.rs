@@ -35,7 +35,7 @@ const DESCRIPTIONS: [&str; 2] = ["api/http/src/rest/document.rs", "api/http/src/
 const NO_SHOW: [&str; 3] = ["tests/conformance/", "tests/texts.rs", "tests/texts/"];
 
 /// Texts that no test shows, each with the reason why. Keep it short.
-const UNSHOWN: [(&str, &str); 16] = [
+const UNSHOWN: [(&str, &str); 14] = [
     ("`{other}` is not an action", "the router has no other"),
     ("the query cannot be read: {}", "pairs of texts are read from any query"),
     ("the request body was cut off", "who cut it off hears no answer"),
@@ -48,12 +48,7 @@ const UNSHOWN: [(&str, &str); 16] = [
     ("the engine did not answer; it is tried again", "the next attempt has another reason"),
     ("the engine has too much to do; it is tried again", "the next attempt has another reason"),
     ("ServiceQuotaExceededException", "nothing has a quota of AWS's yet"),
-    (
-        "this node has no room for what its streams have to send; go on later with `Last-Event-ID`",
-        "it takes hundreds of megabytes of events that are not read",
-    ),
     ("the port of the call is not known", "every call says its port"),
-    ("too many names are being looked up", "a call waits for that, and is not told"),
     ("no call can be made from this node: {why}", "a client without certificates can be made"),
 ];
 

@@ -10,7 +10,7 @@ use tests::contract::{Exchange, complaint};
 #[test]
 fn the_document_is_the_committed_one() {
     let path = tests::server::workspace().join("tests/api/openapi.json");
-    let document = http_api::openapi_json() + "\n";
+    let document = http_api::openapi_json().to_owned() + "\n";
     if std::env::var_os("UPDATE").is_some() {
         fs::write(&path, &document).unwrap();
     }
@@ -20,7 +20,7 @@ fn the_document_is_the_committed_one() {
 }
 
 fn document() -> Value {
-    serde_json::from_str(&http_api::openapi_json()).unwrap()
+    serde_json::from_str(http_api::openapi_json()).unwrap()
 }
 
 /// Every operation, with its method and path.

@@ -14,7 +14,7 @@ struct Operation {
 }
 
 fn operations() -> Vec<Operation> {
-    let document: Value = serde_json::from_str(&http_api::openapi_json()).unwrap();
+    let document: Value = serde_json::from_str(http_api::openapi_json()).unwrap();
     let mut found = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
         let path = path.replace("{id}/", "never:x/").replace("backfills/{id}", &backfill());

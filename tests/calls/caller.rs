@@ -56,6 +56,7 @@ impl Caller {
             call_timeout: None,
             allow: Vec::new(),
             own_ports: Vec::new(),
+            database: Vec::new(),
             answer_bytes: ANSWER_BYTES,
             connect_timeout: Duration::from_secs(3),
             // However busy the machine is.

@@ -67,7 +67,9 @@ async fn the_database_is_refused_unless_it_is_allowed() {
     let networked = Networked::of(caller.database_url()).await;
     let store = connect(&networked.url, 1).await;
     let port = networked.address.port();
-    let strict = caller.again(store.clone(), |_| {});
+    let database = store.addresses().await.unwrap();
+    assert_eq!(database, [("127.0.0.1".to_owned(), port)]);
+    let strict = caller.again(store.clone(), |options| options.database = database.clone());
     for host in ["127.0.0.1", "localhost", "127.9.9.9", "[::ffff:7f00:1]"] {
         let url = format!("http://{host}:{port}/");
         let outcome = strict.perform(&of_resource(&url, "{}")).await;
@@ -75,7 +77,9 @@ async fn the_database_is_refused_unless_it_is_allowed() {
         assert!(outcome.contains(&format!(":{port} is this server's database")), "{outcome}");
     }
     let allow = vec![format!("127.0.0.1:{port}").parse().unwrap()];
-    let allowing = caller.again(store, |options| options.allow = allow);
+    let allowing = caller.again(store, |options| {
+        (options.database, options.allow) = (database.clone(), allow);
+    });
     let url = format!("http://127.0.0.1:{port}/");
     let outcome = allowing.perform(&of_resource(&url, "{}")).await;
     assert!(outcome.starts_with("States.Http.Socket: "), "it is called: {outcome}");

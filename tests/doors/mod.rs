@@ -1,6 +1,7 @@
 //! Who comes in at the doors of the real program, and who does not: signatures, bearer keys,
 //! scopes, accounts, and what a browser's page can send.
 
+mod bodies;
 mod browser;
 mod life;
 mod open;

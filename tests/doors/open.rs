@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 use store::Scope;
 use tests::database::Database;
+use tests::psql::Session;
 use tests::server::{Server, ServerOptions, free_address};
 use tests::signing::{self, Key};
 
@@ -105,6 +106,20 @@ async fn who_says_so_has_open_doors_everywhere_and_a_warning(database: &Database
     let mut foreign = listing(&server);
     foreign.headers_mut().insert("origin", "http://evil.test".parse().unwrap());
     send(foreign).await.assert_refused(400, "AccessDeniedException");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_does_not_say_whether_there_is_a_key_opens_no_door() {
+    let house = House::open().await;
+    let listed = async || send(house.request("GET", "/v1/functions", &Value::Null)).await;
+    listed().await.assert_ok();
+    let mut session = Session::start(&house.database.url);
+    session.run("BEGIN; LOCK TABLE access_keys IN ACCESS EXCLUSIVE MODE;");
+    until("what was seen before is too old", async || listed().await.status == 503).await;
+    listed().await.assert_refused(503, "ServiceUnavailable");
+    send(house.request("GET", "/healthz", &Value::Null)).await.assert_ok();
+    session.run("ROLLBACK;");
+    until("it says that there is none", async || listed().await.status == 200).await;
 }
 
 async fn an_open_door_takes_everybody_for_the_configured_account(house: &House) {

@@ -3,7 +3,10 @@
 use std::fs;
 
 use serde_json::json;
+use store::Scope;
+use tests::client::silent_client;
 use tests::server::{Server, ServerOptions};
+use tests::signing::Key;
 use tokio::net::TcpStream;
 
 use super::{blocking, dial, execute, get, hear, hear_all, say, start, until};
@@ -58,6 +61,64 @@ async fn readers_that_do_not_read_cost_little_and_are_cut() {
     assert!(most < before + 64, "{before} MiB grew to {most} MiB");
     assert!(server.log().contains("an answer was not read"), "{}", server.log());
     client.rest("GET", "/v1/executions/loops:loops", json!(null)).await.unwrap();
+}
+
+/// So many states one after the other, all of which pass on what they get.
+fn passes(count: usize) -> String {
+    let mut states = serde_json::Map::new();
+    for number in 1..count {
+        let next = format!("S{}", number + 1);
+        states.insert(format!("S{number}"), json!({ "Type": "Pass", "Next": next }));
+    }
+    states.insert(format!("S{count}"), json!({ "Type": "Succeed" }));
+    json!({ "StartAt": "S1", "States": states }).to_string()
+}
+
+/// Follows an execution with this key, and hears nothing yet.
+async fn follow_with(server: &Server, key: &Key, execution: &str, after: usize) -> TcpStream {
+    let mut stream = dial(server.address()).await;
+    let head = format!(
+        "GET /v1/executions/{execution}/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: {}\r\n\
+         Last-Event-ID: {after}\r\n\r\n",
+        key.bearer()
+    );
+    say(&mut stream, head).await;
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_of_one_account_take_no_room_from_those_of_another() {
+    let (database, server, client) = start(&[]).await;
+    let input = json!({ "large": "x".repeat(100_000) }).to_string();
+    execute(&client, "long", &passes(200), &input).await;
+    let ours = database.key("123456789012", Scope::Admin).await;
+    let theirs = database.key("210987654321", Scope::Admin).await;
+    let rest = async |method: reqwest::Method, path: &str, body: serde_json::Value| {
+        let url = format!("{}{path}", server.url());
+        let request = silent_client().request(method, url).header("authorization", theirs.bearer());
+        request.json(&body).send().await.unwrap().status().as_u16()
+    };
+    let definition: serde_json::Value = serde_json::from_str(&passes(2)).unwrap();
+    let machine = json!({ "definition": definition });
+    until("the doors are closed", async || {
+        rest(reqwest::Method::PUT, "/v1/state-machines/short", machine.clone()).await == 201
+    })
+    .await;
+    let start = json!({ "name": "short" });
+    let path = "/v1/state-machines/short/executions";
+    assert_eq!(rest(reqwest::Method::POST, path, start).await, 201);
+    // Each holds a part of its own, of two events, and what its connection takes without being read.
+    let mut deaf = Vec::new();
+    for after in 0..360 {
+        deaf.push(follow_with(&server, &ours, "long:long", after).await);
+    }
+    let mut last = follow_with(&server, &ours, "long:long", 17).await;
+    let word = "this node has no room for what its streams have to send; go on later with \
+                `Last-Event-ID`";
+    hear(&mut last, word).await;
+    let mut other = follow_with(&server, &theirs, "short:short", 0).await;
+    let heard = hear(&mut other, "\r\n0\r\n").await;
+    assert!(heard.contains("event: ExecutionSucceeded"), "{heard}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -94,7 +94,7 @@ async fn what_cannot_be_done_is_said_and_exits_with_1_or_2() {
         assert!(stderr(&output).contains(said), "{arguments:?}: {}", stderr(&output));
         assert_eq!(stdout(&output), "", "{arguments:?}");
     }
-    assert!(!database.store.has_access_keys().await.unwrap(), "nothing was made");
+    assert!(!database.store.access_keys_there().await.unwrap().good, "nothing was made");
     let nowhere = run(&["keys", "list"]);
     assert_eq!(nowhere.status.code(), Some(1));
     let said = stderr(&nowhere);

@@ -1,7 +1,6 @@
 //! What a server's tasks may call, and what they come to when the server itself lacks something.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -141,54 +140,26 @@ async fn the_configuration_decides_what_is_called_and_for_how_long() {
     drop(listener);
 }
 
-/// A function that takes a moment for each call, and counts them.
-async fn function() -> (u16, Arc<AtomicUsize>) {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let calls = Arc::new(AtomicUsize::new(0));
-    let counted = calls.clone();
-    let answer = move || {
-        let calls = counted.clone();
-        async move {
-            calls.fetch_add(1, Ordering::Relaxed);
-            tokio::time::sleep(Duration::from_millis(200)).await;
-            axum::Json(json!({}))
-        }
-    };
-    let router = axum::Router::new().fallback(axum::routing::post(answer));
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    (port, calls)
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_lacks_descriptors_fails_no_task_and_calls_each_once() {
-    let (port, calls) = function().await;
-    // It has room for itself and its database, and for a few of the calls that it may make at once.
-    let served = Served::start(ServerOptions { descriptors: Some(80), ..Default::default() }).await;
-    for (name, host) in [("literal", "127.0.0.1"), ("named", "localhost")] {
-        let body = json!({ "url": format!("http://{host}:{port}/"), "delivery": "at-most-once" });
-        let (status, answer) = served.put(&format!("functions/{name}"), &body).await;
-        assert_eq!(status, 201, "{answer}");
+#[tokio::test]
+async fn a_database_that_is_reached_by_a_socket_is_not_called_where_it_listens() {
+    for listens in [true, false] {
+        let folder = Folder::new();
+        let mut options = ClusterOptions::new(folder.path("data")).for_tests();
+        // At this port of every other address there may be somebody else.
+        let random = uuid::Uuid::new_v4().into_bytes();
+        let own = Ipv4Addr::new(127, 1 | random[0], random[1], 2 | random[2]);
+        options.listen = listens.then_some(own.into());
+        let cluster = Cluster::start(options).await.unwrap();
+        let url = cluster.url();
+        let start = move || Server::start(&url, &ServerOptions::default()).unwrap();
+        let server = tokio::task::spawn_blocking(start).await.unwrap();
+        let function = format!("{}/v1/functions/f", server.url());
+        let put = client().put(function).json(&json!({ "url": format!("http://{own}:5432/") }));
+        let answer = put.send().await.unwrap();
+        assert_eq!(answer.status(), if listens { 400 } else { 201 });
+        let told = answer.text().await.unwrap();
+        assert_eq!(told.contains(":5432 is this server's database"), listens, "{told}");
+        drop(server);
+        cluster.stop().await;
     }
-    let arn = |name: &str| format!("arn:aws:lambda:us-east-1:123456789012:function:{name}");
-    let map = |name: &str| {
-        json!({ "Type": "Map", "End": true, "ItemProcessor": { "StartAt": "T", "States": {
-            "T": { "Type": "Task", "Resource": arn(name), "TimeoutSeconds": 60, "End": true } } } })
-    };
-    let items: Vec<u32> = (0..40).collect();
-    let names = ["literal", "named"];
-    for round in 0..4 {
-        for name in names {
-            served.run(&format!("{name}-{round}"), &map(name), &json!(items)).await;
-        }
-    }
-    for round in 0..4 {
-        for name in names {
-            let execution = served.ended(&format!("{name}-{round}")).await;
-            assert_eq!(execution["status"], "SUCCEEDED", "{execution}");
-        }
-    }
-    assert_eq!(calls.load(Ordering::Relaxed), 8 * items.len());
-    assert!(served.server.log().contains("`ulimit -n`"), "the operator is told");
-    served.stop().await;
 }

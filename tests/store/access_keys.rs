@@ -86,16 +86,16 @@ async fn a_revoked_key_stays_revoked_and_an_unknown_one_is_told() {
 #[tokio::test]
 async fn there_are_keys_while_one_is_neither_revoked_nor_expired() {
     let store: Store = Database::private().await.store.at(at(10));
-    assert!(!store.has_access_keys().await.unwrap());
+    assert!(!store.access_keys_there().await.unwrap().good);
     store.create_access_key(&new(ACCOUNT, Scope::Admin, Some(at(10)))).await.unwrap();
-    assert!(!store.has_access_keys().await.unwrap(), "it ends now");
+    assert!(!store.access_keys_there().await.unwrap().good, "it ends now");
     store.create_access_key(&new(ACCOUNT, Scope::Admin, Some(at(11)))).await.unwrap();
-    assert!(store.has_access_keys().await.unwrap());
-    assert!(!store.at(at(11)).has_access_keys().await.unwrap());
+    assert!(store.access_keys_there().await.unwrap().good);
+    assert!(!store.at(at(11)).access_keys_there().await.unwrap().good);
     let key = store.create_access_key(&new(ACCOUNT, Scope::Read, None)).await.unwrap();
-    assert!(store.at(at(11)).has_access_keys().await.unwrap());
+    assert!(store.at(at(11)).access_keys_there().await.unwrap().good);
     store.revoke_access_key(&key.id).await.unwrap();
-    assert!(!store.at(at(11)).has_access_keys().await.unwrap());
+    assert!(!store.at(at(11)).access_keys_there().await.unwrap().good);
 }
 
 #[tokio::test]

@@ -23,9 +23,8 @@ pub struct Exchange<'a> {
     pub answer: &'a str,
 }
 
-static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
-    serde_json::from_str(&http_api::openapi_json()).expect("the document is JSON")
-});
+static DOCUMENT: LazyLock<Value> =
+    LazyLock::new(|| serde_json::from_str(http_api::openapi_json()).expect("the document is JSON"));
 
 /// The document with its objects closed: what is not declared is not there.
 static CLOSED: LazyLock<Value> = LazyLock::new(|| {

@@ -18,8 +18,9 @@ mod signature;
 
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{MatchedPath, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -32,6 +33,7 @@ use crate::body::{self, Allowance, Whole};
 use crate::error::{Kind, OperationError};
 use crate::operations::{Caller, moment};
 use crate::rest::Refusal;
+use crate::room::Holder;
 
 pub use access::{Access, Reach};
 
@@ -52,6 +54,8 @@ pub(crate) struct Entrance {
     gate: Gate,
     keyring: Keyring,
     bodies: Allowance,
+    /// For bodies that have to be read before it is known whose they are.
+    strangers: Allowance,
 }
 
 impl Entrance {
@@ -63,7 +67,8 @@ impl Entrance {
     ) -> Arc<Self> {
         let gate = Gate::new(access, &engine);
         let keyring = Keyring::new(configured, &engine);
-        Arc::new(Self { engine, gate, keyring, bodies })
+        let strangers = bodies.for_strangers();
+        Arc::new(Self { engine, gate, keyring, bodies, strangers })
     }
 
     fn now(&self) -> DateTime<Utc> {
@@ -79,7 +84,8 @@ impl Entrance {
     }
 }
 
-/// Admits a request with its [`Caller`] among its extensions, or answers why not.
+/// Admits a request with its [`Caller`] among its extensions, and the [`Holder`] of what it takes; or
+/// answers why not.
 pub(crate) async fn authenticate(
     State(entrance): State<Arc<Entrance>>,
     request: Request,
@@ -104,12 +110,13 @@ async fn admit(
     if request.extensions().get::<OwnCall>().is_some() {
         let caller = entrance.caller(&entrance.engine.options().account);
         request.extensions_mut().insert(caller);
+        request.extensions_mut().insert(Holder::Here);
         return Ok((request, Admitted::Anyway));
     }
     if matches!(asked, Asked::Rest(Need::Health)) {
         return Ok((request, Admitted::Anyway));
     }
-    if let Some(reach) = entrance.gate.is_open().await {
+    if let Some(reach) = entrance.gate.is_open().await? {
         let (mut parts, body) = request.into_parts();
         browser::refuse_foreign(&parts, reach)?;
         let body = browser::refuse_undeclared(&parts.headers, body).await?;
@@ -188,6 +195,7 @@ async fn with_bearer(
     }
     let body = browser::refuse_undeclared(&parts.headers, body).await?;
     parts.extensions.insert(entrance.caller(&key.account));
+    parts.extensions.insert(Holder::Account(key.account.clone()));
     Ok((Request::from_parts(parts, body), Admitted::ByKey(presented.id)))
 }
 
@@ -205,8 +213,8 @@ async fn with_signature(
     let key = key.filter(|key| key.revoked_at.is_none() && !signature.has_token);
     let key = key.ok_or_else(signature::unrecognized)?;
     let body = browser::refuse_undeclared(&parts.headers, body).await?;
-    let body = body::read(body, &entrance.bodies).await?;
-    signature.verify(&parts, &body, key.secret.reveal().as_bytes())?;
+    let holder = Holder::Account(key.account.clone());
+    let body = signed_body(entrance, &parts, body, &signature, &key, &holder).await?;
     if !key.is_good(now) {
         return Err(signature::expired());
     }
@@ -215,8 +223,38 @@ async fn with_signature(
         return Err(denied(&service, &key, &caller, &body));
     }
     parts.extensions.insert(entrance.caller(&key.account));
+    parts.extensions.insert(holder);
     parts.extensions.insert(Whole(body));
     Ok((Request::from_parts(parts, Body::empty()), Admitted::ByKey(signature.key_id)))
+}
+
+/// The body, of which the holder of the key has signed the hash. Where the hash is declared, the
+/// signature is verified before the body is read; where it is not, as by most clients for these
+/// services, the body takes the room of strangers until it is.
+async fn signed_body(
+    entrance: &Entrance,
+    parts: &Parts,
+    body: Body,
+    signature: &Signature,
+    key: &AccessKey,
+    holder: &Holder,
+) -> Result<Bytes, OperationError> {
+    let secret = key.secret.reveal().as_bytes();
+    if let Some(declared) = signature::declared_hash(&parts.headers) {
+        signature.verify(parts, declared, secret)?;
+        if !key.is_good(entrance.now()) {
+            return Err(signature::expired());
+        }
+        let body = body::read(body, &entrance.bodies, holder).await?;
+        if canonical::hash(body.as_ref()) != declared {
+            return Err(signature::mismatch());
+        }
+        return Ok(body.into());
+    }
+    let stranger = Holder::at_address(&parts.extensions);
+    let body = body::read(body, &entrance.strangers, &stranger).await?;
+    signature.verify(parts, &canonical::hash(body.as_ref()), secret)?;
+    Ok(body.moved(&entrance.bodies, holder).await?.into())
 }
 
 /// AWS's words for an operation that a key does not allow, as in

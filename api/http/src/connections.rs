@@ -33,7 +33,7 @@ mod socket;
 mod tls;
 
 pub use self::delivery::HandedOver;
-pub(crate) use self::guest::Guest;
+pub(crate) use self::guest::{Guest, Origin};
 pub(crate) use self::presence::Overstay;
 
 /// How long no connection is taken after the system has refused one, for lack of descriptors

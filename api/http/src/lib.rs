@@ -3,7 +3,7 @@
 //! and metrics.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -13,13 +13,15 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, Version, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
-use runtime::{Engine, Verdict};
+use runtime::Engine;
 use store::AccessKey;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 
 use crate::authenticate::{Entrance, authenticate, is_for_people};
 use crate::body::Allowance;
+use crate::health::Pulse;
+pub use crate::health::carelessness;
 use crate::live::Followers;
 use crate::operations::startable::Startables;
 
@@ -28,11 +30,13 @@ mod aws;
 mod body;
 pub mod connections;
 mod error;
+mod health;
 mod live;
 pub mod operations;
 mod own;
 pub mod page;
 mod rest;
+mod room;
 mod watch;
 
 pub use authenticate::{Access, OwnCall, Reach};
@@ -81,6 +85,7 @@ pub(crate) struct Door {
     pub(crate) followers: Arc<Followers>,
     /// What request bodies may take.
     pub(crate) bodies: Allowance,
+    pub(crate) pulse: Arc<Pulse>,
     options: HttpOptions,
 }
 
@@ -99,12 +104,13 @@ pub fn router(engine: Engine, options: HttpOptions) -> Router {
     let (access, keys) = (options.access, options.access_keys.clone());
     let log = watch::Log { at_info: options.log_requests };
     let entrance = Entrance::new(engine.clone(), access, keys, bodies.clone());
-    let door = Door { engine, startables: Arc::default(), followers, bodies, options };
+    let (startables, pulse) = (Arc::default(), Arc::default());
+    let door = Door { engine, startables, followers, bodies, pulse, options };
     Router::new()
         .route("/", any(root))
         .route("/openapi.json", get(openapi))
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics))
         .merge(rest::routes())
         .merge(aws::scheduler::routes())
@@ -118,9 +124,13 @@ pub fn router(engine: Engine, options: HttpOptions) -> Router {
         .with_state(door)
 }
 
+/// Written out once: anybody may ask for it, however often.
+static DOCUMENT: LazyLock<String> =
+    LazyLock::new(|| rest::document().to_pretty_json().expect("the document is plain data"));
+
 /// The `OpenAPI` document of the REST door, as `/openapi.json` serves it.
-pub fn openapi_json() -> String {
-    rest::document().to_pretty_json().expect("the document is plain data")
+pub fn openapi_json() -> &'static str {
+    &DOCUMENT
 }
 
 /// `POST` is the AWS door. A person who looks with a browser is told where things are.
@@ -151,47 +161,6 @@ async fn openapi() -> Response {
     json_text(openapi_json())
 }
 
-/// The process is there and answers.
-async fn healthz() -> Response {
-    json_text(r#"{"status":"ok"}"#.to_owned())
-}
-
-/// It is ready to be given work: the database answers, the node owns its share of the work and has
-/// taken it over, and it was not told to stop. What it warns of makes it no less ready.
-async fn readyz(State(door): State<Door>) -> Response {
-    let careless = door.engine.store().careless_settings().await;
-    let database = careless.is_ok();
-    let (engine, clock) = (door.engine.readiness(), door.engine.clock());
-    let is_ready = database && engine.is_ready;
-    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let warnings: Vec<String> =
-        clock.complaint().into_iter().chain(carelessness(&careless.unwrap_or_default())).collect();
-    let body = serde_json::json!({
-        "database": database,
-        "engine": engine.is_ready,
-        "shards": { "owned": engine.owned, "due": engine.due },
-        "draining": engine.is_draining,
-        "clock": {
-            "ahead_ms": clock.ahead_ms,
-            "uncertainty_ms": clock.uncertainty_ms,
-            "fires_schedules": clock.verdict != Verdict::Wrong,
-        },
-        "warnings": warnings,
-    });
-    (status, json_text(body.to_string())).into_response()
-}
-
-/// What it means that these settings of the database are off; nothing if there are none.
-pub fn carelessness(settings: &[String]) -> Option<String> {
-    let names = settings.join("`, `");
-    (!settings.is_empty()).then(|| {
-        format!(
-            "the database runs with `{names}` off: a crash can lose what has been acknowledged; set \
-             it on"
-        )
-    })
-}
-
 /// While the node stops, a connection ends with its answer, so that the next request finds another
 /// node, or this one when it is started again. (HTTP/2 has its own word for that, said at the end.)
 async fn let_go(State(door): State<Door>, request: Request, next: middleware::Next) -> Response {
@@ -208,8 +177,8 @@ async fn metrics(State(door): State<Door>) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 
-fn json_text(text: String) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+fn json_text(text: impl Into<Body>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], text.into()).into_response()
 }
 
 /// A panic becomes an internal error in the caller's shape; its text goes to the log alone.

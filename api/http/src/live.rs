@@ -24,6 +24,7 @@ use crate::connections::{Guest, Overstay};
 use crate::error::{Kind, OperationError};
 use crate::operations::history;
 use crate::rest::{Asker, ExecutionId, Problem, Refusal, execution_arn};
+use crate::room::Holder;
 
 use self::followed::{NoPart, Reading};
 use self::followers::{Seat, Taken};
@@ -59,6 +60,7 @@ const AGAIN: Duration = Duration::from_secs(2);
 pub(crate) async fn events(
     State(door): State<Door>,
     Asker(caller): Asker,
+    holder: Holder,
     guest: Option<Extension<Arc<Guest>>>,
     Path(ExecutionId { id }): Path<ExecutionId>,
     headers: HeaderMap,
@@ -72,7 +74,7 @@ pub(crate) async fn events(
     let seat = door.followers.sit_down(&door.engine, log).map_err(refused)?;
     let follower = Follower {
         news: seat.followed.news(),
-        reading: door.followers.reading(&door.engine),
+        reading: door.followers.reading(&door.engine, holder),
         seat,
         guest: guest.map(|Extension(guest)| guest),
         // An event has no lower number in the log than the history has events before it.

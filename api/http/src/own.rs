@@ -41,7 +41,8 @@ impl Own {
         let (startables, followers) = (self.startables.clone(), self.followers.clone());
         let options = HttpOptions::default();
         let bodies = Allowance::new(0, options.body_patience);
-        let door = Door { engine, startables, followers, bodies, options };
+        let pulse = Arc::default();
+        let door = Door { engine, startables, followers, bodies, pulse, options };
         let body = body.to_string();
         aws::dispatch(&door, &caller, operation, body.as_bytes(), None, None).await
     }

@@ -53,10 +53,9 @@ impl Doors {
     /// # Errors
     /// Everybody would be, from elsewhere; or the database is away.
     pub async fn access(&self, address: IpAddr, store: &Store) -> anyhow::Result<Access> {
-        let has_key = !self.access_keys.is_empty()
-            || store.has_access_keys().await.context("cannot look for access keys")?;
-        let ever_had_one =
-            has_key || store.has_had_access_keys().await.context("cannot look for access keys")?;
+        let there = store.access_keys_there().await.context("cannot look for access keys")?;
+        let has_key = there.good || !self.access_keys.is_empty();
+        let ever_had_one = there.ever || has_key;
         let Self { start, is_insecure, .. } = *self;
         let facts = Facts { start, reach: reach(address), has_key, ever_had_one, is_insecure };
         let Some(access) = access(facts) else {

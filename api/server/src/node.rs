@@ -214,6 +214,7 @@ pub async fn start_engine(
     options: EngineOptions,
     own_ports: &[u16],
 ) -> anyhow::Result<Engine> {
+    let database = store.addresses().await.context("the engine cannot be started")?;
     let performers = Performers::new(
         store.clone(),
         PerformOptions {
@@ -222,6 +223,7 @@ pub async fn start_engine(
             call_timeout: options.call_timeout,
             allow: options.outgoing_allow.clone(),
             own_ports: own_ports.to_vec(),
+            database,
             answer_bytes: options.limits.payload_bytes,
             connect_timeout: CONNECT_TIMEOUT,
             at_once: AT_ONCE,

@@ -107,7 +107,8 @@ impl Database {
             return Ok(Self { url, own: None });
         }
         let folder = std::env::temp_dir().join(format!("statewright-run-{}", Uuid::new_v4()));
-        let options = ClusterOptions { data_dir: folder, durable: false, temporary: true };
+        let options =
+            ClusterOptions { durable: false, temporary: true, ..ClusterOptions::new(folder) };
         let cluster = Cluster::start(options).await?;
         let url = DatabaseUrl::from(cluster.url());
         Ok(Self { url, own: Some(cluster) })

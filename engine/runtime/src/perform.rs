@@ -155,6 +155,8 @@ pub struct PerformOptions {
     pub allow: Vec<Allowed>,
     /// Ports on which this server listens, which are not called.
     pub own_ports: Vec<u16>,
+    /// Hosts and ports of this server's database, which are not called ([`Store::addresses`]).
+    pub database: Vec<(String, u16)>,
     /// Longest answer that is read.
     pub answer_bytes: usize,
     /// How long a connection may take to come about.
@@ -198,8 +200,8 @@ impl Performers {
         let destinations = Arc::new(Destinations::new(
             options.allow.clone(),
             options.own_ports.clone(),
-            store.address(),
-            destination::system_lookup(),
+            options.database.clone(),
+            destination::Names::of_system(),
         ));
         Self {
             registry: Registry::new(store),

@@ -43,6 +43,11 @@ impl From<StimulateError> for TokenError {
 }
 
 impl Engine {
+    /// Whether this is the token of a task of this database, over or not. Nobody is asked.
+    pub fn is_task_token(&self, token: &str) -> bool {
+        self.shared.seal.open(token, None).is_some()
+    }
+
     /// Brings an answer to its task, on whichever node its execution runs; returns once it is
     /// committed. A heartbeat is not written: it is received.
     /// With an account the token must be of that; who holds a token needs nothing else otherwise.

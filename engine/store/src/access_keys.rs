@@ -118,6 +118,15 @@ pub struct NewAccessKey {
     pub expires_at: Option<DateTime<Utc>>,
 }
 
+/// Whether there are access keys.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct KeysThere {
+    /// There is one that is neither revoked nor expired.
+    pub good: bool,
+    /// There is one, or was.
+    pub ever: bool,
+}
+
 impl Store {
     /// Makes an access key with a new id and a new secret, and tells the nodes.
     pub async fn create_access_key(&self, new: &NewAccessKey) -> Result<AccessKey, Error> {
@@ -214,21 +223,22 @@ impl Store {
         Ok(row.try_get(0)?)
     }
 
-    /// Whether there is any access key that is neither revoked nor expired.
-    pub async fn has_access_keys(&self) -> Result<bool, Error> {
+    /// Whether there are access keys, and good ones.
+    pub async fn access_keys_there(&self) -> Result<KeysThere, Error> {
         let row = in_time(
             sqlx::query(
-                "SELECT EXISTS (
-                     SELECT FROM access_keys
-                     WHERE revoked_at IS NULL
-                         AND (expires_at IS NULL OR expires_at > coalesce($1, now()))
-                 )",
+                "SELECT EXISTS (SELECT FROM access_keys) AS ever,
+                     EXISTS (
+                         SELECT FROM access_keys
+                         WHERE revoked_at IS NULL
+                             AND (expires_at IS NULL OR expires_at > coalesce($1, now()))
+                     ) AS good",
             )
             .bind(self.now)
             .fetch_one(&self.pool),
         )
         .await?;
-        Ok(row.try_get(0)?)
+        Ok(KeysThere { good: row.try_get("good")?, ever: row.try_get("ever")? })
     }
 }
 

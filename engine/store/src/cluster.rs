@@ -7,6 +7,7 @@
 
 use std::fs;
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Stdio};
 use std::time::Duration;
@@ -23,7 +24,7 @@ use binaries::Binaries;
 use lock::Locks;
 use user::User;
 
-/// Part of the socket's name; nobody listens on it.
+/// Part of the socket's name, and the port of an address at which it is to listen.
 const PORT: &str = "5432";
 
 /// How long a server may take to accept connections: recovery after a crash counts.
@@ -45,12 +46,14 @@ pub struct ClusterOptions {
     pub durable: bool,
     /// Whether the directory is removed when the server has ended.
     pub temporary: bool,
+    /// An address at which it listens besides its socket.
+    pub listen: Option<IpAddr>,
 }
 
 impl ClusterOptions {
     /// A durable cluster in this directory.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
-        Self { data_dir: data_dir.into(), durable: true, temporary: false }
+        Self { data_dir: data_dir.into(), durable: true, temporary: false, listen: None }
     }
 
     /// A fast one that leaves nothing behind.
@@ -351,7 +354,11 @@ impl Cluster {
             .arg(&self.data)
             .arg("-k")
             .arg(&self.sockets)
-            .args(["-p", PORT, "-c", "listen_addresses=", "-c", "max_connections=300"]);
+            .args(["-p", PORT, "-c", "max_connections=300", "-c"])
+            .arg(self.options.listen.map_or_else(
+                || "listen_addresses=".to_owned(),
+                |address| format!("listen_addresses={address}"),
+            ));
         if !self.options.durable {
             command.args(["-c", "fsync=off", "-c", "full_page_writes=off"]);
         }

@@ -56,7 +56,7 @@ mod tags;
 mod unfit;
 mod versions;
 
-pub use access_keys::{AccessKey, ListedAccessKey, NewAccessKey, Scope};
+pub use access_keys::{AccessKey, KeysThere, ListedAccessKey, NewAccessKey, Scope};
 pub use activities::{Activity, CreatedActivity, MostTasks, OfferedTask, WantedTasks};
 pub use batch::{Answer, AppendError, Appended, Batch, Ending, NewExecution, NewTurn};
 pub use cluster::{Cluster, ClusterError, ClusterOptions};
@@ -98,6 +98,9 @@ pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Settings of Postgres without which what was committed may be lost, or torn.
 const DURABLE: [&str; 3] = ["fsync", "full_page_writes", "synchronous_commit"];
+
+/// Where a database listens that is reached by a socket of this machine.
+const LOOPBACK: &str = "127.0.0.1";
 
 /// The database. Cheap to clone; all clones share one pool.
 #[derive(Clone, Debug)]
@@ -169,11 +172,30 @@ impl Store {
         Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, sqlx::Error>>()?)
     }
 
-    /// Host and port of the database; `None` if it is reached by a socket of this machine.
-    pub fn address(&self) -> Option<(String, u16)> {
-        let host = self.options.get_host();
-        let is_socket = self.options.get_socket().is_some() || host.starts_with('/');
-        (!is_socket).then(|| (host.to_owned(), self.options.get_port()))
+    /// Hosts and ports at which the database is reached over a network. One that is reached by a socket
+    /// of this machine is asked where else it listens, and may listen nowhere; a pooler before it may
+    /// have a port of its own, by which its socket is named.
+    pub async fn addresses(&self) -> Result<Vec<(String, u16)>, Error> {
+        let (host, port) = (self.options.get_host(), self.options.get_port());
+        if self.options.get_socket().is_none() && !host.starts_with('/') {
+            return Ok(vec![(host.to_owned(), port)]);
+        }
+        let row = in_time(
+            sqlx::query(
+                "SELECT current_setting('listen_addresses') <> '' AS listens,
+                     current_setting('port')::integer AS port",
+            )
+            .fetch_one(&self.pool),
+        )
+        .await?;
+        let mut ports = vec![port];
+        if row.try_get("listens")? {
+            ports.extend(u16::try_from(row.try_get::<i32, _>("port")?));
+            ports.dedup();
+        } else {
+            ports.clear();
+        }
+        Ok(ports.into_iter().map(|port| (LOOPBACK.to_owned(), port)).collect())
     }
 
     /// Closes the pool; statements in flight end first.

@@ -1,7 +1,7 @@
 //! Whether the doors are open: everybody's, or for holders of keys alone.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use runtime::Engine;
@@ -9,10 +9,12 @@ use store::Store;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
+use crate::error::OperationError;
+
 /// How long it is taken for granted that there is still no key.
 const EVERY: Duration = Duration::from_secs(2);
 /// How long the store may take to say whether there is one.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Who is let in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -48,6 +50,8 @@ pub(super) struct Gate {
 
 struct Seen {
     at: Option<Instant>,
+    /// When the store last did not say.
+    unsaid: Option<Instant>,
     changed: watch::Receiver<()>,
 }
 
@@ -57,56 +61,77 @@ impl Gate {
             access,
             store: engine.store().clone(),
             closed: AtomicBool::new(false),
-            seen: Mutex::new(Seen { at: None, changed: engine.access_keys_changed() }),
+            seen: Mutex::new(Seen {
+                at: None,
+                unsaid: None,
+                changed: engine.access_keys_changed(),
+            }),
             looking: tokio::sync::Mutex::new(()),
         }
     }
 
     /// From where everybody is let in; `None` if a key is needed.
-    pub(super) async fn is_open(&self) -> Option<Reach> {
+    ///
+    /// # Errors
+    /// The store does not say now whether there is a key: nobody is let in on a guess.
+    pub(super) async fn is_open(&self) -> Result<Option<Reach>, OperationError> {
         match self.access {
-            Access::Closed => None,
-            Access::Open(reach) => Some(reach),
-            Access::OpenUntilKey(_) if self.closed.load(Ordering::Acquire) => None,
+            Access::Closed => Ok(None),
+            Access::Open(reach) => Ok(Some(reach)),
+            Access::OpenUntilKey(_) if self.closed.load(Ordering::Acquire) => Ok(None),
             Access::OpenUntilKey(reach) => {
                 if !self.was_open_lately() {
-                    self.look().await;
+                    self.look().await?;
                 }
-                (!self.closed.load(Ordering::Acquire)).then_some(reach)
+                Ok((!self.closed.load(Ordering::Acquire)).then_some(reach))
             }
         }
     }
 
     /// Whether it was seen lately, and nothing was heard since.
     fn was_open_lately(&self) -> bool {
-        let seen = self.seen.lock().expect("nobody panics while holding this");
+        let seen = self.seen();
         let is_quiet = seen.changed.has_changed().is_ok_and(|changed| !changed);
         is_quiet && seen.at.is_some_and(|at| at.elapsed() < EVERY)
     }
 
     /// Asks the store; one at a time, and the others wait for what it says.
-    async fn look(&self) {
+    async fn look(&self) -> Result<(), OperationError> {
+        let began = Instant::now();
         let _one = self.looking.lock().await;
         if self.was_open_lately() || self.closed.load(Ordering::Acquire) {
-            return;
+            return Ok(());
+        }
+        // Whoever was before us has just heard nothing.
+        if self.seen().unsaid.is_some_and(|unsaid| unsaid > began) {
+            return Err(OperationError::unavailable());
         }
         // What changes while the store is asked is looked at again.
-        self.seen.lock().expect("nobody panics while holding this").changed.mark_unchanged();
-        let has_keys = match timeout(PATIENCE, self.store.has_had_access_keys()).await {
-            Ok(Ok(has_keys)) => has_keys,
-            // While the database is away there is nothing to be had here; it is asked again.
-            Ok(Err(error)) => {
+        self.seen().changed.mark_unchanged();
+        let said = timeout(PATIENCE, self.store.has_had_access_keys()).await;
+        let has_keys = said.map_err(|_| OperationError::unavailable()).and_then(|said| {
+            said.map_err(|error| {
                 tracing::debug!(%error, "whether there are access keys is not known: {error}");
-                false
+                OperationError::unavailable()
+            })
+        });
+        match has_keys {
+            Ok(true) => {
+                self.closed.store(true, Ordering::Release);
+                tracing::warn!(
+                    "there is an access key: from now on requests need one, until this process ends"
+                );
             }
-            Err(_) => false,
-        };
-        if has_keys {
-            self.closed.store(true, Ordering::Release);
-            tracing::warn!(
-                "there is an access key: from now on requests need one, until this process ends"
-            );
+            Ok(false) => self.seen().at = Some(Instant::now()),
+            Err(unsaid) => {
+                self.seen().unsaid = Some(Instant::now());
+                return Err(unsaid);
+            }
         }
-        self.seen.lock().expect("nobody panics while holding this").at = Some(Instant::now());
+        Ok(())
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().expect("nobody panics while holding this")
     }
 }

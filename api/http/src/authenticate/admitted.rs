@@ -43,7 +43,8 @@ impl Admitted {
     async fn holds(&self, entrance: &Entrance) -> bool {
         match self {
             Self::Anyway => true,
-            Self::ByOpenDoor => entrance.gate.is_open().await.is_some(),
+            // Whether it is open still cannot always be told; it was.
+            Self::ByOpenDoor => entrance.gate.is_open().await.map_or(true, |open| open.is_some()),
             Self::ByKey(id) => match entrance.keyring.find(id).await {
                 Ok(key) => key.is_some_and(|key| key.is_good(entrance.now())),
                 // Whether it is good cannot be told now; it was.

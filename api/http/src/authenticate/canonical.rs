@@ -21,7 +21,7 @@ const SIGNATURE: &str = "X-Amz-Signature";
 pub(super) fn request<'a>(
     parts: &Parts,
     signed_headers: &'a str,
-    body: &[u8],
+    body_hash: &str,
 ) -> Result<String, &'a str> {
     let mut text = format!(
         "{}\n{}\n{}\n",
@@ -33,7 +33,7 @@ pub(super) fn request<'a>(
         let value = header_value(parts, name).ok_or(name)?;
         let _ = writeln!(text, "{name}:{value}");
     }
-    let _ = write!(text, "\n{signed_headers}\n{}", hash(body));
+    let _ = write!(text, "\n{signed_headers}\n{body_hash}");
     Ok(text)
 }
 
@@ -145,7 +145,7 @@ fn encode(bytes: impl Iterator<Item = u8>, text: &mut String) {
 }
 
 /// SHA-256 in hexadecimal digits.
-fn hash(bytes: &[u8]) -> String {
+pub(super) fn hash(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text

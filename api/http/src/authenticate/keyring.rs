@@ -119,7 +119,7 @@ impl Keyring {
                 return Ok(seen.key);
             }
             // Whoever was before us has just heard nothing.
-            if seen.asked > began && seen.at.elapsed() >= GRACE {
+            if seen.asked > began && !seen.outlives_its_store() {
                 return Err(OperationError::unavailable());
             }
         }
@@ -160,7 +160,7 @@ impl Keyring {
                 Ok(key)
             }
             Err(away) => match memory.seen.get_mut(id) {
-                Some(seen) if seen.key.is_some() && now - seen.at < GRACE => {
+                Some(seen) if seen.outlives_its_store() => {
                     (seen.asked, seen.generation) = (now, generation);
                     Ok(seen.key.clone())
                 }
@@ -215,10 +215,14 @@ impl Memory {
 impl Seen {
     /// Whether it may be used without asking: it is fresh, or the store did not answer just now.
     fn is_usable(&self, generation: u64) -> bool {
-        let is_known = self.key.is_some();
         self.generation == generation
             && (self.at.elapsed() < FRESH
-                || (is_known && self.asked.elapsed() < AGAIN && self.at.elapsed() < GRACE))
+                || (self.asked.elapsed() < AGAIN && self.outlives_its_store()))
+    }
+
+    /// Whether it goes on working while the store does not answer: a key that was there lately does.
+    fn outlives_its_store(&self) -> bool {
+        self.key.is_some() && self.at.elapsed() < GRACE
     }
 
     fn kept(&self) -> Duration {

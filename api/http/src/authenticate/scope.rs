@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn every_route_needs_something() {
-        let document: serde_json::Value = serde_json::from_str(&crate::openapi_json()).unwrap();
+        let document: serde_json::Value = serde_json::from_str(crate::openapi_json()).unwrap();
         let mut served: BTreeSet<(String, String)> = BTreeSet::new();
         for (path, methods) in document["paths"].as_object().unwrap() {
             for method in methods.as_object().unwrap().keys() {

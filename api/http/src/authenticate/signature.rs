@@ -116,22 +116,23 @@ impl Signature {
         })
     }
 
-    /// Whether the holder of this secret signed this very request with this body.
+    /// Whether the holder of this secret signed this very request with a body of this hash.
     ///
     /// # Errors
     /// Somebody else did, or something was changed since; or a header that was signed is gone.
     pub(super) fn verify(
         &self,
         parts: &Parts,
-        body: &[u8],
+        body_hash: &str,
         secret: &[u8],
     ) -> Result<(), OperationError> {
-        let request = canonical::request(parts, &self.signed_headers, body).map_err(|name| {
-            incomplete(format!(
-                "'{}' is named as a SignedHeader, but it does not exist in the HTTP request.",
-                shown(name)
-            ))
-        })?;
+        let request =
+            canonical::request(parts, &self.signed_headers, body_hash).map_err(|name| {
+                incomplete(format!(
+                    "'{}' is named as a SignedHeader, but it does not exist in the HTTP request.",
+                    shown(name)
+                ))
+            })?;
         let [region, service, terminator] = &self.credential_scope;
         let scope = format!("{}/{region}/{service}/{terminator}", self.date);
         let text = canonical::string_to_sign(&self.timestamp, &scope, &request);
@@ -141,13 +142,7 @@ impl Signature {
         }
         // Compared in constant time, so that nobody can feel his way to a signature.
         let given = unhex(&self.hex).unwrap_or_default();
-        keyed(&key, text.as_bytes()).verify_slice(&given).map_err(|_| {
-            invalid(
-                "The request signature we calculated does not match the signature you provided. \
-                 Check your AWS Secret Access Key and signing method. Consult the service \
-                 documentation for details.",
-            )
-        })
+        keyed(&key, text.as_bytes()).verify_slice(&given).map_err(|_| mismatch())
     }
 }
 
@@ -251,6 +246,15 @@ impl Query {
         let (_, value) = self.0.iter().find(|(known, _)| known == name.as_bytes())?;
         Some(String::from_utf8_lossy(value).into_owned())
     }
+}
+
+/// The hash that a request itself says its body has, as clients of some languages do. What is named so
+/// is signed, or the request is refused.
+pub(super) fn declared_hash(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all("x-amz-content-sha256").iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    value.to_str().ok().filter(|hash| hash.len() == 64 && hash.bytes().all(is_digit))
 }
 
 /// When a request says that it was signed.
@@ -419,6 +423,14 @@ pub(super) fn unrecognized() -> OperationError {
 pub(super) fn expired() -> OperationError {
     let message = "The security token included in the request is expired";
     OperationError::new(Kind::ExpiredToken, message)
+}
+
+/// Somebody else signed it, or something else.
+pub(super) fn mismatch() -> OperationError {
+    invalid(
+        "The request signature we calculated does not match the signature you provided. Check your \
+         AWS Secret Access Key and signing method. Consult the service documentation for details.",
+    )
 }
 
 fn invalid(message: impl Into<String>) -> OperationError {

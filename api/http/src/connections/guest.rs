@@ -14,7 +14,7 @@ use super::presence::{Overstay, Patience, Presence, Unread};
 /// Where connections come from, as far as caps tell addresses apart: an IPv6 subscriber has a
 /// whole /64, and an IPv4 address may come in IPv6's clothes.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(super) struct Origin(IpAddr);
+pub(crate) struct Origin(IpAddr);
 
 impl From<IpAddr> for Origin {
     fn from(address: IpAddr) -> Self {
@@ -31,7 +31,7 @@ impl From<IpAddr> for Origin {
 /// One connection.
 #[derive(Debug)]
 pub(crate) struct Guest {
-    pub(super) origin: Origin,
+    pub(crate) origin: Origin,
     presence: Mutex<Presence>,
     /// Tasks on their way to it.
     pub(super) deliveries: Deliveries,

@@ -8,8 +8,9 @@ use std::time::Duration;
 use store::Store;
 use tokio::sync::{Mutex, Semaphore, watch};
 
-use super::part::{self, PART_BYTES, Part, Room};
+use super::part::{self, PART_BYTES, Part};
 use crate::operations::history::{self, Followable};
+use crate::room::{Held, Holder, Room};
 
 /// How long a part may wait for room in memory.
 const ROOM_PATIENCE: Duration = Duration::from_secs(5);
@@ -41,13 +42,15 @@ struct Read {
     checked: Option<(u64, i64)>,
 }
 
-/// What reading needs, shared by all streams of a node.
+/// What reading needs. All but the reader is shared by the streams of a node.
 #[derive(Clone, Debug)]
 pub(super) struct Reading {
     pub(super) store: Store,
     /// Reads at the same time: most connections to the database stay with others.
     pub(super) turns: Arc<Semaphore>,
     pub(super) room: Room,
+    /// Who reads: what nobody has read before takes his room.
+    pub(super) holder: Holder,
 }
 
 /// Why there is no part.
@@ -100,16 +103,20 @@ impl Followed {
         reading: &Reading,
         begin: Begin,
     ) -> Result<Option<Arc<Part>>, NoPart> {
-        let mut read = self.read.lock().await;
-        if let Some(part) = read.parts.get(&begin).and_then(Weak::upgrade) {
-            return Ok(Some(part));
+        if let Some(known) = self.read.lock().await.known(begin, *self.news.borrow()) {
+            return Ok(known.part());
         }
+        // Who waits for room keeps nobody else from reading.
+        let room = part::reserve(&reading.room, &reading.holder);
+        let room = tokio::time::timeout(ROOM_PATIENCE, room).await.ok().flatten();
+        let room = room.ok_or(NoPart::NoRoom)?;
+        let mut read = self.read.lock().await;
         let news = *self.news.borrow();
-        if read.checked.is_some_and(|(then, end)| then == news && begin.0 >= end) {
-            return Ok(None);
+        if let Some(known) = read.known(begin, news) {
+            return Ok(known.part());
         }
         read.latest = None;
-        let Some(part) = self.read(reading, begin).await?.map(Arc::new) else {
+        let Some(part) = self.read(reading, begin, room).await?.map(Arc::new) else {
             read.checked = Some((news, self.known.load(Ordering::Relaxed)));
             return Ok(None);
         };
@@ -123,6 +130,7 @@ impl Followed {
         &self,
         reading: &Reading,
         (mut from, seen): Begin,
+        room: Held,
     ) -> Result<Option<Part>, NoPart> {
         let turn = reading.turns.acquire().await.map_err(|_| NoPart::Away)?;
         let mut text = String::new();
@@ -145,11 +153,35 @@ impl Followed {
             return Ok(None);
         }
         text.shrink_to_fit();
-        // Who waits for room keeps nobody from reading.
         drop(turn);
-        match tokio::time::timeout(ROOM_PATIENCE, reading.room.of(text.len())).await {
-            Ok(Some(room)) => Ok(Some(Part::new(text, from, ended, room))),
-            Ok(None) | Err(_) => Err(NoPart::NoRoom),
+        let room = part::fit(&reading.room, &reading.holder, room, text.len());
+        Ok(Some(Part::new(text, from, ended, room.ok_or(NoPart::NoRoom)?)))
+    }
+}
+
+/// What is known without reading.
+enum Known {
+    Part(Arc<Part>),
+    /// The log does not go on yet.
+    Nothing,
+}
+
+impl Known {
+    fn part(self) -> Option<Arc<Part>> {
+        match self {
+            Self::Part(part) => Some(part),
+            Self::Nothing => None,
         }
+    }
+}
+
+impl Read {
+    /// What is known of the part that begins there, after so many news.
+    fn known(&self, begin: Begin, news: u64) -> Option<Known> {
+        if let Some(part) = self.parts.get(&begin).and_then(Weak::upgrade) {
+            return Some(Known::Part(part));
+        }
+        let is_through = self.checked.is_some_and(|(then, end)| then == news && begin.0 >= end);
+        is_through.then_some(Known::Nothing)
     }
 }

@@ -13,8 +13,9 @@ use tokio::time::MissedTickBehavior;
 use uuid::Uuid;
 
 use super::followed::{Followed, Reading};
-use super::part::Room;
+use super::part;
 use crate::operations::history::Followable;
+use crate::room::{Holder, Room};
 
 /// How often the database is asked whether logs that other nodes write have grown.
 const LOOK: Duration = Duration::from_secs(2);
@@ -84,15 +85,15 @@ impl Followers {
         Arc::new(Self {
             caps,
             turns: Arc::new(Semaphore::new(READS)),
-            room: Room::default(),
+            room: part::room(),
             list: Mutex::default(),
         })
     }
 
-    /// What a stream reads with.
-    pub(super) fn reading(&self, engine: &Engine) -> Reading {
+    /// What a stream of this holder reads with.
+    pub(super) fn reading(&self, engine: &Engine, holder: Holder) -> Reading {
         let (store, turns) = (engine.store().clone(), self.turns.clone());
-        Reading { store, turns, room: self.room.clone() }
+        Reading { store, turns, room: self.room.clone(), holder }
     }
 
     /// A seat among those who follow this execution, of whose news they hear from now on.

@@ -4,40 +4,38 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use machine::history::HistoryEvent;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::operations::history;
+use crate::room::{Held, Holder, Room};
 
 /// A part ends with the event that brings it to this length.
 pub(super) const PART_BYTES: usize = 128 * 1024;
 
-/// What all parts together may hold in memory, in units of [`UNIT`].
+/// What all parts together may hold in memory, in units of [`UNIT`]. Those of one account, or of one
+/// address where no key is needed, hold half of it at most.
 const ROOM: usize = 48 * 1024;
 /// A kibibyte.
 const UNIT: usize = 1024;
 
 /// Room in memory for parts that wait for their readers.
-#[derive(Clone, Debug)]
-pub(super) struct Room(Arc<Semaphore>);
-
-impl Default for Room {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(ROOM)))
-    }
+pub(super) fn room() -> Room {
+    Room::new(ROOM, ROOM / 2)
 }
 
-impl Room {
-    /// Room for a text of so many bytes, when there is. One that is longer than all of the room
-    /// has it for itself.
-    pub(super) async fn of(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        let units = bytes.div_ceil(UNIT).clamp(1, ROOM);
-        self.0.clone().acquire_many_owned(u32::try_from(units).ok()?).await.ok()
-    }
+/// Room for a part that is still to be read, when there is: as much as most need.
+pub(super) async fn reserve(room: &Room, holder: &Holder) -> Option<Held> {
+    room.take(holder, 2 * PART_BYTES / UNIT).await
+}
 
-    /// Whether there is room for what nobody needs at the moment.
-    pub(super) fn is_plenty(&self) -> bool {
-        self.0.available_permits() > ROOM / 2
+/// Of what was reserved, what a text of so many bytes needs; or more, if there is more at this moment.
+/// A text that is longer than a share has all of that.
+pub(super) fn fit(room: &Room, holder: &Holder, mut held: Held, bytes: usize) -> Option<Held> {
+    let units = bytes.div_ceil(UNIT).max(1);
+    held.keep(units);
+    if units > held.units() {
+        held.merge(room.take_now(holder, units - held.units(), held.units())?);
     }
+    Some(held)
 }
 
 /// A part of a stream.
@@ -48,11 +46,11 @@ pub(super) struct Part {
     pub(super) next: i64,
     /// Whether the execution's last event is in it.
     pub(super) ended: bool,
-    _room: OwnedSemaphorePermit,
+    _room: Held,
 }
 
 impl Part {
-    pub(super) fn new(text: String, next: i64, ended: bool, room: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(text: String, next: i64, ended: bool, room: Held) -> Self {
         Self { text, next, ended, _room: room }
     }
 
@@ -90,22 +88,45 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn parts_that_are_not_read_leave_no_room_until_they_are() {
-        let room = Room::default();
-        let half = room.of(ROOM * UNIT / 2).await;
-        let rest = room.of(ROOM * UNIT / 2).await;
+    /// Room for a text of this length, within a while.
+    async fn room_of(room: &Room, holder: &str, bytes: usize) -> Option<Held> {
+        let holder = Holder::Account(holder.to_owned());
         let wait = Duration::from_secs(1);
-        assert!(tokio::time::timeout(wait, room.of(1)).await.is_err());
-        drop((half, rest));
-        let all = tokio::time::timeout(wait, room.of(usize::MAX)).await;
-        assert!(all.unwrap().is_some(), "what is too long has all of it");
+        let reserved = tokio::time::timeout(wait, reserve(room, &holder)).await.ok().flatten()?;
+        fit(room, &holder, reserved, bytes)
     }
 
-    #[test]
-    fn a_text_lives_as_long_as_it_is_sent() {
-        let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-        let part = Arc::new(Part::new("abc".to_owned(), 1, false, permit));
+    #[tokio::test(start_paused = true)]
+    async fn parts_that_are_not_read_leave_room_to_others_only() {
+        let room = room();
+        let all = room_of(&room, "a", usize::MAX).await;
+        assert!(all.is_some(), "what is too long has all of a share");
+        assert!(room_of(&room, "a", 1).await.is_none());
+        assert!(room_of(&room, "b", 1).await.is_some());
+        drop(all);
+        assert!(room_of(&room, "a", 1).await.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_part_takes_as_much_room_as_it_has_text() {
+        let room = room();
+        let mut parts = Vec::new();
+        for kibibytes in [1, 100, 300, 1_000] {
+            let part = room_of(&room, "a", kibibytes * UNIT).await.unwrap();
+            assert_eq!(part.units(), kibibytes);
+            parts.push(part);
+        }
+        let large = room_of(&room, "a", (ROOM / 2 - 1_500) * UNIT).await;
+        assert!(large.is_some());
+        assert!(room_of(&room, "a", 200 * UNIT).await.is_none(), "there is too little left");
+        drop(large);
+        assert!(room_of(&room, "a", (ROOM / 2) * UNIT).await.is_none(), "it is not waited for");
+    }
+
+    #[tokio::test]
+    async fn a_text_lives_as_long_as_it_is_sent() {
+        let held = room_of(&room(), "a", 3).await.unwrap();
+        let part = Arc::new(Part::new("abc".to_owned(), 1, false, held));
         let kept = Arc::downgrade(&part);
         let mut bytes = part.bytes();
         drop(part);

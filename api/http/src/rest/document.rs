@@ -217,7 +217,7 @@ fn may_be_absent(body: &mut RequestBody) {
         tags::put_of_group,
         tags::delete_of_group,
     ),
-    components(schemas(Problem)),
+    components(schemas(Problem, executions::StartedExecution)),
     modifiers(&Common, &Keys),
     tags(
         (name = "state machines", description = "Definitions that can be run"),

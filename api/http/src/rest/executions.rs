@@ -64,6 +64,43 @@ pub(crate) struct StartedExecution {
     started_at: String,
 }
 
+/// What a start is answered.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "it stands in the document for what `begin` answers")]
+pub(crate) enum Started {
+    #[response(status = 201, description = "it is started, durably",
+        headers(("Location" = String, description = "the path of the execution")))]
+    Durably(StartedExecution),
+    #[response(
+        status = 400,
+        description = "the input is no JSON or too long: \
+        `InvalidExecutionInput`; no execution can have this name: `InvalidName`; no state machine can \
+        have this name: `InvalidArn`; it is an EXPRESS one: `StateMachineTypeNotSupported`"
+    )]
+    Impossible(Problem),
+    #[response(
+        status = 404,
+        description = "there is no such state machine: \
+        `StateMachineDoesNotExist`"
+    )]
+    OfNothing(Problem),
+    #[response(
+        status = 409,
+        description = "the name is taken by another start, or by an execution \
+        that has ended: `ExecutionAlreadyExists`; the state machine is being deleted: \
+        `StateMachineDeleting`"
+    )]
+    Taken(Problem),
+    #[response(
+        status = 422,
+        description = "the key belongs to a request with another body: \
+        `IdempotencyKeyReused`"
+    )]
+    KeyReused(Problem),
+    #[response(status = 429, description = "too much is queued: `ThrottlingException`")]
+    Throttled(Problem),
+}
+
 /// An execution.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Execution {
@@ -195,20 +232,7 @@ pub(crate) struct HistoryEvent {
     post, path = "/v1/state-machines/{name}/executions", tag = "executions",
     operation_id = "startExecutionOf", params(MachineOrVersion, Keyed),
     request_body = Option<NewExecution>,
-    responses(
-        (status = 201, description = "it is started, durably", body = StartedExecution,
-         headers(("Location" = String, description = "the path of the execution"))),
-        (status = 400, description = "the input is no JSON or too long: `InvalidExecutionInput`; no \
-            execution can have this name: `InvalidName`; no state machine can have this name: \
-            `InvalidArn`; it is an EXPRESS one: `StateMachineTypeNotSupported`", body = Problem),
-        (status = 404, description = "there is no such state machine: `StateMachineDoesNotExist`", body = Problem),
-        (status = 409, description = "the name is taken by another start, or by an execution that has \
-            ended: `ExecutionAlreadyExists`; the state machine is being deleted: \
-            `StateMachineDeleting`", body = Problem),
-        (status = 422, description = "the key belongs to a request with another body: \
-            `IdempotencyKeyReused`", body = Problem),
-        (status = 429, description = "too much is queued: `ThrottlingException`", body = Problem),
-    )
+    responses(Started)
 )]
 pub(crate) async fn start_of(
     State(door): State<Door>,
@@ -229,20 +253,7 @@ pub(crate) async fn start_of(
 #[utoipa::path(
     post, path = "/v1/executions", tag = "executions", operation_id = "startExecution",
     params(Keyed), request_body = NewExecution,
-    responses(
-        (status = 201, description = "it is started, durably", body = StartedExecution,
-         headers(("Location" = String, description = "the path of the execution"))),
-        (status = 400, description = "the input is no JSON or too long: `InvalidExecutionInput`; no \
-            execution can have this name: `InvalidName`; no state machine can have this name: \
-            `InvalidArn`; it is an EXPRESS one: `StateMachineTypeNotSupported`", body = Problem),
-        (status = 404, description = "there is no such state machine: `StateMachineDoesNotExist`", body = Problem),
-        (status = 409, description = "the name is taken by another start, or by an execution that has \
-            ended: `ExecutionAlreadyExists`; the state machine is being deleted: \
-            `StateMachineDeleting`", body = Problem),
-        (status = 422, description = "the key belongs to a request with another body: \
-            `IdempotencyKeyReused`", body = Problem),
-        (status = 429, description = "too much is queued: `ThrottlingException`", body = Problem),
-    )
+    responses(Started)
 )]
 pub(crate) async fn start(
     State(door): State<Door>,

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Kind, OperationError};
 use crate::operations::Caller;
+use crate::room::Holder;
 use crate::{Door, body};
 
 use super::Refusal;
@@ -65,8 +66,10 @@ impl<T: DeserializeOwned> FromRequest<Door> for Json<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, door: &Door) -> Result<Self, Refusal> {
-        let body = body::read(request.into_body(), &door.bodies).await?;
-        let text: &[u8] = if body.trim_ascii().is_empty() { b"{}" } else { &body };
+        let holder = Holder::of(request.extensions());
+        let body = body::read(request.into_body(), &door.bodies, &holder).await?;
+        let body = body.as_ref();
+        let text = if body.trim_ascii().is_empty() { b"{}" } else { body };
         serde_json::from_slice(text).map(Self).map_err(|why| {
             let message = format!("the request body is not as it should be: {why}");
             OperationError::new(Kind::SerializationException, message).into()

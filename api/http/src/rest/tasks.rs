@@ -1,19 +1,39 @@
 //! `/v1/tasks/{token}`: the answers of whoever holds a task's token. The token is the right to
-//! answer; there is no account in it to be asked for.
+//! answer; nobody is asked for a key.
 
-use axum::extract::{Path, State};
+use axum::extract::{FromRequestParts, Path, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::Door;
+use crate::error::OperationError;
 use crate::operations::tasks;
 
 use super::paths::TaskToken;
 use super::problem::Problem;
 use super::request::short;
 use super::{Json, Refusal};
+
+/// The token that the path names, which is one of ours: nothing of a request's body is read before that
+/// is certain.
+pub(crate) struct Bearer(String);
+
+impl FromRequestParts<Door> for Bearer {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, door: &Door) -> Result<Self, Response> {
+        let path = Path::<TaskToken>::from_request_parts(parts, door).await;
+        let Path(TaskToken { token }) = path.map_err(IntoResponse::into_response)?;
+        if door.engine.is_task_token(&token) {
+            return Ok(Self(token));
+        }
+        Err(Refusal(OperationError::invalid_token()).into_response())
+    }
+}
 
 /// Why a task failed.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -43,7 +63,7 @@ pub(crate) struct Failure {
 )]
 pub(crate) async fn succeed(
     State(door): State<Door>,
-    Path(TaskToken { token }): Path<TaskToken>,
+    Bearer(token): Bearer,
     Json(output): Json<Box<RawValue>>,
 ) -> Result<StatusCode, Refusal> {
     tasks::succeed(&door.engine, None, &token, output.get()).await?;
@@ -65,7 +85,7 @@ pub(crate) async fn succeed(
 )]
 pub(crate) async fn fail(
     State(door): State<Door>,
-    Path(TaskToken { token }): Path<TaskToken>,
+    Bearer(token): Bearer,
     Json(Failure { error, cause }): Json<Failure>,
 ) -> Result<StatusCode, Refusal> {
     short("error", error.as_deref(), 256)?;
@@ -89,7 +109,7 @@ pub(crate) async fn fail(
 )]
 pub(crate) async fn heartbeat(
     State(door): State<Door>,
-    Path(TaskToken { token }): Path<TaskToken>,
+    Bearer(token): Bearer,
 ) -> Result<StatusCode, Refusal> {
     tasks::heartbeat(&door.engine, None, &token).await?;
     Ok(StatusCode::NO_CONTENT)

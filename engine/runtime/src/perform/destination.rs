@@ -5,32 +5,36 @@
 //! later calls was judged when it was made.
 
 mod allowed;
+mod names;
 mod own;
 mod resolver;
 mod special;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use reqwest::Url;
+use tokio::time::Instant;
 
 use super::lack::{Lack, Lacks};
 use own::Database;
 
 pub use allowed::{Allowed, AllowedError};
-pub(super) use resolver::{Resolver, with_port};
+#[cfg(test)]
+pub(super) use names::Lookup;
+pub(super) use names::Names;
+pub(super) use resolver::{Asking, Resolver};
 
-/// The addresses of a name, as the system knows them.
-pub(super) type Lookup =
-    Arc<dyn Fn(String) -> BoxFuture<'static, std::io::Result<Vec<IpAddr>>> + Send + Sync>;
+/// Within what time a look-up fails that lacked something here; one that nobody answered takes longer.
+const AT_ONCE: Duration = Duration::from_millis(500);
 
 /// Judges where calls go.
 pub(super) struct Destinations {
     allowed: Vec<Allowed>,
     own_ports: Vec<u16>,
-    database: Option<Database>,
-    lookup: Lookup,
+    databases: Vec<Database>,
+    names: Arc<Names>,
     lacks: Lacks,
 }
 
@@ -90,16 +94,17 @@ fn place(address: SocketAddr, reason: Reason) -> String {
 }
 
 impl Destinations {
-    /// The rules: what is allowed by configuration, on which ports this server listens, and where
-    /// its database is, unless it is reached without a network.
+    /// The rules: what is allowed by configuration, on which ports this server listens, and the hosts
+    /// and ports of its database.
     pub(super) fn new(
         allowed: Vec<Allowed>,
         own_ports: Vec<u16>,
-        database: Option<(String, u16)>,
-        lookup: Lookup,
+        database: Vec<(String, u16)>,
+        names: Arc<Names>,
     ) -> Self {
-        let database = database.map(|(host, port)| Database::new(host, port));
-        Self { allowed, own_ports, database, lookup, lacks: Lacks::default() }
+        let databases = database.into_iter();
+        let databases = databases.map(|(host, port)| Database::new(host, port)).collect();
+        Self { allowed, own_ports, databases, names, lacks: Lacks::default() }
     }
 
     /// What this node lacked of late.
@@ -129,12 +134,21 @@ impl Destinations {
         Ok(())
     }
 
-    /// The addresses of a host that may be called. If all are refused, so is the host.
-    pub(super) async fn find(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Objection> {
-        let found = match self.look_up(host).await {
+    /// The addresses of a host that a call of this account may go to. If all are refused, so is the
+    /// host.
+    pub(super) async fn find(
+        &self,
+        account: &Arc<str>,
+        host: &str,
+        port: u16,
+    ) -> Result<Vec<SocketAddr>, Objection> {
+        let began = Instant::now();
+        let found = match self.look_up(account, host).await {
             // Once more: what the system lacked for it may be there again when we look whether it
-            // lacks something.
-            Err(Objection::Unknown(_)) => self.look_up(host).await?,
+            // lacks something. Not what took long, as that would take as long again.
+            Err(Objection::Unknown(_)) if began.elapsed() < AT_ONCE => {
+                self.look_up(account, host).await?
+            }
             other => other?,
         };
         let (mut good, mut refused) = (Vec::new(), None);
@@ -153,17 +167,18 @@ impl Destinations {
     }
 
     /// Whether this machine has addresses from which it can reach this URL's, all of them.
-    pub(super) async fn is_in_reach(&self, url: &Url) -> bool {
+    pub(super) async fn is_in_reach(&self, account: &Arc<str>, url: &Url) -> bool {
         let addresses = match (literal(url), url.domain()) {
             (Some(address), _) => vec![address],
-            (None, Some(name)) => self.look_up(name).await.unwrap_or_default(),
+            (None, Some(name)) => self.look_up(account, name).await.unwrap_or_default(),
             (None, None) => Vec::new(),
         };
         addresses.into_iter().all(|address| own::source_of(address).is_ok())
     }
 
-    async fn look_up(&self, host: &str) -> Result<Vec<IpAddr>, Objection> {
-        (self.lookup)(host.to_owned()).await.map_err(|error| match self.lacks.of_lookup(&error) {
+    async fn look_up(&self, account: &Arc<str>, host: &str) -> Result<Vec<IpAddr>, Objection> {
+        let found = self.names.find(account, host).await;
+        found.map_err(|error| match self.lacks.of_lookup(&error) {
             Some(lack) => Objection::Lack(lack),
             None => Objection::Unknown(error),
         })
@@ -190,23 +205,18 @@ impl Destinations {
         if self.own_ports.contains(&address.port()) && own::is_this(address.ip())? {
             return Ok(Some(Reason::OwnPort));
         }
-        match &self.database {
-            Some(database) if database.is_at(address, &self.lookup).await? => {
-                Ok(Some(Reason::Database))
+        for database in &self.databases {
+            if database.is_at(address, &self.names).await? {
+                return Ok(Some(Reason::Database));
             }
-            _ => Ok(None),
         }
+        Ok(None)
     }
 }
 
 /// The address a URL names, if it names one.
 pub(super) fn literal(url: &Url) -> Option<IpAddr> {
     url.host_str()?.trim_matches(['[', ']']).parse().ok()
-}
-
-/// Asks the system.
-pub(super) fn system_lookup() -> Lookup {
-    Arc::new(|host| Box::pin(resolver::look_up(host)))
 }
 
 #[cfg(test)]

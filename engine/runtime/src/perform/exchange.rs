@@ -13,7 +13,7 @@ use store::{Secret, masked_url};
 use tokio::time::Instant;
 
 use super::answer::{Answer, Body};
-use super::destination::{self, Destinations, Objection, Resolver};
+use super::destination::{Asking, Destinations, Objection, Resolver};
 use super::kept::Kept;
 use super::lack::{self, Lack, Pauses};
 use super::limit::Limit;
@@ -37,6 +37,8 @@ pub(super) struct Exchange {
 /// One request, always a POST with a JSON body.
 pub(super) struct Request {
     pub(super) url: String,
+    /// Whose call it is.
+    account: Arc<str>,
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: String,
     /// Whether it may be sent again if the connection broke before an answer came.
@@ -61,6 +63,7 @@ impl Request {
         ];
         Self {
             url: url.to_owned(),
+            account: call.account.as_str().into(),
             headers: headers.map(|(name, value)| (name.to_owned(), value)).to_vec(),
             body: body.to_owned(),
             may_repeat: true,
@@ -209,9 +212,10 @@ impl Exchange {
             };
             sent = sent.header(name, value);
         }
-        let answer = match destination::with_port(port, sent.send()).await {
+        let asking = Asking { port, account: request.account.clone() };
+        let answer = match asking.during(sent.send()).await {
             Ok(answer) => answer,
-            Err(error) => return Err(self.broken(&url, &error).await),
+            Err(error) => return Err(self.broken(&request.account, &url, &error).await),
         };
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         let body = self.read(answer, &place).await?;
@@ -219,7 +223,7 @@ impl Exchange {
     }
 
     /// What it means that no answer came. A connection that was not made has carried nothing.
-    async fn broken(&self, url: &Url, error: &reqwest::Error) -> Broken {
+    async fn broken(&self, account: &Arc<str>, url: &Url, error: &reqwest::Error) -> Broken {
         let place = shown(url);
         if !error.is_connect() {
             let cause = format!("`{place}` gave no answer that can be read: {}", chain(error));
@@ -231,7 +235,7 @@ impl Exchange {
         }
         let lack = match lack::cause_of(error) {
             // The same is said of a host in a network of which this machine is no part.
-            Some(Lack::Ports) if !self.destinations.is_in_reach(url).await => None,
+            Some(Lack::Ports) if !self.destinations.is_in_reach(account, url).await => None,
             lack => lack,
         };
         if let Some(lack) = lack {

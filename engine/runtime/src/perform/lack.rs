@@ -105,7 +105,10 @@ impl Lacks {
     /// a moment ago, counts.
     pub(super) fn of_lookup(&self, error: &io::Error) -> Option<Lack> {
         let Some(lack) = of(error).or_else(current) else { return self.observed_within(RECENT) };
-        self.observe(lack);
+        // Whose names have no turn says nothing about those of others.
+        if lack != Lack::Names {
+            self.observe(lack);
+        }
         Some(lack)
     }
 
@@ -187,6 +190,20 @@ mod tests {
         ] {
             assert_eq!(cause_of(&io::Error::from_raw_os_error(number)), lack);
         }
+    }
+
+    #[test]
+    fn names_that_wait_for_their_turn_do_not_excuse_names_that_nobody_knows() {
+        let lacks = Lacks::default();
+        let busy = io::Error::from(io::ErrorKind::ResourceBusy);
+        assert_eq!(lacks.of_lookup(&busy), Some(Lack::Names));
+        let unknown = io::Error::other("no such name");
+        assert_eq!(lacks.of_lookup(&unknown), None);
+        assert_eq!(
+            lacks.of_lookup(&io::Error::from_raw_os_error(libc::EMFILE)),
+            Some(Lack::Descriptors)
+        );
+        assert_eq!(lacks.of_lookup(&unknown), Some(Lack::Descriptors), "that may be the reason");
     }
 
     #[test]

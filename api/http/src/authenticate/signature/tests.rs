@@ -28,7 +28,7 @@ fn parts(method: &str, target: &str, headers: &[(&str, &str)]) -> Parts {
 fn judged(parts: &Parts, service: &str, body: &[u8], now: &str) -> Result<String, OperationError> {
     let expected = Expected { region: "us-east-1", service };
     let signature = Signature::of(parts, expected, at(now))?;
-    signature.verify(parts, body, SECRET)?;
+    signature.verify(parts, &canonical::hash(body), SECRET)?;
     Ok(signature.key_id)
 }
 
@@ -236,7 +236,10 @@ fn whatever_was_signed_cannot_be_changed() {
     assert_eq!(judged(&same, "states", b"{} ", MOMENT).unwrap_err().message, told);
     let expected = Expected { region: "us-east-1", service: "states" };
     let signature = Signature::of(&same, expected, at(MOMENT)).unwrap();
-    assert_eq!(signature.verify(&same, b"{}", b"other").unwrap_err().message, told);
+    assert_eq!(
+        signature.verify(&same, &canonical::hash(b"{}"), b"other").unwrap_err().message,
+        told
+    );
 }
 
 #[test]

@@ -2,16 +2,19 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::{Lookup, Objection};
+use super::{Names, Objection};
 use crate::perform::lack::{self, Lack};
 
 /// How long the addresses of the database's name are believed.
 const FRESH: Duration = Duration::from_secs(5);
+/// For whom the database's name is looked up: no account is called so.
+const SERVER: &str = "";
 /// Any port will do where nothing is sent.
 const DISCARD: u16 = 9;
 
@@ -42,7 +45,7 @@ pub(super) fn source_of(address: IpAddr) -> io::Result<IpAddr> {
     Ok(socket.local_addr()?.ip())
 }
 
-/// Where the database is.
+/// A place where the database is.
 pub(super) struct Database {
     host: String,
     port: u16,
@@ -60,12 +63,12 @@ impl Database {
     pub(super) async fn is_at(
         &self,
         address: SocketAddr,
-        lookup: &Lookup,
+        names: &Arc<Names>,
     ) -> Result<bool, Objection> {
         if address.port() != self.port {
             return Ok(false);
         }
-        let addresses = self.addresses(lookup).await?;
+        let addresses = self.addresses(names).await?;
         if addresses.contains(&address.ip()) {
             return Ok(true);
         }
@@ -82,7 +85,7 @@ impl Database {
 
     /// If they cannot be told now, those of before; if there were none, a call waits: so does all
     /// else while the database is away.
-    async fn addresses(&self, lookup: &Lookup) -> Result<Vec<IpAddr>, Objection> {
+    async fn addresses(&self, names: &Arc<Names>) -> Result<Vec<IpAddr>, Objection> {
         let mut known = self.known.lock().await;
         if let Some((since, addresses)) = &*known
             && since.elapsed() < FRESH
@@ -91,7 +94,7 @@ impl Database {
         }
         let found = match self.host.trim_matches(['[', ']']).parse::<IpAddr>() {
             Ok(address) => Ok(vec![address]),
-            Err(_) => lookup(self.host.clone()).await,
+            Err(_) => names.find(&Arc::from(SERVER), &self.host).await,
         };
         match (found, &*known) {
             (Ok(found), _) => {

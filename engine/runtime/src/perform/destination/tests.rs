@@ -9,7 +9,7 @@ use super::*;
 use crate::perform::lack::Lack;
 
 /// Knows these names: each with its answers, one after the other, the last for ever.
-fn knowing(names: &[(&str, &[&str])]) -> Lookup {
+fn knowing(names: &[(&str, &[&str])]) -> Arc<Names> {
     let mut known = std::collections::HashMap::new();
     for (name, answers) in names {
         let answers: Vec<Vec<IpAddr>> = answers
@@ -19,19 +19,23 @@ fn knowing(names: &[(&str, &[&str])]) -> Lookup {
         known.insert((*name).to_owned(), answers);
     }
     let known = Mutex::new(known);
-    Arc::new(move |name: String| {
+    Names::new(Arc::new(move |name: String| {
         let found = match known.lock().unwrap().get_mut(&name) {
             Some(answers) if answers.len() > 1 => Ok(answers.remove(0)),
             Some(answers) => Ok(answers[0].clone()),
             None => Err(io::Error::other("failed to lookup address information")),
         };
         Box::pin(std::future::ready(found))
-    })
+    }))
 }
 
-fn strict(own_ports: &[u16], database: Option<(&str, u16)>, lookup: Lookup) -> Destinations {
-    let database = database.map(|(host, port)| (host.to_owned(), port));
-    Destinations::new(Vec::new(), own_ports.to_vec(), database, lookup)
+fn strict(own_ports: &[u16], database: Option<(&str, u16)>, names: Arc<Names>) -> Destinations {
+    let database = database.map(|(host, port)| (host.to_owned(), port)).into_iter().collect();
+    Destinations::new(Vec::new(), own_ports.to_vec(), database, names)
+}
+
+fn account() -> Arc<str> {
+    "123456789012".into()
 }
 
 /// Judges the URL as a call does: its address, or those of its name.
@@ -40,7 +44,7 @@ async fn judged(destinations: &Destinations, url: &str) -> String {
     let port = url.port_or_known_default().unwrap();
     let judged = match url.domain() {
         None => destinations.judge_literal(&url).await,
-        Some(name) => destinations.find(name, port).await.map(|_| ()),
+        Some(name) => destinations.find(&account(), name, port).await.map(|_| ()),
     };
     judged.map_or_else(|objection| objection.to_string(), |()| "called".to_owned())
 }
@@ -107,7 +111,7 @@ async fn a_name_is_judged_by_what_it_leads_to() {
     assert_eq!(judged(&destinations, "http://mapped.example/").await, metadata);
     assert_eq!(judged(&destinations, "http://nobody.example/").await, "called");
     let good: Vec<String> = destinations
-        .find("both.example", 80)
+        .find(&account(), "both.example", 80)
         .await
         .unwrap()
         .iter()
@@ -211,7 +215,7 @@ async fn what_the_configuration_allows_is_called() {
     let allow = allow.map(|entry| entry.parse().unwrap()).to_vec();
     let lookup =
         knowing(&[("metadata.internal", &["169.254.169.254"]), ("localhost", &["127.0.0.1"])]);
-    let database = Some(("127.0.0.1".to_owned(), 5432));
+    let database = vec![("127.0.0.1".to_owned(), 5432)];
     let destinations = Destinations::new(allow, vec![8083], database, lookup);
     for (url, expected) in [
         ("http://169.254.10.7/", "called"),
@@ -249,8 +253,9 @@ async fn before_a_call_only_what_needs_no_resolver_is_known() {
 
 #[tokio::test]
 async fn the_systems_own_names_are_looked_up() {
-    let found =
-        tokio::time::timeout(Duration::from_secs(30), system_lookup()("localhost".to_owned()));
+    let names = Names::of_system();
+    let account = account();
+    let found = tokio::time::timeout(Duration::from_secs(30), names.find(&account, "localhost"));
     let found = found.await.unwrap().unwrap();
     assert!(found.iter().all(IpAddr::is_loopback) && !found.is_empty(), "{found:?}");
     assert!(found.contains(&Ipv4Addr::LOCALHOST.into()) || found.iter().all(IpAddr::is_ipv6));

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::perform::TaskToken;
-use crate::perform::destination::Lookup;
+use crate::perform::destination::{Lookup, Names};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const METADATA: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254));
@@ -34,11 +34,13 @@ fn exchange(lookup: Lookup, own_ports: Vec<u16>) -> Exchange {
         call_timeout: None,
         allow: Vec::new(),
         own_ports: own_ports.clone(),
+        database: Vec::new(),
         answer_bytes: 1_000,
         connect_timeout: Duration::from_secs(30),
         at_once: Duration::from_secs(30),
     };
-    Exchange::new(&options, Arc::new(Destinations::new(Vec::new(), own_ports, None, lookup)))
+    let names = Names::new(lookup);
+    Exchange::new(&options, Arc::new(Destinations::new(Vec::new(), own_ports, Vec::new(), names)))
 }
 
 fn request(url: &str) -> Request {
