@@ -30,7 +30,6 @@ mod access_keys;
 mod activities;
 mod append;
 mod batch;
-
 mod cluster;
 
 mod error;
@@ -113,6 +112,14 @@ pub struct Store {
     pub(crate) keys: Option<SealingKeys>,
 }
 
+/// How many connections the pool has, and may have.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Connections {
+    pub in_use: usize,
+    pub idle: usize,
+    pub most: usize,
+}
+
 impl Store {
     /// Connects to a `postgres://` URL, once to see that it works; at most `max_connections` are
     /// kept for everything but lanes and hints, which have their own.
@@ -175,6 +182,14 @@ impl Store {
         let host = self.options.get_host();
         let is_socket = self.options.get_socket().is_some() || host.starts_with('/');
         (!is_socket).then(|| (host.to_owned(), self.options.get_port()))
+    }
+
+    /// The connections of the pool at this moment.
+    pub fn connections(&self) -> Connections {
+        let open = usize::try_from(self.pool.size()).unwrap_or(usize::MAX);
+        let idle = self.pool.num_idle().min(open);
+        let most = self.pool.options().get_max_connections();
+        Connections { in_use: open - idle, idle, most: usize::try_from(most).unwrap_or(usize::MAX) }
     }
 
     /// Closes the pool; statements in flight end first.

@@ -10,6 +10,7 @@ mod failures;
 mod flow;
 mod history;
 mod limits;
+mod milestones;
 mod tasks;
 mod waiting;
 
@@ -17,7 +18,8 @@ use asl::{Payload, Program};
 use expect_test::Expect;
 use machine::history::View;
 use machine::{
-    Command, Event, EventKind, Failure, Identity, Limits, Random, Stimulus, Timestamp, Tokens, Turn,
+    Command, Event, EventKind, Failure, Identity, Limits, Milestone, Random, Stimulus, Timestamp,
+    Tokens, Turn,
 };
 
 /// One thing that happens, at a time in seconds from the start.
@@ -87,6 +89,8 @@ pub(crate) struct Played {
     /// What happened, turn by turn.
     pub(crate) told: String,
     pub(crate) log: Vec<Event>,
+    /// What became of tasks, and in which second.
+    pub(crate) milestones: Vec<(i64, Milestone)>,
 }
 
 /// Lets things happen to an execution of this program.
@@ -102,6 +106,7 @@ pub(crate) fn play(
         machine::start(program, identity(), input, Timestamp(0), &mut random, limits, &Numbered);
     let mut told = printed(0, "Start", &turn);
     let mut log = turn.events;
+    let mut milestones: Vec<_> = turn.milestones.into_iter().map(|one| (0, one)).collect();
     for (seconds, stimulus) in happenings {
         let name = match stimulus {
             Stimulus::Timer => "Timer".to_owned(),
@@ -119,12 +124,13 @@ pub(crate) fn play(
         );
         told.push_str(&printed(*seconds, &name, &turn));
         log.extend(turn.events);
+        milestones.extend(turn.milestones.into_iter().map(|one| (*seconds, one)));
         assert_eq!(machine::fold(&log).as_ref(), Some(&execution), "the log folds to the memory");
     }
     if let Some(due) = execution.next_timer() {
         told.push_str(&format!("waits until {}s\n", due.0 / 1000));
     }
-    Played { told, log }
+    Played { told, log, milestones }
 }
 
 pub(crate) fn printed(seconds: i64, stimulus: &str, turn: &Turn) -> String {
