@@ -22,7 +22,6 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 
@@ -30,6 +29,7 @@ mod access_keys;
 mod activities;
 mod append;
 mod batch;
+mod chapters;
 mod cluster;
 
 mod error;
@@ -86,6 +86,8 @@ pub use succession::{NameLock, Orphaned};
 pub use tags::{Resource, Tagged};
 pub use versions::{Published, Version};
 
+use chapters::MIGRATOR;
+
 /// How long a read or a small write may wait for a connection. Short, so that callers hear at
 /// once that the database is away.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -96,8 +98,6 @@ pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 /// When the database ends a transaction by itself in which nothing happens: a node that stands still
 /// in the middle of one must not keep others from its shards and schedules.
 const ABANDONED: [(&str, &str); 1] = [("idle_in_transaction_session_timeout", "5s")];
-
-static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
 
 /// The database. Cheap to clone; all clones share one pool.
 #[derive(Clone, Debug)]
