@@ -1,6 +1,7 @@
 # The commands of the house. `make` alone lists them.
 
-.PHONY: help dev test conformance check bench ci
+# `dist` builds for release, minutes on two cores.
+.PHONY: help dev test conformance check bench dist ci
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 8
@@ -21,6 +22,10 @@ check: ## format and lint, without running anything
 bench: ## speed of the release binary on a durable Postgres; figures and a line of JSON
 	cargo build --release -p server
 	cargo bench -p tests --bench bench -- $(ARGS)
+
+dist: ## an archive with a program that needs no libraries, its checksum, and a try of both
+	./.ci/dist
+	./.ci/try-dist
 
 ci: ## all that CI does
 	./.ci/run
