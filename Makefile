@@ -1,6 +1,7 @@
 # The commands of the house. `make` alone lists them.
 
-.PHONY: help dev test conformance check bench bench-language ci
+# `dist` builds for release, minutes on two cores.
+.PHONY: help dev test conformance check bench bench-language dist ci
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -24,6 +25,10 @@ bench: ## speed of the release binary on a durable Postgres; figures and a line 
 
 bench-language: ## what expressions cost: CPU of Maps over ever more items
 	cargo bench -p machine --bench language
+
+dist: ## an archive with a program that needs no libraries, its checksum, and a try of both
+	./.ci/dist
+	./.ci/try-dist
 
 ci: ## all that CI does
 	./.ci/run

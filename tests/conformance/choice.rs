@@ -3,8 +3,8 @@
 use std::fs;
 
 use asl::choice_rule::{Comparison, Condition, Test};
-use asl::{Context, Path, Scope};
-use serde_json::{Value, json};
+use asl::{Part, Path, Scope};
+use serde_json::Value;
 
 use crate::data;
 
@@ -22,8 +22,8 @@ fn holds(rule: &Value, input: &Value) -> Option<bool> {
         rule.as_object()?.iter().find(|(key, _)| *key != "Variable" && *key != "Next")?;
     let test = Test::parse(operator, operand)?.ok()?;
     let variable = Path::parse(rule["Variable"].as_str()?).ok()?;
-    let context = || json!({});
-    let scope = Scope { input, context: &Context::new(&context) };
+    let context = || Part::Data(&Value::Null);
+    let scope = Scope { input, context: &context };
     Condition::Compare(Comparison { variable, test }).holds(&scope).ok()
 }
 

@@ -5,6 +5,7 @@ mod dev;
 mod help;
 mod keys;
 mod lifecycle;
+mod metrics;
 mod outgoing;
 mod run;
 mod sealing;

@@ -26,6 +26,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Utc};
 use runtime::Engine;
+use runtime::metrics::METRICS;
 use store::AccessKey;
 
 use crate::aws::{self, scheduler};
@@ -94,8 +95,7 @@ pub(crate) async fn authenticate(
     match admit(&entrance, request).await {
         Ok((request, by)) => by.bound(next.run(request).await, entrance),
         Err(refusal) => {
-            metrics::counter!("statewright_refused_requests_total", "error" => refusal.kind.name())
-                .increment(1);
+            METRICS.doors.refused_requests.with_label_values(&[refusal.kind.name()]).inc();
             Refusal(refusal).into_response()
         }
     }

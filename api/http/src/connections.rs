@@ -62,7 +62,7 @@ pub fn serve(
     options: ConnectionOptions,
     stop: CancellationToken,
 ) -> JoinHandle<()> {
-    metrics::describe();
+    metrics::begin();
     let ConnectionOptions { caps, patience, tls } = options;
     let mut tasks = JoinSet::new();
     let acceptor = tls.map(|tls| {

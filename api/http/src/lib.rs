@@ -24,6 +24,7 @@ use crate::health::Pulse;
 pub use crate::health::carelessness;
 use crate::live::Followers;
 use crate::operations::startable::Startables;
+use crate::rest::Asker;
 
 mod authenticate;
 mod aws;
@@ -49,8 +50,6 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 /// How the API is served.
 #[derive(Clone)]
 pub struct HttpOptions {
-    /// Renders the metrics for `/metrics`, in Prometheus's text format.
-    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Who is let in.
     pub access: Access,
     /// Access keys beside those of the store, which they take precedence over.
@@ -64,10 +63,9 @@ pub struct HttpOptions {
 }
 
 impl Default for HttpOptions {
-    /// Without metrics, for holders of access keys of the store.
+    /// For holders of access keys of the store.
     fn default() -> Self {
         Self {
-            metrics: Arc::new(String::new),
             access: Access::Closed,
             access_keys: Vec::new(),
             streams: StreamCaps::default(),
@@ -86,7 +84,6 @@ pub(crate) struct Door {
     /// What request bodies may take.
     pub(crate) bodies: Allowance,
     pub(crate) pulse: Arc<Pulse>,
-    options: HttpOptions,
 }
 
 /// What request bodies may take. The longest leaves room for a definition or an input over its
@@ -99,13 +96,13 @@ fn allowance(engine: &Engine, patience: Duration) -> Allowance {
 
 /// Everything that is served over HTTP.
 pub fn router(engine: Engine, options: HttpOptions) -> Router {
-    let followers = Followers::new(options.streams);
-    let bodies = allowance(&engine, options.body_patience);
-    let (access, keys) = (options.access, options.access_keys.clone());
-    let log = watch::Log { at_info: options.log_requests };
-    let entrance = Entrance::new(engine.clone(), access, keys, bodies.clone());
+    let HttpOptions { access, access_keys, streams, body_patience, log_requests } = options;
+    let followers = Followers::new(streams);
+    let bodies = allowance(&engine, body_patience);
+    let log = watch::Log { at_info: log_requests };
+    let entrance = Entrance::new(engine.clone(), access, access_keys, bodies.clone());
     let (startables, pulse) = (Arc::default(), Arc::default());
-    let door = Door { engine, startables, followers, bodies, pulse, options };
+    let door = Door { engine, startables, followers, bodies, pulse };
     Router::new()
         .route("/", any(root))
         .route("/openapi.json", get(openapi))
@@ -172,8 +169,8 @@ async fn let_go(State(door): State<Door>, request: Request, next: middleware::Ne
     response
 }
 
-async fn metrics(State(door): State<Door>) -> Response {
-    let text = (door.options.metrics)();
+async fn metrics(State(door): State<Door>, Asker(caller): Asker) -> Response {
+    let text = door.engine.metrics(&caller.account).await;
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 

@@ -1,6 +1,7 @@
 //! The API as the tasks of this very server call it: `aws-sdk:sfn`, without a connection.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use runtime::perform::{OwnApi, Refused};
@@ -12,7 +13,7 @@ use crate::error::{Kind, OperationError};
 use crate::live::{Followers, StreamCaps};
 use crate::operations::Caller;
 use crate::operations::startable::Startables;
-use crate::{Door, HttpOptions, aws};
+use crate::{Door, aws};
 
 struct Own {
     engine: WeakEngine,
@@ -39,10 +40,9 @@ impl Own {
         let caller =
             Caller { account: account.to_owned(), region: engine.options().region.clone() };
         let (startables, followers) = (self.startables.clone(), self.followers.clone());
-        let options = HttpOptions::default();
-        let bodies = Allowance::new(0, options.body_patience);
+        let bodies = Allowance::new(0, Duration::ZERO);
         let pulse = Arc::default();
-        let door = Door { engine, startables, followers, bodies, pulse, options };
+        let door = Door { engine, startables, followers, bodies, pulse };
         let body = body.to_string();
         aws::dispatch(&door, &caller, operation, body.as_bytes(), None, None).await
     }

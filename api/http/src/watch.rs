@@ -8,6 +8,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::Response;
+use runtime::metrics::METRICS;
 use tower_http::request_id::RequestId;
 
 use crate::aws::{self, scheduler};
@@ -35,15 +36,10 @@ pub(crate) async fn watch(State(log): State<Log>, request: Request, next: Next) 
     let status = response.status();
     let elapsed = began.elapsed();
     let door = door.as_str();
-    metrics::counter!(
-        "statewright_requests_total",
-        "door" => door, "operation" => operation.clone(), "status" => status.as_str().to_owned()
-    )
-    .increment(1);
-    metrics::histogram!(
-        "statewright_request_seconds", "door" => door, "operation" => operation.clone()
-    )
-    .record(elapsed.as_secs_f64());
+    let doors = &METRICS.doors;
+    doors.requests.with_label_values(&[door, operation.as_str(), status.as_str()]).inc();
+    let time = doors.request_time.with_label_values(&[door, operation.as_str()]);
+    time.observe(elapsed.as_secs_f64());
     let request_id = id.as_ref().and_then(|id| id.header_value().to_str().ok()).unwrap_or("");
     let (status, elapsed_ms) = (status.as_u16(), elapsed.as_secs_f64() * 1000.0);
     // The route, not the path: a token may be in it.

@@ -122,7 +122,6 @@ async fn start(
     let mut configuration = configuration.clone();
     configuration.engine.drain = configuration.engine.drain.min(DRAIN);
     let configuration = &configuration;
-    let metrics = node::collect_metrics()?;
     let (url, own) = match database {
         Database::Told(url) | Database::Untold { url, .. } => (url, None),
         Database::Embedded(folder) => {
@@ -148,8 +147,7 @@ async fn start(
             Ok(put)
         };
         let prepared =
-            Node::start_prepared(listener, store, configuration, Start::Dev, metrics, prepare)
-                .await;
+            Node::start_prepared(listener, store, configuration, Start::Dev, prepare).await;
         let (node, (machines, left)) = prepared?;
         (node, Place::Own { folder, left }, Some(cluster), machines)
     } else {
@@ -159,8 +157,7 @@ async fn start(
             Ok(named)
         };
         let prepared =
-            Node::start_prepared(listener, store, configuration, Start::Dev, metrics, prepare)
-                .await;
+            Node::start_prepared(listener, store, configuration, Start::Dev, prepare).await;
         let (node, machines) = prepared?;
         (node, Place::Given(url), None, machines)
     };

@@ -8,7 +8,6 @@ use anyhow::Context as _;
 use axum::Router;
 use http_api::HttpOptions;
 use http_api::connections::{self, Caps, ConnectionOptions};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use runtime::perform::{PerformOptions, Performers, concurrency_within, descriptors_of};
 use runtime::{Descriptors, Engine, EngineOptions};
 use store::Store;
@@ -34,11 +33,6 @@ const AT_ONCE: Duration = Duration::from_millis(500);
 const HAND_OVER: Duration = Duration::from_secs(20);
 /// How long open requests may take after that; streams of events never end by themselves.
 const DRAIN: Duration = Duration::from_secs(5);
-/// How often histograms are emptied into what `/metrics` shows.
-const UPKEEP: Duration = Duration::from_secs(5);
-/// Upper bounds of the histograms of seconds.
-const SECONDS: [f64; 12] =
-    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
 
 /// A node that serves.
 pub struct Node {
@@ -62,10 +56,9 @@ impl Node {
         store: Store,
         configuration: &Configuration,
         start: Start,
-        metrics: PrometheusHandle,
     ) -> anyhow::Result<Self> {
         let nothing = async |_| Ok(());
-        Ok(Self::start_prepared(listener, store, configuration, start, metrics, nothing).await?.0)
+        Ok(Self::start_prepared(listener, store, configuration, start, nothing).await?.0)
     }
 
     /// Does the same, but has the API prepared before anybody else is served: what was looked up
@@ -78,7 +71,6 @@ impl Node {
         store: Store,
         configuration: &Configuration,
         start: Start,
-        metrics: PrometheusHandle,
         prepare: impl AsyncFnOnce(Router) -> anyhow::Result<T>,
     ) -> anyhow::Result<(Self, T)> {
         let Configuration { connections: wanted, engine: options, .. } = configuration;
@@ -104,10 +96,7 @@ impl Node {
         }
         let engine = start_engine(store, options, &[address.port()]).await?;
         let stop = CancellationToken::new();
-        tokio::spawn(upkeep(metrics.clone(), stop.clone()));
-        let render = Arc::new(move || metrics.render());
         let http = HttpOptions {
-            metrics: render,
             access,
             access_keys: doors.access_keys,
             streams: wanted.streams,
@@ -264,21 +253,5 @@ pub async fn connect(url: &DatabaseUrl, wait: Duration) -> anyhow::Result<Store>
                 return Err(error).with_context(|| format!("cannot use the database `{url}`"));
             }
         }
-    }
-}
-
-/// Collects the metrics of this process; once in a process.
-///
-/// # Errors
-/// They are collected already.
-pub fn collect_metrics() -> anyhow::Result<PrometheusHandle> {
-    let builder = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?;
-    Ok(builder.install_recorder()?)
-}
-
-async fn upkeep(metrics: PrometheusHandle, stop: CancellationToken) {
-    while timeout(UPKEEP, stop.cancelled()).await.is_err() {
-        metrics.run_upkeep();
     }
 }

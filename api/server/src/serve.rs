@@ -15,7 +15,6 @@ use crate::signals::StopSignals;
 /// There is no database or no sealing key, it refuses us, or the port is taken.
 pub async fn serve(configuration: Configuration, migrate: bool) -> anyhow::Result<Exit> {
     let mut signals = StopSignals::listen()?;
-    let metrics = node::collect_metrics()?;
     let start = async {
         let url = database_url(&configuration)?;
         let keys = sealing::configured(&configuration)?;
@@ -27,7 +26,7 @@ pub async fn serve(configuration: Configuration, migrate: bool) -> anyhow::Resul
         } else {
             sealing::unlock(&store).await?;
         }
-        Node::start(listener, store, &configuration, Start::Serve, metrics).await
+        Node::start(listener, store, &configuration, Start::Serve).await
     };
     let node = tokio::select! {
         node = start => node?,

@@ -175,11 +175,14 @@ fn change_task_state(execution: &mut Execution, event: &Event) {
                 queued: false,
                 claim: None,
                 deadline: None,
+                scheduled_at: event.at,
+                started_at: None,
                 heartbeat_due: None,
             })
         }
         EventKind::TaskStarted { deadline, claim, .. } => change_task(&frame.at, |task| {
             task.deadline = *deadline;
+            task.started_at = Some(event.at);
             if task.phase == Phase::Offered {
                 task.phase = Phase::Taken;
                 task.claim = *claim;
@@ -195,6 +198,7 @@ fn change_task_state(execution: &mut Execution, event: &Event) {
         EventKind::TaskBegan { deadline } => change_task(&frame.at, |task| {
             task.queued = false;
             task.deadline = *deadline;
+            task.started_at = Some(event.at);
         }),
         EventKind::TaskSubmitted { .. } => change_task(&frame.at, |task| {
             task.phase = Phase::Submitted;

@@ -108,6 +108,9 @@ pub struct OpenTask {
     /// Which hand-over gave it to the worker that has it.
     pub claim: Option<u64>,
     pub deadline: Option<Timestamp>,
+    pub scheduled_at: Timestamp,
+    /// When somebody last began it.
+    pub started_at: Option<Timestamp>,
     /// When the next heartbeat is missed, if any is expected. Not in the log: see
     /// [`Execution::heartbeat`].
     pub heartbeat_due: Option<Timestamp>,

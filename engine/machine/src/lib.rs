@@ -22,6 +22,7 @@ pub mod history;
 mod indexes;
 mod limits;
 pub mod log;
+mod milestone;
 mod random;
 mod retry;
 pub mod schedule;
@@ -38,6 +39,7 @@ pub use execution::{
     At, Branches, Ending, Execution, Frame, Iterations, OpenTask, Phase, Sought, Status,
 };
 pub use limits::Limits;
+pub use milestone::{Milestone, Reached, TaskEnd, TaskFamily};
 pub use random::Random;
 pub use step::{Tokens, Turn, hold_back, start, step};
 pub use stimulus::{Failure, Stimulus};

@@ -8,6 +8,7 @@ use crate::command::{Command, Offer};
 use crate::event::{Event, EventKind, FrameId, Identity};
 use crate::execution::{At, Execution, Frame, Phase, Status};
 use crate::limits::Limits;
+use crate::milestone::{self, Milestone};
 use crate::random::Random;
 use crate::states;
 use crate::stimulus::{Failure, Stimulus};
@@ -29,6 +30,8 @@ pub struct Turn {
     /// What was asked for is so, though no event tells of it: a heartbeat was received by a task
     /// that is open, or a task is already whose it is to be.
     pub heard: bool,
+    /// What became of tasks, in the order of the events.
+    pub milestones: Vec<Milestone>,
 }
 
 /// Records in this turn that the calls it asks for have not begun: whoever decides it will not let them
@@ -129,6 +132,7 @@ pub(crate) struct Step<'a> {
     offers: Vec<Offer>,
     withdrawn: Vec<u64>,
     pub(crate) heard: bool,
+    milestones: Vec<Milestone>,
     /// Bytes of the payloads in these events, repeated ones included.
     bytes: usize,
     /// The history has no room for another event.
@@ -156,14 +160,15 @@ impl<'a> Step<'a> {
             offers: Vec::new(),
             withdrawn: Vec::new(),
             heard: false,
+            milestones: Vec::new(),
             bytes: 0,
             is_full: false,
         }
     }
 
     fn into_turn(self, first_event: u64) -> Turn {
-        let Self { events, commands, offers, withdrawn, heard, .. } = self;
-        Turn { first_event, events, commands, offers, withdrawn, heard }
+        let Self { events, commands, offers, withdrawn, heard, milestones, .. } = self;
+        Turn { first_event, events, commands, offers, withdrawn, heard, milestones }
     }
 
     fn is_running(&self) -> bool {
@@ -303,6 +308,8 @@ impl<'a> Step<'a> {
             _ => self.frame(frame).map_or(0, |frame| frame.last),
         };
         let (id, previous) = if visible { (self.execution.next_id, previous) } else { (0, 0) };
+        let at = self.frame(frame).map(|frame| &frame.at);
+        self.milestones.extend(milestone::reached(&kind, at, self.now));
         let event = Event { id, previous, at: self.now, frame, kind };
         apply(self.execution, &event);
         self.bytes += event.kind.payload().map_or(0, Payload::size_bytes);

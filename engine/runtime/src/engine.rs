@@ -19,6 +19,7 @@ use crate::inbox::Inbox;
 use crate::lane::LaneLoop;
 use crate::mail::{Key, Mail, Message, StimulusMail, StimulusReply};
 use crate::membership::Membership;
+use crate::metrics::METRICS;
 use crate::name::Name;
 use crate::options::EngineOptions;
 use crate::owner::{Owner, owner_of};
@@ -324,6 +325,11 @@ impl Engine {
         matches!(self.shared.store.orphaned(shard).await, Ok(Some(_)))
     }
 
+    /// The boxes of all owners.
+    pub(crate) fn mailboxes(&self) -> Vec<mpsc::Sender<Mail>> {
+        self.owners.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Puts mail into the box of a shard's owner.
     pub(crate) fn post(&self, shard: i16, mail: Mail) -> Result<(), NotPosted> {
         let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
@@ -332,7 +338,10 @@ impl Engine {
         }
         let index = owner_of(shard, owners.len());
         owners[index].try_send(mail).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => NotPosted::Full,
+            mpsc::error::TrySendError::Full(_) => {
+                METRICS.executions.throttled.inc();
+                NotPosted::Full
+            }
             mpsc::error::TrySendError::Closed(_) => NotPosted::Gone,
         })
     }
@@ -349,6 +358,7 @@ pub(crate) enum NotPosted {
 fn spawn_owner(shared: &Arc<Shared>) -> (mpsc::Sender<Mail>, Vec<JoinHandle<()>>) {
     let (mailbox, mail) = mpsc::channel(shared.options.mailbox);
     let (lane, items) = mpsc::channel(shared.options.mailbox);
+    shared.lanes.add(&lane);
     let (notices, heard) = mpsc::unbounded_channel();
     let (sleepers, tired) = mpsc::unbounded_channel();
     let owner = Owner::new(shared.clone(), mail, mailbox.downgrade(), lane, heard, sleepers);

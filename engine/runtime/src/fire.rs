@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::engine::Engine;
+use crate::metrics::METRICS;
 use crate::owner::moment;
 use crate::shared::Shared;
 
@@ -288,5 +289,5 @@ fn in_order(schedule: &store::Schedule) -> bool {
 /// Counts firings by what became of them.
 fn count(outcome: &'static str, firings: i64) {
     let firings = u64::try_from(firings).unwrap_or(0);
-    metrics::counter!("statewright_firings_total", "outcome" => outcome).increment(firings);
+    METRICS.loops.firings.with_label_values(&[outcome]).inc_by(firings);
 }

@@ -6,15 +6,18 @@
 //! nowhere else.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use machine::{Command, Identity};
+use machine::{Command, Identity, Milestone, Timestamp};
 use store::{Answer, AppendError, Appended, Batch, Lane, NewTurn};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::time::Instant;
 
+use crate::calls::account_of;
 use crate::ended;
 use crate::mail::{Key, Mail, StartReply, StimulusReply};
+use crate::metrics::{METRICS, measure};
 use crate::shared::Shared;
 use crate::tenures::Tenure;
 
@@ -32,6 +35,9 @@ pub(crate) struct Write {
     /// Absent if nothing happened and only an answer waits for what was written before.
     pub(crate) turn: Option<NewTurn>,
     pub(crate) answer: Option<Answer>,
+    /// What is counted once it is there.
+    pub(crate) milestones: Vec<Milestone>,
+    pub(crate) started_at: Timestamp,
     pub(crate) commands: Vec<Command>,
     pub(crate) identity: Arc<Identity>,
     pub(crate) start: Option<oneshot::Sender<StartReply>>,
@@ -49,6 +55,23 @@ pub(crate) enum Notice {
     /// These shards are another node's, or what is known of them is not true: nothing of these
     /// tenures is written any more.
     Fenced(Vec<(i16, Tenure)>),
+}
+
+/// The queues of a node's lanes.
+#[derive(Default)]
+pub(crate) struct Lanes(Mutex<Vec<mpsc::WeakSender<Box<Write>>>>);
+
+impl Lanes {
+    pub(crate) fn add(&self, lane: &mpsc::Sender<Box<Write>>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(lane.downgrade());
+    }
+
+    /// How many turns wait for a commit.
+    pub(crate) fn waiting(&self) -> usize {
+        let lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = lanes.iter().filter_map(mpsc::WeakSender::upgrade);
+        open.map(|lane| lane.max_capacity() - lane.capacity()).sum()
+    }
 }
 
 /// The loop of one lane.
@@ -125,8 +148,13 @@ impl LaneLoop {
         let mut parts = VecDeque::from([writes]);
         while let Some(mut writes) = parts.pop_front() {
             writes.retain(|write| !self.is_fenced(write));
+            let began = Instant::now();
             match self.append(&mut writes).await {
-                Ok(appended) => self.landed(writes, &appended),
+                Ok(appended) => {
+                    METRICS.loops.commit_time.observe(began.elapsed().as_secs_f64());
+                    METRICS.loops.commit_turns.observe(measure(writes.len()));
+                    self.landed(writes, &appended);
+                }
                 Err(AppendError::Refused(_)) if writes.len() > 1 => {
                     // The others must not suffer for what cannot be written.
                     let rest = writes.split_off(writes.len() / 2);
@@ -186,7 +214,6 @@ impl LaneLoop {
     }
 
     fn landed(&self, writes: Vec<Write>, appended: &Appended) {
-        metrics::counter!("statewright_turns_appended_total").increment(writes.len() as u64);
         for write in writes {
             // The lease may have run out meanwhile.
             if write.turn.is_none() && (!self.shared.lease.holds_now() || self.is_outdated(&write))
@@ -206,6 +233,7 @@ impl LaneLoop {
                 let _ = self.notices.send(Notice::Refused(key, write.tenure));
                 continue;
             }
+            count(&write);
             for command in write.commands {
                 let mailbox = self.mailbox.clone();
                 self.shared.calls.carry_out(key, &write.identity, command, false, mailbox);
@@ -258,6 +286,26 @@ impl LaneLoop {
         if !turns.is_empty() {
             self.fence(&turns);
         }
+    }
+}
+
+/// Counts what is committed.
+fn count(write: &Write) {
+    let Some(turn) = &write.turn else { return };
+    METRICS.loops.turns.inc();
+    for milestone in &write.milestones {
+        METRICS.task(milestone);
+    }
+    if turn.start.is_none() && turn.end.is_none() {
+        return;
+    }
+    let (account, machine) = (account_of(&write.identity), &write.identity.state_machine_name);
+    if turn.start.is_some() {
+        METRICS.execution_started(account, machine);
+    }
+    if let Some(end) = &turn.end {
+        let ms = end.ended_at.timestamp_millis().saturating_sub(write.started_at.0);
+        METRICS.execution_ended(account, machine, end.status, ms);
     }
 }
 

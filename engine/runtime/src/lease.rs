@@ -28,6 +28,15 @@ impl Lease {
         self.0.borrow().is_some_and(|until| Instant::now() < until)
     }
 
+    /// For how many seconds it still holds; below zero, for how many it has not.
+    pub(crate) fn seconds_left(&self) -> f64 {
+        let now = Instant::now();
+        self.0.borrow().map_or(0.0, |until| {
+            let left = until.saturating_duration_since(now).as_secs_f64();
+            left - now.saturating_duration_since(until).as_secs_f64()
+        })
+    }
+
     /// Waits until the lease holds; `false` if it never will.
     pub(crate) async fn holds(&self) -> bool {
         let mut renewals = self.0.subscribe();

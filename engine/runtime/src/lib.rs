@@ -28,6 +28,7 @@ mod lease;
 mod lookups;
 mod mail;
 mod membership;
+pub mod metrics;
 mod name;
 mod options;
 mod owner;

@@ -143,8 +143,6 @@ impl Membership {
         let others = usize::try_from(beat.live_nodes - 1).unwrap_or(0);
         let fewest = usize::from(store::SHARDS.unsigned_abs()).saturating_sub(due * others);
         self.shared.share.set((due, fewest), orphans, asked, lease);
-        #[expect(clippy::cast_precision_loss, reason = "at most 256")]
-        metrics::gauge!("statewright_shards_owned").set((owned.len() - surplus) as f64);
         self.shedding.surplus = surplus;
         self.shedding.has_heirs = beat.live_nodes > i64::from(!is_draining);
 

@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use crate::lane::{Notice, Write};
 use crate::mail::{Gained, Key, LoadId, Mail, StimulusMail, StimulusReply};
+use crate::metrics::{METRICS, Part, seconds, whole};
 use crate::running::Running;
 use crate::shared::Shared;
 use crate::tenures::Tenure;
@@ -54,6 +55,8 @@ pub(crate) struct Owner {
     pub(crate) room: Arc<Semaphore>,
     pub(crate) shards: HashMap<i16, Shard>,
     pub(crate) running: HashMap<Uuid, Running>,
+    /// How many, for whoever asks for the figures.
+    in_memory: Part,
     /// Executions that are being loaded.
     pub(crate) awaited: HashMap<Uuid, Awaited>,
     pub(crate) last_load: LoadId,
@@ -125,6 +128,7 @@ impl Owner {
             room: Arc::new(Semaphore::new(crate::ROOM_BYTES)),
             shards: HashMap::new(),
             running: HashMap::new(),
+            in_memory: Part::of(&METRICS.executions.in_memory),
             awaited: HashMap::new(),
             last_load: 0,
             unfinished: VecDeque::new(),
@@ -152,6 +156,7 @@ impl Owner {
                 () = std::future::ready(()), if !self.unfinished.is_empty() => {}
             }
             self.go_on().await;
+            self.in_memory.set(whole(self.running.len()));
         }
     }
 
@@ -256,6 +261,7 @@ impl Owner {
                 continue;
             }
             running.timer = None;
+            METRICS.loops.timer_lateness.observe(seconds(now.0 - due.0));
             if now.0 - due.0 > STOOD_STILL_MS || self.shared.was_away(now) {
                 // Heartbeats may have found nobody.
                 running.execution.resume(now);

@@ -21,7 +21,10 @@ use futures_util::future::BoxFuture;
 use machine::{Failure, TaskKind};
 use store::{Delivery, Protocol, Store, masked_url};
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 use uuid::Uuid;
+
+use crate::metrics::METRICS;
 
 use answer::Answer;
 use destination::Destinations;
@@ -281,7 +284,9 @@ impl Performers {
             has_waited.store(true, Ordering::Relaxed);
             progress(step);
         };
+        let began = Instant::now();
         let place = self.places.take(&call.account, function, most, &report).await;
+        METRICS.calls.wait.observe(began.elapsed().as_secs_f64());
         if has_waited.into_inner() {
             call.leave.given().await;
         } else {
@@ -356,21 +361,30 @@ fn ended(call: &Call, later: bool, result: Payload) -> Outcome {
     }
 }
 
+/// A call whose time is taken, also if it is given up.
+struct Timed {
+    began: Instant,
+    outcome: &'static str,
+}
+
+impl Drop for Timed {
+    fn drop(&mut self) {
+        let time = METRICS.calls.time.with_label_values(&[self.outcome]);
+        time.observe(self.began.elapsed().as_secs_f64());
+    }
+}
+
 impl Perform for Performers {
     fn perform<'a>(&'a self, call: &'a Call, progress: Report<'a>) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
-            match self.outcome(call, progress).await {
-                Ok(outcome) => {
-                    metrics::counter!("statewright_calls_total", "outcome" => "succeeded")
-                        .increment(1);
-                    outcome
-                }
-                Err(failure) => {
-                    metrics::counter!("statewright_calls_total", "outcome" => "failed")
-                        .increment(1);
-                    Outcome::Failed(failure)
-                }
-            }
+            let mut timed = Timed { began: Instant::now(), outcome: "abandoned" };
+            let outcome = self.outcome(call, progress).await.unwrap_or_else(Outcome::Failed);
+            timed.outcome = match outcome {
+                Outcome::Succeeded(_) => "succeeded",
+                Outcome::Submitted(_) => "submitted",
+                Outcome::Failed(_) => "failed",
+            };
+            outcome
         })
     }
 

@@ -15,7 +15,9 @@ use crate::calls::Calls;
 use crate::clock::Clock;
 use crate::gates::Gates;
 use crate::heartbeats::Heartbeats;
+use crate::lane::Lanes;
 use crate::lease::Lease;
+use crate::metrics::METRICS;
 use crate::options::EngineOptions;
 use crate::perform::Perform;
 use crate::programs::Programs;
@@ -57,6 +59,10 @@ pub(crate) struct Shared {
     pub(crate) fenced: mpsc::UnboundedSender<Vec<(i16, Tenure)>>,
     /// Which shards' calls may begin.
     pub(crate) gates: Gates,
+    /// What waits for a commit.
+    pub(crate) lanes: Lanes,
+    /// When sleeping executions were last counted; in milliseconds.
+    pub(crate) asleep_counted_at: AtomicI64,
     /// What this node is told, and tells, of its share.
     pub(crate) share: Share,
     /// How far its clock is from the database's.
@@ -123,6 +129,8 @@ impl Shared {
             accompanied: AtomicBool::new(false),
             away: AtomicBool::new(false),
             back_at: AtomicI64::new(0),
+            lanes: Lanes::default(),
+            asleep_counted_at: AtomicI64::new(0),
         });
         (shared, heard)
     }
@@ -159,6 +167,7 @@ impl Shared {
 
     /// Notes how many nodes live, this one included.
     pub(crate) fn set_nodes(&self, count: i64) {
+        METRICS.place.nodes.set(count);
         self.accompanied.store(count > 1, Ordering::Relaxed);
     }
 

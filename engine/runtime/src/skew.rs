@@ -13,9 +13,8 @@ const DIFFERS_MS: i64 = 1_000;
 /// Beyond this one it fires no schedules: what a clock that is far ahead decides stays decided.
 const WRONG_MS: i64 = 10_000;
 
-const AHEAD: &str = "statewright_clock_ahead_seconds";
-
 /// What the last comparison showed.
+#[derive(Default)]
 pub(crate) struct Skew(Mutex<Comparison>);
 
 /// This node's clock beside the database's.
@@ -52,16 +51,6 @@ impl Verdict {
     }
 }
 
-impl Default for Skew {
-    fn default() -> Self {
-        metrics::describe_gauge!(
-            AHEAD,
-            "How far this node's clock is ahead of the database's, in seconds; negative: behind."
-        );
-        Self(Mutex::default())
-    }
-}
-
 impl Skew {
     /// Takes in what the database's clock said, which has just been told, in an answer that took so
     /// long, where ours says `now`. Says so once if that changes what is to be thought of it. Whether
@@ -70,8 +59,6 @@ impl Skew {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = *last;
         *last = compared(before.verdict, theirs, took, now);
-        #[expect(clippy::cast_precision_loss, reason = "a few years of milliseconds")]
-        metrics::gauge!(AHEAD).set(last.ahead_ms as f64 / 1_000.0);
         if last.verdict != before.verdict {
             last.tell();
         }
@@ -90,6 +77,12 @@ impl Skew {
 }
 
 impl Comparison {
+    /// How far this node's clock is ahead; behind, if that is less than zero.
+    #[expect(clippy::cast_precision_loss, reason = "a few years of milliseconds")]
+    pub(crate) fn ahead_seconds(&self) -> f64 {
+        self.ahead_ms as f64 / 1_000.0
+    }
+
     /// What is wrong, in words; nothing if the clocks agree.
     pub fn complaint(&self) -> Option<String> {
         let side = if self.ahead_ms < 0 { "behind" } else { "ahead of" };

@@ -29,7 +29,7 @@ mod access_keys;
 mod activities;
 mod append;
 mod batch;
-
+mod chapters;
 mod cluster;
 
 mod error;
@@ -115,6 +115,14 @@ pub struct Store {
     pub(crate) keys: Option<SealingKeys>,
 }
 
+/// How many connections the pool has, and may have.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Connections {
+    pub in_use: usize,
+    pub idle: usize,
+    pub most: usize,
+}
+
 impl Store {
     /// Connects to a `postgres://` URL, once to see that it works and that connections keep their
     /// sessions; at most `max_connections` are kept for everything but lanes and hints,
@@ -196,6 +204,14 @@ impl Store {
             ports.clear();
         }
         Ok(ports.into_iter().map(|port| (LOOPBACK.to_owned(), port)).collect())
+    }
+
+    /// The connections of the pool at this moment.
+    pub fn connections(&self) -> Connections {
+        let open = usize::try_from(self.pool.size()).unwrap_or(usize::MAX);
+        let idle = self.pool.num_idle().min(open);
+        let most = self.pool.options().get_max_connections();
+        Connections { in_use: open - idle, idle, most: usize::try_from(most).unwrap_or(usize::MAX) }
     }
 
     /// Closes the pool; statements in flight end first.

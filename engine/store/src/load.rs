@@ -242,6 +242,25 @@ impl Store {
         Ok(rows.iter().map(due).collect::<Result<_, sqlx::Error>>()?)
     }
 
+    /// How many executions of these shards sleep, up to `most`. Reads so many entries of
+    /// `executions_asleep`.
+    pub async fn count_asleep(&self, shards: &[i16], most: i64) -> Result<i64, Error> {
+        let row = in_time(
+            sqlx::query(
+                "SELECT count(*) FROM (
+                     SELECT FROM executions
+                     WHERE shard = ANY($1) AND status = 'RUNNING' AND wake_at IS NOT NULL
+                     LIMIT $2
+                 ) AS asleep",
+            )
+            .bind(shards)
+            .bind(most)
+            .fetch_one(&self.pool),
+        )
+        .await?;
+        Ok(row.try_get(0)?)
+    }
+
     /// Puts running executions to sleep in one commit, where the shard is still in the caller's
     /// epoch and the log has not gone on; gives the ids of those that sleep now. Locks the shards'
     /// rows in their order, then the executions', so that a late owner cannot put to sleep what the

@@ -4,19 +4,11 @@
 //! from. Migrations that this program does not know are no reason to refuse it, unless the schema itself
 //! says that it takes a later program (`schema_support`).
 
-use std::sync::LazyLock;
-
-use sqlx::migrate::Migrator;
 use sqlx::{Connection, Row};
 
+use crate::chapters::MIGRATOR;
 use crate::unfit::Unfit;
 use crate::{Error, Store, in_time, session};
-
-pub(crate) static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
-    let mut migrator = sqlx::migrate!("../../migrations");
-    migrator.set_ignore_missing(true);
-    migrator
-});
 
 /// A migration: its number, and the digest of its text.
 type Migration = (i64, Vec<u8>);

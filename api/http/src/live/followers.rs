@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use runtime::Engine;
+use runtime::metrics::METRICS;
 use tokio::sync::Semaphore;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -23,8 +24,6 @@ const LOOK: Duration = Duration::from_secs(2);
 const ALL: u32 = 15;
 /// Reads of logs at the same time.
 const READS: usize = 4;
-
-const STREAMS: &str = "statewright_event_streams";
 
 /// How many streams of events there may be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -81,7 +80,6 @@ pub(super) enum Taken {
 
 impl Followers {
     pub(crate) fn new(caps: StreamCaps) -> Arc<Self> {
-        metrics::describe_gauge!(STREAMS, "Streams of events that are open on this node.");
         Arc::new(Self {
             caps,
             turns: Arc::new(Semaphore::new(READS)),
@@ -107,7 +105,7 @@ impl Followers {
             let followed = list.add(&self.caps, log)?;
             (followed, !std::mem::replace(&mut list.is_watched, true))
         };
-        metrics::gauge!(STREAMS).increment(1.0);
+        METRICS.doors.streams.inc();
         if watch {
             // Subscribed before anybody reads: what is appended in between is not missed.
             let appended = engine.appended();
@@ -226,7 +224,7 @@ impl List {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.followers.list().remove(&self.followed);
-        metrics::gauge!(STREAMS).decrement(1.0);
+        METRICS.doors.streams.dec();
     }
 }
 

@@ -12,6 +12,7 @@ mod flow;
 mod history;
 mod keep;
 mod limits;
+mod milestones;
 mod tasks;
 mod waiting;
 
@@ -19,8 +20,8 @@ use asl::{Payload, Program};
 use expect_test::Expect;
 use machine::history::View;
 use machine::{
-    Command, Event, EventKind, Failure, Identity, Limits, Random, Stimulus, Timestamp, Tokens,
-    Turn, log,
+    Command, Event, EventKind, Failure, Identity, Limits, Milestone, Random, Stimulus, Timestamp,
+    Tokens, Turn, log,
 };
 
 /// One thing that happens, at a time in seconds from the start.
@@ -94,6 +95,8 @@ pub(crate) struct Played {
     /// What happened, turn by turn.
     pub(crate) told: String,
     pub(crate) log: Vec<Event>,
+    /// What became of tasks, and in which second.
+    pub(crate) milestones: Vec<(i64, Milestone)>,
 }
 
 /// Lets things happen to an execution of this definition.
@@ -111,6 +114,7 @@ pub(crate) fn play(
     let mut told = printed(0, "Start", &turn);
     let mut rows = vec![log::encode(&turn.events)];
     let mut log = turn.events;
+    let mut milestones: Vec<_> = turn.milestones.into_iter().map(|one| (0, one)).collect();
     for (seconds, stimulus) in happenings {
         let name = match stimulus {
             Stimulus::Timer => "Timer".to_owned(),
@@ -131,13 +135,14 @@ pub(crate) fn play(
             rows.push(log::encode(&turn.events));
         }
         log.extend(turn.events);
+        milestones.extend(turn.milestones.into_iter().map(|one| (*seconds, one)));
         assert_eq!(machine::fold(&log).as_ref(), Some(&execution), "the log folds to the memory");
     }
     if let Some(due) = execution.next_timer() {
         told.push_str(&format!("waits until {}s\n", due.0 / 1000));
     }
     keep::keep(definition, &rows, &log);
-    Played { told, log }
+    Played { told, log, milestones }
 }
 
 pub(crate) fn printed(seconds: i64, stimulus: &str, turn: &Turn) -> String {

@@ -12,6 +12,7 @@ use store::{
     Waiting,
 };
 
+use crate::metrics::{METRICS, seconds};
 use crate::owner::moment;
 use crate::start::{Start, StartError};
 
@@ -332,6 +333,8 @@ impl<'a> Attempts<'a> {
         match decision {
             Decision::Started { execution, .. } => {
                 count("started", 1);
+                let lag_ms = self.at_work.now().0 - firing.fire_at.timestamp_millis();
+                METRICS.loops.schedule_lag.observe(seconds(lag_ms));
                 tracing::info!(schedule = name, execution, "schedule `{name}` fired, due at {due}");
             }
             Decision::Skipped => count("skipped", 1),

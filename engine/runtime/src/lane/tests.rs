@@ -16,6 +16,8 @@ fn write(key: Key, tenure: Tenure) -> Write {
         tenure,
         turn: None,
         answer: None,
+        milestones: Vec::new(),
+        started_at: Timestamp(0),
         commands: Vec::new(),
         identity: Arc::new(stage::identity()),
         start: None,

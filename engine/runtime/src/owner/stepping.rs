@@ -4,12 +4,14 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use machine::{Event, EventKind, Status, Stimulus, Timestamp, Turn};
 use store::{Answer, Ending, NewExecution, NewTurn, Offer};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{Owner, answer};
 use crate::calls::account_of;
 use crate::lane::Write;
 use crate::mail::{Key, StartMail, StartReply, StimulusMail, StimulusReply};
+use crate::metrics::METRICS;
 use crate::running::{Asleep, Running};
 use crate::token::TokensOf;
 
@@ -47,8 +49,10 @@ impl Owner {
         let mut random = machine::Random::seeded(seed(key.id, 0));
         let limits = &self.shared.options.limits;
         let tokens = TokensOf { seal: &self.shared.seal, key, account: &row.account };
+        let began = Instant::now();
         let (execution, mut turn) =
             machine::start(&program, identity, input, now, &mut random, limits, &tokens);
+        METRICS.loops.step_time.observe(began.elapsed().as_secs_f64());
         let mut running = Running::new(execution, program, key.shard, random.bits());
         running.is_starting = true;
         if self.shared.gates.is_closed(key.shard) {
@@ -70,6 +74,7 @@ impl Owner {
         };
         let now = self.shared.now();
         let is_heartbeat = matches!(stimulus, Stimulus::Heartbeat { .. });
+        let began = Instant::now();
         let mut turn = machine::step(
             &running.program,
             &mut running.execution,
@@ -79,6 +84,7 @@ impl Owner {
             &self.shared.options.limits,
             &TokensOf { seal: &self.shared.seal, key, account: account_of(&running.identity) },
         );
+        METRICS.loops.step_time.observe(began.elapsed().as_secs_f64());
         if self.shared.gates.is_closed(key.shard) {
             machine::hold_back(&mut running.execution, &mut turn);
         }
@@ -153,6 +159,8 @@ impl Owner {
             tenure: shard.tenure,
             turn: new_turn,
             answer: with.answer.map(answer),
+            milestones: turn.milestones,
+            started_at: running.execution.started_at(),
             commands: turn.commands,
             identity,
             start: with.start,

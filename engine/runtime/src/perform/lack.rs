@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::metrics::METRICS;
+
 /// What is lacking.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Lack {
@@ -135,7 +137,7 @@ impl Lacks {
 
     /// Tells that a call has to wait for this.
     pub(super) fn tell(&self, lack: Lack) {
-        metrics::counter!("statewright_calls_starved_total", "lack" => lack.label()).increment(1);
+        METRICS.calls.starved.with_label_values(&[lack.label()]).inc();
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
             *told = Some(Instant::now());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
-use crate::schema::MIGRATOR;
+use crate::chapters::MIGRATOR;
 use crate::{Cluster, ClusterOptions, SealingError, SealingKeys, Store};
 
 /// The last migration of the release that stored secrets plain.
