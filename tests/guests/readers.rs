@@ -138,6 +138,10 @@ async fn there_are_so_many_streams_and_no_more() {
     until("there is room for another execution only", async || {
         let mut third = follow(server.address(), "one:one").await;
         let heard = hear(&mut third, "try again later").await;
+        if heard.contains("3 streams of events are open on this node") {
+            // The one that was closed still counts.
+            return false;
+        }
         assert!(heard.contains("2 streams of this execution are open, which is the most there may be; try again later"), "{heard}");
         assert!(
             heard.starts_with("HTTP/1.1 503") && heard.contains("\r\nretry-after: "),

@@ -60,7 +60,8 @@ fn one_task(resource: &str) -> Value {
 /// The program on this database, with these sealing keys; none if there are none.
 fn on(database: &Database, keys: &str, arguments: &[&str]) -> Output {
     let mut command = statewright(arguments);
-    command.env("DATABASE_URL", &database.url);
+    // What serves listens before it looks at the database.
+    command.env("DATABASE_URL", &database.url).env("STATEWRIGHT_LISTEN", "127.0.0.1:0");
     command.env("STATEWRIGHT_SEALING_KEY", keys).output().unwrap()
 }
 

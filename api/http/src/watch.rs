@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 use runtime::metrics::METRICS;
@@ -24,7 +24,7 @@ pub(crate) struct Log {
 /// Watches over one request.
 pub(crate) async fn watch(State(log): State<Log>, request: Request, next: Next) -> Response {
     let began = Instant::now();
-    let method = request.method().clone();
+    let method = named(request.method());
     let route = route(&request).to_owned();
     let path = request.uri().path().to_owned();
     let door = Door::of(&request);
@@ -45,12 +45,22 @@ pub(crate) async fn watch(State(log): State<Log>, request: Request, next: Next) 
     // The route, not the path: a token may be in it.
     if log.at_info {
         tracing::info!(
-            %method, route, operation, status, elapsed_ms, request.id = request_id,
+            method,
+            route,
+            operation,
+            status,
+            elapsed_ms,
+            request.id = request_id,
             "`{operation}` was answered with {status}"
         );
     } else {
         tracing::debug!(
-            %method, route, operation, status, elapsed_ms, request.id = request_id,
+            method,
+            route,
+            operation,
+            status,
+            elapsed_ms,
+            request.id = request_id,
             "`{operation}` was answered with {status}"
         );
     }
@@ -75,7 +85,7 @@ enum Door {
 impl Door {
     fn of(request: &Request) -> Self {
         let path = request.uri().path();
-        let is_post = request.method() != axum::http::Method::GET;
+        let is_post = request.method() != Method::GET;
         if request.headers().contains_key(aws::TARGET) || (path == "/" && is_post) {
             Self::Aws
         } else if scheduler::is_path(path) {
@@ -105,7 +115,21 @@ fn operation(request: &Request, door: Door) -> String {
         Door::Scheduler => {
             scheduler::action(request.method(), route).unwrap_or("unknown").to_owned()
         }
-        Door::Rest => format!("{} {route}", request.method()),
+        Door::Rest => format!("{} {route}", named(request.method())),
+    }
+}
+
+/// A method by its name if it is one of HTTP's: a stranger may send any word, of any length.
+fn named(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::PATCH => "PATCH",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
     }
 }
 

@@ -97,8 +97,6 @@ pub fn step(
     tokens: &dyn Tokens,
 ) -> Turn {
     let first_event = execution.next_event;
-    // Clocks of nodes differ, and are set back.
-    let now = now.max(execution.last_at);
     let mut step = Step::new(program, execution, now, random, limits, tokens);
     if step.is_running() {
         // A heartbeat moves nothing on, so that its turn is always empty.
@@ -310,7 +308,9 @@ impl<'a> Step<'a> {
         let (id, previous) = if visible { (self.execution.next_id, previous) } else { (0, 0) };
         let at = self.frame(frame).map(|frame| &frame.at);
         self.milestones.extend(milestone::reached(&kind, at, self.now));
-        let event = Event { id, previous, at: self.now, frame, kind };
+        // Clocks of nodes differ, and are set back; what is due later goes by the clock as it is.
+        let at = self.now.max(self.execution.last_at);
+        let event = Event { id, previous, at, frame, kind };
         apply(self.execution, &event);
         self.bytes += event.kind.payload().map_or(0, Payload::size_bytes);
         self.events.push(event);

@@ -24,8 +24,12 @@ pub(crate) fn tell(identity: &Identity, ending: &Ending) {
     }
 }
 
-/// The head of a text, on one line.
+/// The head of a text, on one line. What looks like JSON is left out: it may be of an input or an output.
+/// Of what a Lambda function says of its failure, the message is kept.
 fn head(text: &str) -> String {
+    let message = serde_json::from_str::<Said>(text).map(|said| said.message);
+    let text = message.as_deref().unwrap_or(text);
+    let (text, has_data) = text.find('{').map_or((text, false), |at| (&text[..at], true));
     let mut characters = text.chars();
     let mut head = String::new();
     for character in characters.by_ref().take(CAUSE_CHARACTERS) {
@@ -35,10 +39,17 @@ fn head(text: &str) -> String {
             head.push(character);
         }
     }
-    if characters.next().is_some() {
+    if characters.next().is_some() || has_data {
         head.push('…');
     }
     head
+}
+
+/// What a Lambda function says of its failure.
+#[derive(serde::Deserialize)]
+struct Said {
+    #[serde(rename = "errorMessage")]
+    message: String,
 }
 
 #[cfg(test)]
@@ -49,6 +60,9 @@ mod tests {
     fn the_head_of_a_cause_is_one_line_of_bounded_length() {
         assert_eq!(head("it is\n\u{1b}[31mred"), "it is\\n\\u{1b}[31mred");
         assert_eq!(head(&"ä".repeat(200)), "ä".repeat(200));
+        assert_eq!(head("not found in the input '{\"pin\":1}'"), "not found in the input '…");
+        assert_eq!(head("{\"pin\":1}"), "…");
+        assert_eq!(head("{\"errorMessage\":\"no: {1}\",\"stackTrace\":[]}"), "no: …");
         assert_eq!(head(&"ä".repeat(201)), format!("{}…", "ä".repeat(200)));
     }
 }

@@ -55,6 +55,14 @@ struct Seen {
     changed: watch::Receiver<()>,
 }
 
+impl Seen {
+    /// What was seen before, and what was heard, counts no more.
+    fn forget(&mut self) {
+        self.changed.mark_unchanged();
+        self.at = None;
+    }
+}
+
 impl Gate {
     pub(super) fn new(access: Access, engine: &Engine) -> Self {
         Self {
@@ -106,8 +114,8 @@ impl Gate {
         if self.seen().unsaid.is_some_and(|unsaid| unsaid > began) {
             return Err(OperationError::unavailable());
         }
-        // What changes while the store is asked is looked at again.
-        self.seen().changed.mark_unchanged();
+        // What changes while the store is asked is looked at again, and what was seen before counts no more.
+        self.seen().forget();
         let said = timeout(PATIENCE, self.store.has_had_access_keys()).await;
         let has_keys = said.map_err(|_| OperationError::unavailable()).and_then(|said| {
             said.map_err(|error| {

@@ -86,7 +86,7 @@ impl Conversation {
         tls: Option<TlsAcceptor>,
         guest: &Arc<Guest>,
     ) {
-        let socket = Socket::new(stream, guest.clone());
+        let socket = Socket::new(stream, guest.clone(), tls.is_some());
         let Some(tls) = tls else { return self.talk(socket, peer, guest).await };
         let secured = tokio::select! {
             secured = tls.accept(socket) => secured,

@@ -31,14 +31,16 @@ const OBJECTION: Duration = Duration::from_millis(100);
 pub(super) struct Socket {
     stream: TcpStream,
     guest: Arc<Guest>,
+    /// It carries TLS, whose own words go in and out beside those of HTTP.
+    is_tls: bool,
     /// Time for the other side's system to object to the last answer.
     objection: Option<Pin<Box<Sleep>>>,
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, guest: Arc<Guest>) -> Self {
+    pub(super) fn new(stream: TcpStream, guest: Arc<Guest>, is_tls: bool) -> Self {
         prepare(&stream);
-        Self { stream, guest, objection: None }
+        Self { stream, guest, is_tls, objection: None }
     }
 
     /// Notes a write that took some of the bytes, or failed.
@@ -51,13 +53,28 @@ impl Socket {
         Poll::Ready(written)
     }
 
-    /// Refuses to write a task to somebody who has hung up.
+    /// Refuses to write a task to somebody who has hung up. What TLS says last may be objected to by
+    /// one who has read all before and is gone: so that is judged before it says it.
     fn see_that_it_is_taken(&self) -> io::Result<()> {
-        if self.guest.deliveries.are_unwritten() && has_hung_up(&self.stream) {
-            self.guest.deliveries.broke(Instant::now());
-            return Err(io::ErrorKind::BrokenPipe.into());
+        let deliveries = &self.guest.deliveries;
+        if deliveries.are_unwritten() {
+            if has_hung_up(&self.stream) {
+                deliveries.broke(Instant::now());
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
+        } else if self.is_tls && deliveries.are_in_doubt(Instant::now()) {
+            self.judge();
         }
         Ok(())
+    }
+
+    /// Whether what was written has arrived, as far as the system knows by now.
+    fn judge(&self) {
+        if let Ok(None) = self.stream.take_error() {
+            self.guest.deliveries.arrived();
+        } else {
+            self.guest.deliveries.broke(Instant::now());
+        }
     }
 
     /// Waits until it is known whether what was written last has arrived.
@@ -68,11 +85,7 @@ impl Socket {
         let objection = self.objection.get_or_insert_with(|| Box::pin(sleep(OBJECTION)));
         ready!(objection.as_mut().poll(context));
         self.objection = None;
-        if let Ok(None) = self.stream.take_error() {
-            self.guest.deliveries.arrived();
-        } else {
-            self.guest.deliveries.broke(Instant::now());
-        }
+        self.judge();
         Poll::Ready(())
     }
 }
@@ -110,6 +123,8 @@ impl AsyncRead for Socket {
                 return Poll::Ready(Err(error));
             }
             if buffer.filled().len() > before {
+                // Who says another thing, were it his farewell in TLS, has read what came before.
+                self.guest.deliveries.arrived();
                 self.guest.heard();
                 return Poll::Ready(Ok(()));
             }
