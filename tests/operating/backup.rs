@@ -9,17 +9,12 @@ use axum::http::HeaderMap;
 use serde_json::json;
 use tests::database::Durable;
 use tests::psql::{dump, restore};
-use tests::server::{Server, ServerOptions};
 use tests::wire::{Client, serve_function};
 use uuid::Uuid;
 
-const CLIENTS: usize = 3;
+use super::{CALLS_ACROSS_A_WAIT, blocking, serve, start};
 
-/// A call, a wait across the dump, and another call.
-const MACHINE: &str = r#"{"StartAt": "A", "States": {
-    "A": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:echo", "Next": "W"},
-    "W": {"Type": "Wait", "Seconds": 1, "Next": "B"},
-    "B": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:echo", "End": true}}}"#;
+const CLIENTS: usize = 3;
 
 /// A file of this test's own, gone when it is dropped.
 struct File(PathBuf);
@@ -35,14 +30,6 @@ impl Drop for File {
         // It may never have been made.
         let _ = std::fs::remove_file(&self.0);
     }
-}
-
-async fn serve(url: &str) -> (Server, Client) {
-    let url = url.to_owned();
-    let start = move || Server::start(&url, &ServerOptions::default());
-    let server = tokio::task::spawn_blocking(start).await.unwrap().unwrap();
-    let client = Client::new(server.url());
-    (server, client)
 }
 
 /// Starts executions one after the other until told to stop: those that were acknowledged.
@@ -66,17 +53,17 @@ async fn load(
 async fn a_dump_under_load_is_restored_with_all_that_was_acknowledged_before_it() {
     let database = Durable::start().await;
     let (url, function) = serve_function(|_: &HeaderMap, _| (200, json!({ "done": true }))).await;
-    let (server, client) = serve(database.url()).await;
+    let (server, client) = serve(database.url(), &[]).await;
     client.register("echo", &url).await;
-    let machine = client.create("work", MACHINE).await;
+    let machine = client.create("work", CALLS_ACROSS_A_WAIT).await;
     let over = Arc::new(AtomicBool::new(false));
-    let before = load_until(&client, &machine, 20).await;
+    let before = start(&client, &machine, 20).await;
     let clients: Vec<_> = (0..CLIENTS)
         .map(|number| tokio::spawn(load(client.clone(), machine.clone(), number, over.clone())))
         .collect();
     let file = Arc::new(File::new());
     let (from, to) = (database.url().to_owned(), file.clone());
-    tokio::task::spawn_blocking(move || dump(&from, &to.0)).await.unwrap().unwrap();
+    blocking(move || dump(&from, &to.0)).await.unwrap();
     over.store(true, Ordering::Relaxed);
     let mut during = Vec::new();
     for client in clients {
@@ -84,12 +71,12 @@ async fn a_dump_under_load_is_restored_with_all_that_was_acknowledged_before_it(
     }
     let described =
         client.must("DescribeStateMachine", json!({ "stateMachineArn": machine })).await;
-    tokio::task::spawn_blocking(|| server.stop()).await.unwrap().unwrap();
+    blocking(|| server.stop()).await.unwrap();
 
     let restored = database.another("restored").await;
     let to = restored.clone();
-    tokio::task::spawn_blocking(move || restore(&file.0, &to)).await.unwrap().unwrap();
-    let (_server, client) = serve(&restored).await;
+    blocking(move || restore(&file.0, &to)).await.unwrap();
+    let (_server, client) = serve(&restored, &[]).await;
     for arn in &before {
         assert_eq!(client.ended(arn).await["status"], "SUCCEEDED", "{arn}");
     }
@@ -108,17 +95,6 @@ async fn a_dump_under_load_is_restored_with_all_that_was_acknowledged_before_it(
     println!("{} before the dump, {there} of {} during it", before.len(), during.len());
     let again = client.must("DescribeStateMachine", json!({ "stateMachineArn": machine })).await;
     assert_eq!(again, described);
-    assert!(!load_until(&client, &machine, 3).await.is_empty(), "new ones are started there");
+    assert!(!start(&client, &machine, 3).await.is_empty(), "new ones are started there");
     function.abort();
-}
-
-/// Starts so many.
-async fn load_until(client: &Client, machine: &str, count: usize) -> Vec<String> {
-    let mut arns = Vec::new();
-    for _ in 0..count {
-        let start = json!({ "stateMachineArn": machine, "input": "{}" });
-        let started = client.must("StartExecution", start).await;
-        arns.push(started["executionArn"].as_str().unwrap().to_owned());
-    }
-    arns
 }

@@ -12,9 +12,15 @@ mod upgrade;
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::server::{Server, ServerOptions};
 use tests::wire::Client;
+
+/// A call, a wait in which the system changes, and another call.
+const CALLS_ACROSS_A_WAIT: &str = r#"{"StartAt": "A", "States": {
+    "A": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:echo", "Next": "W"},
+    "W": {"Type": "Wait", "Seconds": 2, "Next": "B"},
+    "B": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:echo", "End": true}}}"#;
 
 /// How long anything may take that has to come about.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -26,10 +32,25 @@ fn options(flags: &[&str]) -> ServerOptions {
 
 /// A server on this database with these flags, and a client of it.
 async fn serve(url: &str, flags: &[&str]) -> (Server, Client) {
-    let (url, options) = (url.to_owned(), options(flags));
+    serve_with(url, options(flags)).await
+}
+
+async fn serve_with(url: &str, options: ServerOptions) -> (Server, Client) {
+    let url = url.to_owned();
     let server = blocking(move || Server::start(&url, &options).unwrap()).await;
     let client = Client::new(server.url());
     (server, client)
+}
+
+/// Starts so many executions, one after the other.
+async fn start(client: &Client, machine: &str, count: usize) -> Vec<String> {
+    let mut arns = Vec::new();
+    for _ in 0..count {
+        let start = json!({ "stateMachineArn": machine, "input": "{}" });
+        let started = client.must("StartExecution", start).await;
+        arns.push(started["executionArn"].as_str().unwrap().to_owned());
+    }
+    arns
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {

@@ -38,11 +38,11 @@ pub async fn migrate(store: &Store) -> anyhow::Result<()> {
     done.context("cannot bring the schema up to date")
 }
 
-/// Makes sure that the schema is this release's, and that the sealing keys are those of the database,
-/// without changing anything.
+/// Makes sure that this release can work with the schema, and that the sealing keys are those of the
+/// database, without changing anything.
 ///
 /// # Errors
-/// It is not, they are not, or the database is away.
+/// It cannot, they are not, or the database is away.
 pub async fn unlock(store: &Store) -> anyhow::Result<()> {
     store.check_schema().await?;
     store.unlock().await.map_err(told).context("cannot use the database's secrets")

@@ -24,7 +24,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::metrics::METRICS;
+use crate::metrics::{METRICS, Part};
 
 use answer::Answer;
 use destination::Destinations;
@@ -278,21 +278,23 @@ impl Performers {
         function: &str,
         most: Option<i32>,
         progress: Report<'_>,
-    ) -> Place {
+    ) -> Placed {
         let has_waited = AtomicBool::new(false);
         let report = |step| {
             has_waited.store(true, Ordering::Relaxed);
             progress(step);
         };
-        let began = Instant::now();
+        let (began, waits) = (Instant::now(), Part::one(&METRICS.calls.waiting));
         let place = self.places.take(&call.account, function, most, &report).await;
+        drop(waits);
         METRICS.calls.wait.observe(began.elapsed().as_secs_f64());
+        let placed = Placed { _place: place, _open: Part::one(&METRICS.calls.open) };
         if has_waited.into_inner() {
             call.leave.given().await;
         } else {
             ask_leave(call, progress).await;
         }
-        place
+        placed
     }
 
     /// Calls a function by its name, however it is registered; also says whether it will answer
@@ -359,6 +361,12 @@ fn ended(call: &Call, later: bool, result: Payload) -> Outcome {
     } else {
         Outcome::Succeeded(result)
     }
+}
+
+/// The place of a call, which is counted for as long as it has it.
+struct Placed {
+    _place: Place,
+    _open: Part,
 }
 
 /// A call whose time is taken, also if it is given up.

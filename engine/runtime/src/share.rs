@@ -38,9 +38,9 @@ pub struct Readiness {
 }
 
 impl Share {
-    /// Notes what a beat that was asked for then told: the fair share, and how many shards have no living owner. Others give
-    /// shards up when nothing is under way there: a node that has beaten for longer than a lease, so
-    /// that whoever owns what it should have is alive, has what it can get.
+    /// Notes what a beat that was asked for then told: the fair share, and how many shards have no
+    /// living owner. Others give shards up when nothing is under way there: a node that has beaten for
+    /// longer than a lease, so that whoever owns what it should have is alive, has what it can get.
     ///
     /// Where shards do not divide evenly, some node has fewer than its share when all others have theirs:
     /// `fewest` is that much.

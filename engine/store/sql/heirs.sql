@@ -1,6 +1,5 @@
 -- Nodes that live and go on, how many shards each owns, and whether a process holds its name, if it
--- has one. Locked
--- (shared) until the shards are theirs: who leaves waits for that, and gives them on.
+-- has one. Locked (shared) until the shards are theirs: who leaves waits for that, and gives them on.
 SELECT id,
     (SELECT count(*) FROM shards WHERE owner = nodes.id) AS owned,
     nodes.name = '' OR EXISTS (

@@ -215,15 +215,8 @@ impl Store {
         Ok(row.is_some())
     }
 
-    /// Whether an access key was ever made, good or not: then this database is not for everybody.
-    pub async fn has_had_access_keys(&self) -> Result<bool, Error> {
-        let row =
-            in_time(sqlx::query("SELECT EXISTS (SELECT FROM access_keys)").fetch_one(&self.pool))
-                .await?;
-        Ok(row.try_get(0)?)
-    }
-
-    /// Whether there are access keys, and good ones.
+    /// Whether there are access keys, and good ones. Where there ever were any, the database is not for
+    /// everybody.
     pub async fn access_keys_there(&self) -> Result<KeysThere, Error> {
         let row = in_time(
             sqlx::query(

@@ -116,21 +116,21 @@ impl Gate {
         }
         // What changes while the store is asked is looked at again, and what was seen before counts no more.
         self.seen().forget();
-        let said = timeout(PATIENCE, self.store.has_had_access_keys()).await;
-        let has_keys = said.map_err(|_| OperationError::unavailable()).and_then(|said| {
+        let said = timeout(PATIENCE, self.store.access_keys_there()).await;
+        let there = said.map_err(|_| OperationError::unavailable()).and_then(|said| {
             said.map_err(|error| {
                 tracing::debug!(%error, "whether there are access keys is not known: {error}");
                 OperationError::unavailable()
             })
         });
-        match has_keys {
-            Ok(true) => {
+        match there {
+            Ok(there) if there.ever => {
                 self.closed.store(true, Ordering::Release);
                 tracing::warn!(
                     "there is an access key: from now on requests need one, until this process ends"
                 );
             }
-            Ok(false) => self.seen().at = Some(Instant::now()),
+            Ok(_) => self.seen().at = Some(Instant::now()),
             Err(unsaid) => {
                 self.seen().unsaid = Some(Instant::now());
                 return Err(unsaid);

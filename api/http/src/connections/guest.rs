@@ -115,7 +115,6 @@ pub(super) struct UnderWay {
 impl UnderWay {
     pub(super) fn new(guest: &Arc<Guest>, is_http2: bool) -> Self {
         guest.presence().asked(is_http2);
-        guest.deliveries.arrived();
         Self { guest: guest.clone(), offered: None }
     }
 

@@ -41,7 +41,7 @@ pub(super) fn is_definite(steps: &[Step]) -> bool {
 }
 
 pub(super) fn evaluate<'v>(root: &'v Value, steps: &[Step]) -> Result<Cow<'v, Value>, Miss> {
-    evaluate_from(root, steps, 0)
+    if is_definite(steps) { lead(root, steps, 0) } else { all(root, steps).map(Cow::Owned) }
 }
 
 /// The same from the context object, of which only what the steps lead through is looked at. What is
@@ -50,40 +50,30 @@ pub(super) fn evaluate_context<'v>(
     mut part: Part<'v>,
     steps: &[Step],
 ) -> Result<Cow<'v, Value>, Miss> {
-    if is_definite(steps) {
-        for (at, step) in steps.iter().enumerate() {
-            part = match (part, step) {
-                (Part::Data(value), _) => return evaluate_from(value, steps, at),
-                (part @ Part::Object(_), Step::Name(name)) => {
-                    part.member(name).ok_or_else(|| {
-                        if at + 1 == steps.len() { Miss::NoResult } else { Miss::NoProperty(at) }
-                    })?
-                }
-                (part, _) => {
-                    let value = part.into_value();
-                    return evaluate_from(&value, steps, at).map(|it| Cow::Owned(it.into_owned()));
-                }
-            };
-        }
-        return Ok(part.into_value());
+    if !is_definite(steps) {
+        return all(&part.into_value(), steps).map(Cow::Owned);
     }
-    let whole = part.into_value();
-    all(&whole, steps).map(Cow::Owned)
+    for (at, step) in steps.iter().enumerate() {
+        part = match (part, step) {
+            (Part::Data(value), _) => return lead(value, steps, at),
+            (part @ Part::Object(_), Step::Name(name)) => {
+                part.member(name).ok_or_else(|| missing(steps, at))?
+            }
+            (part, _) => {
+                let value = part.into_value();
+                return lead(&value, steps, at).map(|found| Cow::Owned(found.into_owned()));
+            }
+        };
+    }
+    Ok(part.into_value())
 }
 
-/// From this value on by the steps from this one on.
-fn evaluate_from<'v>(
-    root: &'v Value,
-    steps: &[Step],
-    first: usize,
-) -> Result<Cow<'v, Value>, Miss> {
-    if !is_definite(steps) {
-        return all(root, steps).map(Cow::Owned);
-    }
+/// Where definite steps lead from this value, from the step with this number on.
+fn lead<'v>(root: &'v Value, steps: &[Step], first: usize) -> Result<Cow<'v, Value>, Miss> {
     let mut node = root;
     for (at, step) in steps.iter().enumerate().skip(first) {
         node = match step {
-            Step::Name(name) => member(node, name, at, at + 1 == steps.len())?,
+            Step::Name(name) => member(node, name, at, steps)?,
             Step::Index(index) => element(node, *index, at)?,
             Step::Names(names) => return members(node, names, at).map(Cow::Owned),
             Step::Length => return Ok(Cow::Owned(length(node))),
@@ -95,13 +85,14 @@ fn evaluate_from<'v>(
     Ok(Cow::Borrowed(node))
 }
 
-fn member<'v>(node: &'v Value, name: &str, at: usize, last: bool) -> Result<&'v Value, Miss> {
+/// What it is when the step with this number names a member that is not there.
+fn missing(steps: &[Step], at: usize) -> Miss {
+    if at + 1 == steps.len() { Miss::NoResult } else { Miss::NoProperty(at) }
+}
+
+fn member<'v>(node: &'v Value, name: &str, at: usize, steps: &[Step]) -> Result<&'v Value, Miss> {
     match node {
-        Value::Object(members) => match members.get(name) {
-            Some(value) => Ok(value),
-            None if last => Err(Miss::NoResult),
-            None => Err(Miss::NoProperty(at)),
-        },
+        Value::Object(members) => members.get(name).ok_or_else(|| missing(steps, at)),
         _ => Err(Miss::NotAnObject(at, java_class(node))),
     }
 }

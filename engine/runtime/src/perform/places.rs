@@ -6,7 +6,6 @@ use tokio::sync::oneshot;
 
 use super::shares::{Key, Shares};
 use super::{Progress, Report};
-use crate::metrics::{METRICS, Part};
 
 /// The places of one node. Clones share them.
 #[derive(Clone)]
@@ -18,8 +17,6 @@ pub(super) struct Places {
 pub(super) struct Place {
     places: Places,
     key: Key,
-    /// It is counted.
-    _open: Part,
 }
 
 impl Drop for Place {
@@ -35,8 +32,6 @@ struct Waiting {
     key: Key,
     ticket: u64,
     has_begun: bool,
-    /// He is counted.
-    _waits: Part,
 }
 
 impl Drop for Waiting {
@@ -56,7 +51,7 @@ impl Waiting {
     /// Once he has been told: what he holds is the place's now.
     fn begin(mut self) -> Place {
         self.has_begun = true;
-        self.places.place(self.key.clone())
+        Place { places: self.places.clone(), key: self.key.clone() }
     }
 }
 
@@ -80,18 +75,13 @@ impl Places {
         let asked = self.lock().ask(&key, most, || tell_me);
         tell(asked.served);
         let places = self.clone();
-        let Some(ticket) = asked.ticket else { return self.place(key) };
-        let waits = Part::one(&METRICS.calls.waiting);
-        let waiting = Waiting { places, key, ticket, has_begun: false, _waits: waits };
+        let Some(ticket) = asked.ticket else { return Place { places, key } };
+        let waiting = Waiting { places, key, ticket, has_begun: false };
         progress(Progress::Queued);
         // It is told before it is let go of.
         let _ = turn.await;
         progress(Progress::Began);
         waiting.begin()
-    }
-
-    fn place(&self, key: Key) -> Place {
-        Place { places: self.clone(), key, _open: Part::one(&METRICS.calls.open) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Shares<oneshot::Sender<()>>> {
