@@ -67,12 +67,10 @@ impl Comparison {
 }
 
 fn invalid_reference(path: &Path) -> EvaluationError {
-    EvaluationError {
-        cause: format!(
-            "Invalid path '{}': The choice state's condition path references an invalid value.",
-            path.text()
-        ),
-    }
+    EvaluationError::runtime(format!(
+        "Invalid path '{}': The choice state's condition path references an invalid value.",
+        path.text()
+    ))
 }
 
 /// The value an operand's path leads to.

@@ -10,6 +10,8 @@ pub const TIMEOUT: &str = "States.Timeout";
 pub const HEARTBEAT_TIMEOUT: &str = "States.HeartbeatTimeout";
 /// The execution cannot go on: a path leads nowhere, no choice matched. Nothing catches it.
 pub const RUNTIME: &str = "States.Runtime";
+/// A JSONata expression has no value that suits.
+pub const QUERY_EVALUATION_ERROR: &str = "States.QueryEvaluationError";
 /// A payload is larger than its quota.
 pub const DATA_LIMIT_EXCEEDED: &str = "States.DataLimitExceeded";
 

@@ -30,16 +30,18 @@ mod states;
 pub mod template;
 #[cfg(test)]
 mod tests;
+pub mod variables;
 mod warnings;
 
 pub use context::Part;
 pub use diagnostic::{Code, Diagnostic, Severity};
-pub use expression::{EvaluationError, Scope};
+pub use expression::{Budget, EvaluationError, Made, Raised, Scope};
 pub use parse::MAX_DEFINITION_BYTES;
 pub use path::{Path, ReferencePath};
 pub use payload::Payload;
 pub use program::{Program, State, StateId, StateKind};
 pub use template::Template;
+pub use variables::Variables;
 
 use definition::Definition;
 use diagnostic::Report;

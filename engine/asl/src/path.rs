@@ -22,7 +22,7 @@ use crate::expression::{EvaluationError, Scope};
 use filter::Filter;
 pub use insert::ReferencePath;
 
-/// A JSONPath: `$` reads the input, `$$` the context object.
+/// A JSONPath: `$` reads the input, `$$` the context object, `$name` a variable.
 #[derive(Debug)]
 pub struct Path {
     text: Box<str>,
@@ -31,12 +31,14 @@ pub struct Path {
 }
 
 /// What a path starts from.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 enum Root {
     /// `$`
     Input,
     /// `$$`
     Context,
+    /// `$name`
+    Variable(Box<str>),
 }
 
 /// One step from a node to others.
@@ -72,6 +74,14 @@ impl Path {
     pub fn parse(text: &str) -> Result<Self, PathSyntaxError> {
         let (root, steps) = syntax::parse(text)?;
         Ok(Self { text: text.into(), root, steps: steps.into() })
+    }
+
+    /// The variable it starts from, if it does.
+    pub fn variable(&self) -> Option<&str> {
+        match &self.root {
+            Root::Variable(name) => Some(name),
+            Root::Input | Root::Context => None,
+        }
     }
 
     /// The path as written.
@@ -110,8 +120,9 @@ impl Path {
     /// nothing matches. A definite path without a node fails with AWS's
     /// `Invalid path '…' : …`.
     pub fn evaluate<'a>(&self, scope: &Scope<'a>) -> Result<Cow<'a, Value>, EvaluationError> {
-        self.walk(scope).map_err(|miss| EvaluationError {
-            cause: format!("Invalid path '{}' : {}", self.text, miss.explain(&self.steps)),
+        self.walk(scope).map_err(|miss| {
+            let why = miss.explain(&self.steps);
+            EvaluationError::runtime(format!("Invalid path '{}' : {why}", self.text))
         })
     }
 
@@ -121,9 +132,13 @@ impl Path {
     }
 
     fn walk<'a>(&self, scope: &Scope<'a>) -> Result<Cow<'a, Value>, walk::Miss> {
-        match self.root {
+        match &self.root {
             Root::Input => walk::evaluate(scope.input, &self.steps),
             Root::Context => walk::evaluate_context((scope.context)(), &self.steps),
+            Root::Variable(name) => {
+                let value = scope.variables.get(name).ok_or(walk::Miss::NoVariable)?;
+                walk::evaluate(value.value(), &self.steps)
+            }
         }
     }
 }

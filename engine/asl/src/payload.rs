@@ -40,7 +40,7 @@ impl std::error::Error for TooDeep {}
 
 impl From<TooDeep> for EvaluationError {
     fn from(error: TooDeep) -> Self {
-        Self { cause: error.to_string() }
+        Self::runtime(error.to_string())
     }
 }
 

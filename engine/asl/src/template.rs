@@ -159,25 +159,27 @@ fn path(key: &str, value: &Value) -> Result<Path, (MistakeKind, String)> {
 impl Node {
     fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, EvaluationError> {
         match self {
-            Self::Literal(value) => Ok(value.clone()),
+            Self::Literal(value) => scope.budget.copy(value),
             Self::Array(nodes) => nodes.iter().map(|node| node.evaluate(scope)).collect(),
             Self::Object(members) => {
                 let mut object = Map::with_capacity(members.len());
                 for member in members {
+                    scope.budget.build(member.name.len() + 3)?;
                     object.insert(member.name.to_string(), member.value.evaluate(scope)?);
                 }
                 Ok(Value::Object(object))
             }
             Self::Path { field, path } => match path.find(scope) {
-                Some(value) => Ok(value.into_owned()),
-                None => Err(EvaluationError {
-                    cause: format!(
-                        "The JSONPath '{}' specified for the field '{field}' could not be found \
-                         in the input '{}'",
-                        path.text(),
-                        scope.input
-                    ),
-                }),
+                Some(value) => {
+                    scope.budget.weigh(&value)?;
+                    Ok(value.into_owned())
+                }
+                None => Err(EvaluationError::runtime(format!(
+                    "The JSONPath '{}' specified for the field '{field}' could not be found in \
+                     the input '{}'",
+                    path.text(),
+                    scope.input
+                ))),
             },
         }
     }
@@ -189,14 +191,15 @@ mod tests {
 
     use super::Template;
     use crate::context::Part;
-    use crate::expression::Scope;
+    use crate::tests::Outside;
 
     fn check(template: &Value, expected: &str) {
         let context = || {
             Part::Object(vec![("Execution", Part::Object(vec![("Id", Part::Text("e".into()))]))])
         };
         let input = json!({"a": 1, "list": [{"x": 1}, {"x": 2}], "none": null});
-        let scope = Scope { input: &input, context: &context };
+        let outside = Outside::default();
+        let scope = outside.scope(&input, &context);
         let found = match Template::parse(template) {
             Ok(template) => match template.evaluate(&scope) {
                 Ok(value) => value.to_string(),
@@ -234,12 +237,12 @@ mod tests {
     #[test]
     fn every_mistake_is_reported() {
         check(
-            &json!({"h.$": "$", "h": 1, "a.$": 1, "b": {"c~d": [{"e.$": "x"}]}, "f.$": "States.UUID()", "g.$": "$v"}),
+            &json!({"h.$": "$", "h": 1, "a.$": 1, "b": {"c~d": [{"e.$": "x"}]}, "f.$": "States.UUID()", "g.$": "$v+"}),
             "Invalid : the fields `h` and `h.$` are the same without `.$`\n\
              Invalid : The value for the field 'a.$' must be a valid JSONPath or a valid intrinsic function call\n\
              Invalid /b/c~0d/0: The value for the field 'e.$' must be a valid JSONPath or a valid intrinsic function call\n\
              Unsupported : the field `f.$` calls `States.UUID`: intrinsics are not supported yet\n\
-             Unsupported : the field `g.$`: variables are not supported yet: `$v`",
+             Invalid : The value for the field 'g.$' must be a valid JSONPath or a valid intrinsic function call",
         );
     }
 }

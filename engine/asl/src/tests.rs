@@ -1,10 +1,11 @@
 //! Definitions and what is reported of them: the machine as a whole. What a state may say is
 //! tested beside the state.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 
 use crate::diagnostic::{MAX_DIAGNOSTICS, invalid_definition};
-use crate::{Code, Diagnostic, MachineKind, Program};
+use crate::{Budget, Code, Diagnostic, MachineKind, Made, Part, Program, Scope, Variables};
 
 /// The findings for this definition are these, a line each, indented as you like. Both the
 /// findings of [`crate::check`] and the features that only [`crate::compile`] refuses.
@@ -276,4 +277,41 @@ fn warnings_do_not_stop_a_program() {
     assert_eq!(found[0].code, Code::PassResultIsStatic);
     assert_eq!(found[0].severity.as_str(), "WARNING");
     assert!(crate::compile(text).is_ok());
+}
+
+/// What the tests of expressions are evaluated within: no variables, a megabyte, the same chances each time.
+pub(crate) struct Outside {
+    pub(crate) variables: Variables,
+    pub(crate) budget: Budget,
+    chance: Box<dyn Fn() -> u64>,
+}
+
+impl Default for Outside {
+    fn default() -> Self {
+        let drawn = Cell::new(0u64);
+        let chance = Box::new(move || {
+            drawn.set(drawn.get().wrapping_add(0x9E37_79B9_7F4A_7C15));
+            drawn.get()
+        });
+        Self { variables: Variables::default(), budget: Budget::of(1 << 20, Made::Result), chance }
+    }
+}
+
+impl Outside {
+    pub(crate) fn scope<'a>(
+        &'a self,
+        input: &'a serde_json::Value,
+        context: &'a dyn Fn() -> Part<'a>,
+    ) -> Scope<'a> {
+        Scope {
+            input,
+            result: None,
+            error_output: None,
+            context,
+            variables: &self.variables,
+            chance: &*self.chance,
+            now_ms: 1_700_000_000_000,
+            budget: &self.budget,
+        }
+    }
 }

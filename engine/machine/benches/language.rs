@@ -82,14 +82,14 @@ fn passing(selector: &str, count: usize) -> f64 {
     let program = program(selector, r#""Type": "Pass""#);
     let input = format!(r#"{{"k":1,"in":{{"k":1,"list":{}}}}}"#, items(count));
     let input = Payload::from_text(input).expect("it is JSON");
-    let (limits, mut random) = (limits(40), Random::seeded(1));
+    let (limits, random) = (limits(40), Random::seeded(1));
     let began = Instant::now();
     let (mut execution, _) =
-        machine::start(&program, identity(), input, Timestamp(0), &mut random, &limits, &NoTokens);
+        machine::start(&program, identity(), input, Timestamp(0), &random, &limits, &NoTokens);
     while execution.wants_to_continue() {
         let stimulus = Stimulus::Continue;
         let now = Timestamp(1);
-        machine::step(&program, &mut execution, stimulus, now, &mut random, &limits, &NoTokens);
+        machine::step(&program, &mut execution, stimulus, now, &random, &limits, &NoTokens);
     }
     let ended_well = execution.ending().is_some_and(|ending| ending.output.is_some());
     assert!(ended_well, "a Map of {count} items failed: {selector}");
@@ -101,15 +101,15 @@ fn failing(count: usize) -> f64 {
     let task = r#""Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f""#;
     let program = program(r#""ItemsPath": "$.list","#, task);
     let input = Payload::from_text(format!(r#"{{"list":{}}}"#, items(count))).expect("it is JSON");
-    let (limits, mut random) = (limits(count), Random::seeded(1));
+    let (limits, random) = (limits(count), Random::seeded(1));
     let (mut execution, turn) =
-        machine::start(&program, identity(), input, Timestamp(0), &mut random, &limits, &NoTokens);
+        machine::start(&program, identity(), input, Timestamp(0), &random, &limits, &NoTokens);
     let mut tasks = turn.commands;
     while execution.wants_to_continue() {
         let stimulus = Stimulus::Continue;
         let now = Timestamp(1);
         tasks.extend(
-            machine::step(&program, &mut execution, stimulus, now, &mut random, &limits, &NoTokens)
+            machine::step(&program, &mut execution, stimulus, now, &random, &limits, &NoTokens)
                 .commands,
         );
     }
@@ -117,15 +117,7 @@ fn failing(count: usize) -> f64 {
     let failure = Failure::new("Torn", "it is");
     let stimulus = Stimulus::TaskFailed { task: call.task, failure };
     let began = Instant::now();
-    machine::step(
-        &program,
-        &mut execution,
-        stimulus,
-        Timestamp(2),
-        &mut random,
-        &limits,
-        &NoTokens,
-    );
+    machine::step(&program, &mut execution, stimulus, Timestamp(2), &random, &limits, &NoTokens);
     assert!(execution.ending().is_some(), "one failed iteration fails the Map");
     began.elapsed().as_secs_f64()
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use asl::Payload;
+use asl::{Payload, Variables};
 
 use crate::event::{Event, EventKind, FrameId};
 use crate::execution::{
@@ -254,6 +254,7 @@ fn new_frame(
         parent,
         state: start.clone(),
         input,
+        variables: Variables::default(),
         entered: 0,
         entered_at: at,
         last,

@@ -6,17 +6,17 @@ use std::borrow::Cow;
 
 use asl::choice_rule::Condition;
 use asl::program::{Filter, ResultPath};
-use asl::{EvaluationError, Path, Payload, Scope, StateKind, Template};
+use asl::{Budget, EvaluationError, Made, Path, Payload, Scope, StateKind, Template};
 use serde_json::Value;
 
 use crate::context::{self, Item};
 use crate::event::FrameId;
-use crate::execution::{Execution, Frame};
+use crate::execution::Frame;
 use crate::step::Step;
 
 /// What the expressions of one state can see.
 pub(crate) struct Data<'a> {
-    execution: &'a Execution,
+    step: &'a Step<'a>,
     frame: &'a Frame,
     retries: Option<u32>,
     item: Option<Item<'a>>,
@@ -26,9 +26,8 @@ pub(crate) struct Data<'a> {
 impl<'a> Data<'a> {
     /// The data of the state a frame is in.
     pub(crate) fn of(step: &'a Step<'_>, id: FrameId) -> Result<Self, EvaluationError> {
-        let frame = step
-            .frame(id)
-            .ok_or_else(|| EvaluationError { cause: "the state is not under way".to_owned() })?;
+        let frame =
+            step.frame(id).ok_or_else(|| EvaluationError::runtime("the state is not under way"))?;
         let state = step.state_of(id).map(|state| &step.program.state(state).kind);
         let retries = match state {
             Some(StateKind::Task(_) | StateKind::Parallel(_) | StateKind::Map(_)) => {
@@ -36,7 +35,7 @@ impl<'a> Data<'a> {
             }
             _ => None,
         };
-        Ok(Self { execution: step.execution, frame, retries, item: None, token: None })
+        Ok(Self { step, frame, retries, item: None, token: None })
     }
 
     /// The same, with an item of a Map.
@@ -59,12 +58,24 @@ impl<'a> Data<'a> {
         &self.frame.input
     }
 
-    fn with<T>(&self, input: &Payload, f: impl FnOnce(&Scope<'_>) -> T) -> T {
+    fn with<T>(&self, made: Made, input: &Payload, f: impl FnOnce(&Scope<'_>) -> T) -> T {
         let build = || {
             let token = self.token.as_deref();
-            context::object(self.execution, self.frame, self.retries, self.item, token)
+            context::object(self.step.execution, self.frame, self.retries, self.item, token)
         };
-        f(&Scope { input: input.value(), context: &build })
+        let budget = Budget::of(self.step.limits.payload_bytes, made);
+        let found = f(&Scope {
+            input: input.value(),
+            result: None,
+            error_output: None,
+            context: &build,
+            variables: &self.frame.variables,
+            chance: &|| self.step.random.bits(),
+            now_ms: self.step.now.0,
+            budget: &budget,
+        });
+        self.step.worked(budget.steps());
+        found
     }
 
     /// `InputPath`, then `Parameters`.
@@ -74,19 +85,30 @@ impl<'a> Data<'a> {
         parameters: Option<&Template>,
     ) -> Result<Payload, EvaluationError> {
         let input = self.filtered(input_path, &self.frame.input)?;
-        self.selected(parameters, input)
+        self.made(Made::Parameters, parameters, input)
+    }
+
+    /// `ResultSelector`: made from this payload.
+    pub(crate) fn selected(
+        &self,
+        template: Option<&Template>,
+        from: Payload,
+    ) -> Result<Payload, EvaluationError> {
+        self.made(Made::Result, template, from)
     }
 
     /// `Parameters`, `ResultSelector` or `ItemSelector`: made from this payload.
-    pub(crate) fn selected(
+    pub(crate) fn made(
         &self,
+        made: Made,
         template: Option<&Template>,
         from: Payload,
     ) -> Result<Payload, EvaluationError> {
         match template {
             None => Ok(from),
             Some(template) => {
-                Ok(Payload::from_value(self.with(&from, |scope| template.evaluate(scope))?)?)
+                let value = self.with(made, &from, |scope| template.evaluate(scope))?;
+                Ok(Payload::from_value(value)?)
             }
         }
     }
@@ -132,12 +154,14 @@ impl<'a> Data<'a> {
         path: &Path,
         payload: &Payload,
     ) -> Result<Value, EvaluationError> {
-        self.with(payload, |scope| path.evaluate(scope).map(Cow::into_owned))
+        self.with(Made::Result, payload, |scope| path.evaluate(scope).map(Cow::into_owned))
     }
 
     /// What a path finds in this payload, if it finds anything.
     pub(crate) fn find_in(&self, path: &Path, payload: &Payload) -> Option<Box<Value>> {
-        self.with(payload, |scope| path.find(scope).map(|found| Box::new(found.into_owned())))
+        self.with(Made::Result, payload, |scope| {
+            path.find(scope).map(|found| Box::new(found.into_owned()))
+        })
     }
 
     /// What a path finds in the raw input, if it finds anything.
@@ -151,7 +175,7 @@ impl<'a> Data<'a> {
         condition: &Condition,
         payload: &Payload,
     ) -> Result<bool, EvaluationError> {
-        self.with(payload, |scope| condition.holds(scope))
+        self.with(Made::Result, payload, |scope| condition.holds(scope))
     }
 
     /// `ResultPath`, then `OutputPath`.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use asl::Payload;
+use asl::{Payload, Variables};
 
 use crate::event::{FrameId, Identity};
 use crate::indexes::Indexes;
@@ -61,6 +61,8 @@ pub struct Frame {
     pub state: Arc<str>,
     /// The state's raw input.
     pub input: Payload,
+    /// What the state's expressions see as `$name`.
+    pub variables: Variables,
     /// Id of the state's `…StateEntered` event, and its time.
     pub entered: u64,
     pub entered_at: Timestamp,

@@ -13,6 +13,8 @@ pub struct Limits {
     pub turn_events: usize,
     /// Bytes of payloads after which a turn is cut.
     pub turn_bytes: usize,
+    /// Steps of evaluations after which a turn is cut.
+    pub turn_steps: u64,
 }
 
 impl Limits {
@@ -24,6 +26,7 @@ impl Limits {
             map_concurrency: 40,
             turn_events: 1_000,
             turn_bytes: 4 * 1024 * 1024,
+            turn_steps: 8_000_000,
         }
     }
 
@@ -35,6 +38,7 @@ impl Limits {
             map_concurrency: 1_000,
             turn_events: 1_000,
             turn_bytes: 4 * 1024 * 1024,
+            turn_steps: 8_000_000,
         }
     }
 }

@@ -17,7 +17,7 @@ pub(crate) fn decide(
     retriers: &[Retrier],
     used: &[u32],
     names: &[&str],
-    random: &mut Random,
+    random: &Random,
 ) -> Option<Again> {
     let (index, retrier) = retriers.iter().enumerate().find(|(_, retrier)| {
         names.iter().any(|name| asl::error_name::matches(&retrier.error_equals, name))

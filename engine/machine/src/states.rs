@@ -10,7 +10,7 @@ pub(crate) mod task;
 pub(crate) mod wait;
 
 use asl::program::Next;
-use asl::{EvaluationError, Payload, StateId, StateKind};
+use asl::{EvaluationError, Made, Payload, Raised, StateId, StateKind};
 
 use crate::event::{EventKind, FrameId, StateType};
 use crate::execution::At;
@@ -127,20 +127,31 @@ impl Step<'_> {
 
     /// The payload, if it is no longer than an output may be.
     fn within_limit(&self, id: FrameId, output: Payload) -> Result<Payload, Failure> {
-        self.limited(id, output, "returned a result")
+        self.limited(id, output, Made::Result)
     }
 
     /// The payload, if it is no longer than an effective input may be.
     pub(crate) fn limited_input(&self, id: FrameId, input: Payload) -> Result<Payload, Failure> {
-        self.limited(id, input, "provided parameters")
+        self.limited(id, input, Made::Parameters)
     }
 
-    fn limited(&self, id: FrameId, payload: Payload, did: &str) -> Result<Payload, Failure> {
+    fn limited(&self, id: FrameId, payload: Payload, made: Made) -> Result<Payload, Failure> {
         if payload.size_bytes() <= self.limits.payload_bytes {
             return Ok(payload);
         }
-        let state = self.frame(id).map(|frame| frame.state.to_string()).unwrap_or_default();
-        Err(too_large(&state, did))
+        Err(too_large(&self.maker(id, made), made))
+    }
+
+    /// Whom AWS names as the maker of a value that is too long: the task for its parameters, else the
+    /// state.
+    fn maker(&self, id: FrameId, made: Made) -> String {
+        let kind = self.state_of(id).map(|state| &self.program.state(state).kind);
+        match (kind, made) {
+            (Some(StateKind::Task(task)), Made::Parameters) => {
+                task::kind_of(&task.resource).named().to_owned()
+            }
+            _ => self.frame(id).map(|frame| frame.state.to_string()).unwrap_or_default(),
+        }
     }
 
     /// The error of an expression that has no value, in AWS's words.
@@ -149,20 +160,26 @@ impl Step<'_> {
             .frame(id)
             .map(|frame| (frame.state.to_string(), frame.entered))
             .unwrap_or_default();
-        Failure::new(
-            "States.Runtime",
-            format!(
-                "An error occurred while executing the state '{state}' \
-                 (entered at the event id #{entered}). {}",
-                error.cause
-            ),
-        )
+        let name = match error.raised {
+            Raised::Runtime => asl::error_name::RUNTIME,
+            Raised::Query => asl::error_name::QUERY_EVALUATION_ERROR,
+            Raised::DataLimit(made) => return too_large(&self.maker(id, made), made),
+        };
+        let cause = format!(
+            "An error occurred while executing the state '{state}' \
+             (entered at the event id #{entered}). {}",
+            error.cause
+        );
+        Failure::new(name, cause)
     }
 }
 
-/// `States.DataLimitExceeded`, in AWS's words; `did` is "returned a result" or
-/// "provided parameters".
-pub(crate) fn too_large(who: &str, did: &str) -> Failure {
+/// `States.DataLimitExceeded`, in AWS's words.
+pub(crate) fn too_large(who: &str, made: Made) -> Failure {
+    let did = match made {
+        Made::Parameters => "provided parameters",
+        Made::Result => "returned a result",
+    };
     Failure::new(
         "States.DataLimitExceeded",
         format!(

@@ -1,6 +1,8 @@
 //! One step: a stimulus arrives, the execution runs as far as it can, and what happened is
 //! one turn.
 
+use std::cell::Cell;
+
 use asl::{Payload, Program, StateId};
 
 use crate::apply::{apply, begin};
@@ -61,7 +63,7 @@ pub fn start(
     identity: Identity,
     input: Payload,
     now: Timestamp,
-    random: &mut Random,
+    random: &Random,
     limits: &Limits,
     tokens: &dyn Tokens,
 ) -> (Execution, Turn) {
@@ -92,7 +94,7 @@ pub fn step(
     execution: &mut Execution,
     stimulus: Stimulus,
     now: Timestamp,
-    random: &mut Random,
+    random: &Random,
     limits: &Limits,
     tokens: &dyn Tokens,
 ) -> Turn {
@@ -122,7 +124,7 @@ pub(crate) struct Step<'a> {
     pub(crate) program: &'a Program,
     pub(crate) execution: &'a mut Execution,
     pub(crate) now: Timestamp,
-    pub(crate) random: &'a mut Random,
+    pub(crate) random: &'a Random,
     pub(crate) limits: &'a Limits,
     pub(crate) tokens: &'a dyn Tokens,
     events: Vec<Event>,
@@ -131,6 +133,8 @@ pub(crate) struct Step<'a> {
     withdrawn: Vec<u64>,
     pub(crate) heard: bool,
     milestones: Vec<Milestone>,
+    /// Steps that the evaluations of this turn have taken.
+    work: Cell<u64>,
     /// Bytes of the payloads in these events, repeated ones included.
     bytes: usize,
     /// The history has no room for another event.
@@ -142,7 +146,7 @@ impl<'a> Step<'a> {
         program: &'a Program,
         execution: &'a mut Execution,
         now: Timestamp,
-        random: &'a mut Random,
+        random: &'a Random,
         limits: &'a Limits,
         tokens: &'a dyn Tokens,
     ) -> Self {
@@ -159,6 +163,7 @@ impl<'a> Step<'a> {
             withdrawn: Vec::new(),
             heard: false,
             milestones: Vec::new(),
+            work: Cell::new(0),
             bytes: 0,
             is_full: false,
         }
@@ -180,6 +185,7 @@ impl<'a> Step<'a> {
             && !self.is_full
             && self.events.len() < self.limits.turn_events
             && self.bytes < self.limits.turn_bytes
+            && self.work.get() < self.limits.turn_steps
     }
 
     fn happen(&mut self, stimulus: Stimulus) {
@@ -315,6 +321,11 @@ impl<'a> Step<'a> {
         self.bytes += event.kind.payload().map_or(0, Payload::size_bytes);
         self.events.push(event);
         id
+    }
+
+    /// An evaluation of this turn has taken so many steps.
+    pub(crate) fn worked(&self, steps: u64) {
+        self.work.set(self.work.get().saturating_add(steps));
     }
 
     /// Ends the execution; nobody waits for its open tasks any more.

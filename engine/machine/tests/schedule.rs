@@ -418,7 +418,7 @@ fn a_zone_is_one_of_the_database() {
 
 /// One field of an expression that both implementations understand.
 fn random_field(random: &mut Random, least: u64, most: u64) -> String {
-    let mut pick = |from: u64, to: u64| from + random.up_to(to - from);
+    let pick = |from: u64, to: u64| from + random.up_to(to - from);
     match pick(0, 5) {
         0 | 1 => "*".to_owned(),
         2 => pick(least, most).to_string(),

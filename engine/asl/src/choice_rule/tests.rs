@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::{Comparison, Condition, OPERATORS, Test};
 use crate::context::Part;
-use crate::expression::Scope;
 use crate::path::Path;
+use crate::tests::Outside;
 
 fn input() -> Value {
     json!({
@@ -24,7 +24,7 @@ fn evaluate(condition: &Condition) -> String {
     let context =
         || Part::Object(vec![("Execution", Part::Object(vec![("Name", Part::Text("n".into()))]))]);
     condition
-        .holds(&Scope { input: &input(), context: &context })
+        .holds(&Outside::default().scope(&input(), &context))
         .map_or_else(|error| error.cause, |holds| holds.to_string())
 }
 
@@ -142,7 +142,8 @@ fn strings_are_ordered_by_utf16_code_unit() {
     let test = Test::parse("StringLessThan", &operand).unwrap().unwrap();
     let context = || Part::Data(&Value::Null);
     let input = json!("\u{1f600}");
-    let scope = Scope { input: &input, context: &context };
+    let outside = Outside::default();
+    let scope = outside.scope(&input, &context);
     let condition = Condition::Compare(Comparison { variable: Path::parse("$").unwrap(), test });
     assert_eq!(condition.holds(&scope), Ok(true));
 }

@@ -16,7 +16,7 @@ impl ReferencePath {
     pub fn parse(text: &str) -> Result<Self, PathSyntaxError> {
         let path = Path::parse(text)?;
         let negative = path.steps.iter().any(|step| matches!(step, Step::Index(..0)));
-        if !path.is_reference() || negative || text.starts_with("$$") {
+        if !path.is_reference() || negative || path.root != super::Root::Input {
             return Err(PathSyntaxError {
                 message: format!("`{text}` is not a reference path: `$`, names and indexes only"),
                 unsupported: false,
@@ -54,9 +54,10 @@ impl ReferencePath {
                 *place = value.clone();
                 Ok(whole)
             }
-            None => Err(EvaluationError {
-                cause: format!("Unable to apply ReferencePath {} to input {base}", self.text()),
-            }),
+            None => Err(EvaluationError::runtime(format!(
+                "Unable to apply ReferencePath {} to input {base}",
+                self.text()
+            ))),
         }
     }
 }

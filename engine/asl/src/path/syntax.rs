@@ -30,22 +30,31 @@ pub(super) fn parse(text: &str) -> Parsed<(Root, Vec<Step>)> {
     if !cursor.eat("$") {
         return Err(cursor.expected("`$`"));
     }
-    let root = if cursor.eat("$") { Root::Context } else { Root::Input };
+    let mut root = if cursor.eat("$") { Root::Context } else { Root::Input };
     if let Some(next) = cursor.peek()
         && next != '.'
         && next != '['
     {
-        if root == Root::Input && (next.is_alphabetic() || next == '_') {
-            let message = format!("variables are not supported yet: `{text}`");
-            return Err(PathSyntaxError { message, unsupported: true });
+        if root != Root::Input || !begins_name(next) {
+            return Err(cursor.expected("`.` or `[`"));
         }
-        return Err(cursor.expected("`.` or `[`"));
+        root = Root::Variable(cursor.take_while(continues_name).into());
     }
     let steps = steps(&mut cursor)?;
     if cursor.peek().is_some() {
         return Err(cursor.expected("`.` or `[`"));
     }
     Ok((root, steps))
+}
+
+/// Whether a variable's name may begin so.
+fn begins_name(c: char) -> bool {
+    c == '_' || c.is_alphabetic()
+}
+
+/// Whether a variable's name may go on so.
+fn continues_name(c: char) -> bool {
+    c == '_' || c.is_alphanumeric()
 }
 
 /// Steps for as long as there is `.` or `[`.

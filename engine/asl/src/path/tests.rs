@@ -7,7 +7,7 @@ use serde_json_path::JsonPath;
 
 use super::{Path, ReferencePath};
 use crate::context::Part;
-use crate::expression::Scope;
+use crate::tests::Outside;
 
 fn input() -> Value {
     json!({
@@ -26,7 +26,7 @@ fn value_of(path: &str, input: &Value) -> String {
         || Part::Object(vec![("Execution", Part::Object(vec![("Id", Part::Text("e".into()))]))]);
     match Path::parse(path) {
         Err(error) => error.message,
-        Ok(path) => match path.evaluate(&Scope { input, context: &context }) {
+        Ok(path) => match path.evaluate(&Outside::default().scope(input, &context)) {
             Ok(value) => value.to_string(),
             Err(error) => error.cause,
         },
@@ -128,7 +128,7 @@ fn what_is_not_read_is_refused() {
     check(
         "
         a.b → expected `$`, found `a` at byte 0 of `a.b`
-        $name.x → variables are not supported yet: `$name.x`
+        $name.x → Invalid path '$name.x' : the variable has not been assigned
         $. → expected a name, `*` or `[`, found the end at byte 2 of `$.`
         $.a b → expected `.` or `[`, found ` ` at byte 3 of `$.a b`
         $.a[ → expected an index, a slice, a quoted name, `*` or `?(`, found the end at byte 4 of `$.a[`
@@ -204,7 +204,8 @@ fn a_path_that_finds_without_end_is_cut_short() {
     let row: Vec<u32> = (0..500).collect();
     let input = json!(vec![row; 500]);
     let context = || Part::Data(&Value::Null);
-    let scope = Scope { input: &input, context: &context };
+    let outside = Outside::default();
+    let scope = outside.scope(&input, &context);
     let error = Path::parse("$[*][*]").unwrap().evaluate(&scope).unwrap_err();
     assert_eq!(error.cause, "Invalid path '$[*][*]' : more than 200000 nodes match");
 }
@@ -220,7 +221,8 @@ fn what_a_path_finds_in_the_context_is_borrowed_where_it_is_data() {
             ("Map", Part::Object(vec![("Item", Part::Object(of_item))])),
         ])
     };
-    let scope = Scope { input: &Value::Null, context: &context };
+    let outside = Outside::default();
+    let scope = outside.scope(&Value::Null, &context);
     let found = |path: &str| Path::parse(path).unwrap().evaluate(&scope);
     for path in ["$$.Execution.Input", "$$.Map.Item.Value", "$$.Map.Item.Value.deep[1]"] {
         assert!(matches!(found(path), Ok(Cow::Borrowed(_))), "{path}");
@@ -298,7 +300,8 @@ fn the_common_part_means_what_rfc_9535_says() {
         let (path, input) = (dice.path(), dice.value(4));
         let ours = Path::parse(&path).unwrap();
         let context = || Part::Data(&Value::Null);
-        let found = ours.find(&Scope { input: &input, context: &context });
+        let outside = Outside::default();
+        let found = ours.find(&outside.scope(&input, &context));
         let all = JsonPath::parse(&path).unwrap().query(&input).all();
         let expected = if ours.is_definite() {
             all.first().map(|value| (*value).clone())

@@ -30,6 +30,8 @@ pub(super) enum Miss {
     /// The step with this number indexes null.
     Null(usize),
     TooMany,
+    /// Nothing has been assigned to the variable.
+    NoVariable,
 }
 
 /// Whether the steps lead to at most one node.
@@ -240,6 +242,7 @@ impl Miss {
             ),
             Self::Null(at) => format!("The path {} is null", canonical(&steps[..*at])),
             Self::TooMany => format!("more than {MAX_NODES} nodes match"),
+            Self::NoVariable => "the variable has not been assigned".to_owned(),
         }
     }
 }

@@ -21,11 +21,10 @@ pub(crate) fn enter(step: &mut Step<'_>, id: FrameId, choice: &Choice) -> Result
             }
             let Some(next) = next else {
                 // The language calls this `States.NoChoiceMatched`; AWS reports it so.
-                return Err(EvaluationError {
-                    cause: "Failed to transition out of the state. The state does not point to \
-                            a next state."
-                        .to_owned(),
-                });
+                return Err(EvaluationError::runtime(
+                    "Failed to transition out of the state. The state does not point to a next \
+                     state.",
+                ));
             };
             Ok((data.filtered(&choice.output_path, &effective)?, next))
         })

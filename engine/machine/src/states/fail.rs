@@ -30,22 +30,18 @@ fn text(
         Some(Text::Path(path)) => path,
     };
     let Some(value) = data.find(path) else {
-        return Err(EvaluationError {
-            cause: format!(
-                "The JSONPath '{}' specified for the field '{field}' could not be found in the \
+        return Err(EvaluationError::runtime(format!(
+            "The JSONPath '{}' specified for the field '{field}' could not be found in the \
                  input '{}'",
-                path.text(),
-                data.input().raw()
-            ),
-        });
+            path.text(),
+            data.input().raw()
+        )));
     };
     match value.as_ref() {
         Value::String(text) => Ok(Some(text.clone())),
-        other => Err(EvaluationError {
-            cause: format!(
-                "The {field} field refers to value {other} which is not a string: {}",
-                path.text()
-            ),
-        }),
+        other => Err(EvaluationError::runtime(format!(
+            "The {field} field refers to value {other} which is not a string: {}",
+            path.text()
+        ))),
     }
 }

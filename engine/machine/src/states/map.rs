@@ -1,7 +1,7 @@
 //! Map: runs its processor once for each item and gathers the outputs in the items' order.
 
 use asl::program::{Map, MaxConcurrency};
-use asl::{EvaluationError, Payload, StateKind};
+use asl::{EvaluationError, Made, Payload, StateKind};
 use serde_json::Value;
 
 use crate::data::Data;
@@ -48,19 +48,15 @@ fn concurrency(
             match (value.as_u64(), value.as_i64()) {
                 (Some(wanted), _) => wanted,
                 (None, Some(_)) => {
-                    return Err(EvaluationError {
-                        cause: "MaxConcurrency cannot be negative.".to_owned(),
-                    });
+                    return Err(EvaluationError::runtime("MaxConcurrency cannot be negative."));
                 }
                 (None, None) => {
-                    return Err(EvaluationError {
-                        cause: format!(
-                            "The MaxConcurrencyPath field refers to value \"{}\" which is not a \
+                    return Err(EvaluationError::runtime(format!(
+                        "The MaxConcurrencyPath field refers to value \"{}\" which is not a \
                              valid integer: {}",
-                            as_text(&value),
-                            path.text()
-                        ),
-                    });
+                        as_text(&value),
+                        path.text()
+                    )));
                 }
             }
         }
@@ -96,7 +92,7 @@ fn try_start_next(step: &mut Step<'_>, id: FrameId, map: &Map) -> Result<(), Fai
         None => Payload::from_value(item.clone()).map_err(EvaluationError::from),
         Some(selector) => Data::of_item(step, id, index, item).and_then(|data| {
             let from = || data.effective_input(&map.input_path, None);
-            data.selected(Some(selector), iterations.selected_from.get(from)?)
+            data.made(Made::Parameters, Some(selector), iterations.selected_from.get(from)?)
         }),
     };
     let input = input.map_err(|error| step.runtime_failure(id, &error))?;

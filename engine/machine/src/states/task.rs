@@ -1,7 +1,7 @@
 //! Task: has work done outside, and goes on with its result.
 
 use asl::program::{Pattern, Resource, Seconds, Task};
-use asl::{EvaluationError, Payload, StateKind};
+use asl::{EvaluationError, Made, Payload, StateKind};
 use serde_json::json;
 
 use crate::command::{Command, Offer, invoke};
@@ -31,7 +31,8 @@ pub(crate) fn perform(step: &mut Step<'_>, id: FrameId, task: &Task) -> Result<(
                 data
             };
             let effective = data.effective_input(&task.input_path, None)?;
-            let parameters = data.selected(task.parameters.as_ref(), effective.clone())?;
+            let parameters =
+                data.made(Made::Parameters, task.parameters.as_ref(), effective.clone())?;
             let timeout = seconds(&data, task.timeout.as_ref(), &effective, "TimeoutSecondsPath")?;
             let heartbeat =
                 seconds(&data, task.heartbeat.as_ref(), &effective, "HeartbeatSecondsPath")?;
@@ -39,7 +40,7 @@ pub(crate) fn perform(step: &mut Step<'_>, id: FrameId, task: &Task) -> Result<(
         })
         .map_err(|error| step.runtime_failure(id, &error))?;
     if parameters.size_bytes() > step.limits.payload_bytes {
-        return Err(too_large(kind.named(), "provided parameters"));
+        return Err(too_large(kind.named(), Made::Parameters));
     }
     if let TaskKind::Activity { arn } = kind {
         let sought = step.execution.next_event;
@@ -86,17 +87,15 @@ fn seconds(
     let value = data.evaluate(path, effective)?;
     match value.as_u64() {
         Some(seconds @ 1..=MOST_SECONDS) => Ok(Some(seconds)),
-        _ => Err(EvaluationError {
-            cause: format!(
-                "The {field} field refers to value \"{}\" which is not a valid integer: {}",
-                as_text(&value),
-                path.text()
-            ),
-        }),
+        _ => Err(EvaluationError::runtime(format!(
+            "The {field} field refers to value \"{}\" which is not a valid integer: {}",
+            as_text(&value),
+            path.text()
+        ))),
     }
 }
 
-fn kind_of(resource: &Resource) -> TaskKind {
+pub(crate) fn kind_of(resource: &Resource) -> TaskKind {
     match resource {
         Resource::LambdaFunction { arn, .. }
         | Resource::LambdaInvoke { arn, .. }
@@ -127,7 +126,7 @@ pub(crate) fn submitted(step: &mut Step<'_>, task: u64, output: Payload) {
     };
     let kind = open.kind.clone();
     if output.size_bytes() > step.limits.payload_bytes {
-        let failure = too_large(kind.named(), "returned a result");
+        let failure = too_large(kind.named(), Made::Result);
         failed(step, task, failure);
         return;
     }
@@ -190,7 +189,7 @@ pub(crate) fn activity_found(step: &mut Step<'_>, id: FrameId, sought: u64) {
 pub(crate) fn activity_missing(step: &mut Step<'_>, id: FrameId, sought: u64) {
     let Some(open) = seeking(step, id, sought) else { return };
     let cause = format!("The activity {} does not exist.", open.arn);
-    let failure = step.runtime_failure(id, &EvaluationError { cause });
+    let failure = step.runtime_failure(id, &EvaluationError::runtime(cause));
     step.fail(id, failure);
 }
 
@@ -251,7 +250,7 @@ fn succeeded(step: &mut Step<'_>, task: u64, result: Payload) {
     let Some((id, open)) = open(step, task) else { return };
     let kind = open.kind.clone();
     if result.size_bytes() > step.limits.payload_bytes {
-        let failure = too_large(kind.named(), "returned a result");
+        let failure = too_large(kind.named(), Made::Result);
         failed(step, task, failure);
         return;
     }

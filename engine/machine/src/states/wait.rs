@@ -60,7 +60,7 @@ fn due(data: &Data<'_>, wait: &Wait, now: Timestamp) -> Result<Timestamp, Evalua
         }
     };
     if until.0.saturating_sub(now.0) > LONGEST_SECONDS * 1000 {
-        return Err(EvaluationError { cause: "Wait state delay is too long.".to_owned() });
+        return Err(EvaluationError::runtime("Wait state delay is too long."));
     }
     Ok(until)
 }
@@ -68,22 +68,18 @@ fn due(data: &Data<'_>, wait: &Wait, now: Timestamp) -> Result<Timestamp, Evalua
 fn seconds(path: &Path, value: Option<&Value>) -> Result<u64, EvaluationError> {
     let path = path.text();
     let Some(value @ Value::Number(number)) = value else {
-        return Err(EvaluationError {
-            cause: format!("The SecondsPath parameter does not reference an input value: {path}"),
-        });
+        return Err(EvaluationError::runtime(format!(
+            "The SecondsPath parameter does not reference an input value: {path}"
+        )));
     };
     match (number.as_u64(), number.as_i64()) {
         (Some(seconds), _) => Ok(seconds),
-        (None, Some(_)) => Err(EvaluationError {
-            cause: format!(
-                "The SecondsPath parameter references a negative value: {path} == {value}"
-            ),
-        }),
-        (None, None) => Err(EvaluationError {
-            cause: format!(
-                "The SecondsPath parameter cannot be parsed as a long value: {path} == {value}"
-            ),
-        }),
+        (None, Some(_)) => Err(EvaluationError::runtime(format!(
+            "The SecondsPath parameter references a negative value: {path} == {value}"
+        ))),
+        (None, None) => Err(EvaluationError::runtime(format!(
+            "The SecondsPath parameter cannot be parsed as a long value: {path} == {value}"
+        ))),
     }
 }
 
@@ -93,21 +89,17 @@ fn timestamp(path: &Path, value: Option<&Value>) -> Result<Timestamp, Evaluation
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
         None => {
-            return Err(EvaluationError {
-                cause: format!(
-                    "The TimestampPath parameter does not reference an input value: {path}"
-                ),
-            });
+            return Err(EvaluationError::runtime(format!(
+                "The TimestampPath parameter does not reference an input value: {path}"
+            )));
         }
     };
     match parse_timestamp(&text) {
         // Whole seconds: AWS drops the fraction.
         Some(moment) => Ok(Timestamp(moment.timestamp() * 1000)),
-        None => Err(EvaluationError {
-            cause: format!(
-                "The TimestampPath parameter does not reference a valid ISO-8601 extended offset \
+        None => Err(EvaluationError::runtime(format!(
+            "The TimestampPath parameter does not reference a valid ISO-8601 extended offset \
                  date-time format string: {path} == {text}"
-            ),
-        }),
+        ))),
     }
 }

@@ -284,13 +284,13 @@ fn a_log_of_another_definition_ends_with_words() {
     let written =
         program(r#""A": {"Type": "Pass", "Next": "Harbour"}, "Harbour": {"Type": "Succeed"}"#);
     let other = program(r#""A": {"Type": "Pass", "Next": "Port"}, "Port": {"Type": "Succeed"}"#);
-    let (now, mut random) = (machine::Timestamp(0), machine::Random::seeded(1));
+    let (now, random) = (machine::Timestamp(0), machine::Random::seeded(1));
     let (mut execution, _) = machine::start(
         &written,
         identity(),
         Payload::empty_object(),
         now,
-        &mut random,
+        &random,
         &limits,
         &crate::Numbered,
     );
@@ -299,7 +299,7 @@ fn a_log_of_another_definition_ends_with_words() {
         &mut execution,
         Stimulus::Continue,
         now,
-        &mut random,
+        &random,
         &limits,
         &crate::Numbered,
     );

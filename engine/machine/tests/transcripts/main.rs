@@ -107,10 +107,10 @@ pub(crate) fn play(
     happenings: &[Happening],
 ) -> Played {
     let program = &asl::compile(definition).unwrap();
-    let mut random = Random::seeded(1);
+    let random = Random::seeded(1);
     let input = Payload::from_text(input).unwrap();
     let (mut execution, turn) =
-        machine::start(program, identity(), input, Timestamp(0), &mut random, limits, &Numbered);
+        machine::start(program, identity(), input, Timestamp(0), &random, limits, &Numbered);
     let mut told = printed(0, "Start", &turn);
     let mut rows = vec![log::encode(&turn.events)];
     let mut log = turn.events;
@@ -126,7 +126,7 @@ pub(crate) fn play(
             &mut execution,
             stimulus.clone(),
             now,
-            &mut random,
+            &random,
             limits,
             &Numbered,
         );

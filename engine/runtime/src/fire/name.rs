@@ -50,7 +50,7 @@ pub(super) fn attempt_id(firing: &Firing, attempt: i32) -> Uuid {
         firing.key.request.as_bytes(),
         &attempt.to_le_bytes(),
     ]);
-    let mut random = Random::seeded(seed);
+    let random = Random::seeded(seed);
     Uuid::from_u64_pair(random.bits(), random.bits())
 }
 

@@ -46,12 +46,12 @@ impl Owner {
             return;
         }
         let now = self.shared.now();
-        let mut random = machine::Random::seeded(seed(key.id, 0));
+        let random = machine::Random::seeded(seed(key.id, 0));
         let limits = &self.shared.options.limits;
         let tokens = TokensOf { seal: &self.shared.seal, key, account: &row.account };
         let began = Instant::now();
         let (execution, mut turn) =
-            machine::start(&program, identity, input, now, &mut random, limits, &tokens);
+            machine::start(&program, identity, input, now, &random, limits, &tokens);
         METRICS.loops.step_time.observe(began.elapsed().as_secs_f64());
         let mut running = Running::new(execution, program, key.shard, random.bits());
         running.is_starting = true;
@@ -80,7 +80,7 @@ impl Owner {
             &mut running.execution,
             stimulus,
             now,
-            &mut running.random,
+            &running.random,
             &self.shared.options.limits,
             &TokensOf { seal: &self.shared.seal, key, account: account_of(&running.identity) },
         );

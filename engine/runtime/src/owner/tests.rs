@@ -72,13 +72,13 @@ fn begun(
     happened: &[Stimulus],
 ) -> (Execution, Arc<asl::Program>) {
     let program = Arc::new(asl::compile(definition).unwrap());
-    let mut random = machine::Random::seeded(1);
+    let random = machine::Random::seeded(1);
     let limits = machine::Limits::strict();
     let (identity, input, tokens) = (stage::identity(), payload("{}"), stage::NoTokens);
     let (mut execution, _) =
-        machine::start(&program, identity, input, now, &mut random, &limits, &tokens);
+        machine::start(&program, identity, input, now, &random, &limits, &tokens);
     for stimulus in happened.iter().cloned() {
-        machine::step(&program, &mut execution, stimulus, now, &mut random, &limits, &tokens);
+        machine::step(&program, &mut execution, stimulus, now, &random, &limits, &tokens);
     }
     (execution, program)
 }
