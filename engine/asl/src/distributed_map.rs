@@ -2,6 +2,7 @@
 //! go. They are checked, and no such Map is run yet.
 
 use crate::diagnostic::Code;
+use crate::jsonata::Sees;
 use crate::object::{Field, Object};
 use crate::parse::Parser;
 
@@ -79,7 +80,8 @@ fn reader(state: &Object<'_>) {
     let Some(reader) = state.object("ItemReader") else { return };
     reader.allow(&[READER_FIELDS]);
     reader.string("Resource");
-    reader.template("Parameters");
+    reader.expression("Parameters", Sees::default());
+    reader.expression("Arguments", Sees::default());
     let Some(config) = reader.object("ReaderConfig") else { return };
     config.allow(&[READER_CONFIG_FIELDS]);
     config.at_most_one(&["MaxItems", "MaxItemsPath"]);
@@ -88,7 +90,7 @@ fn reader(state: &Object<'_>) {
     config.some_elements("CSVHeaders");
     config.word("CSVDelimiter", &["COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"]);
     // AWS accepts 0 here and fails the execution.
-    config.whole("MaxItems", 0, MAX_ITEMS);
+    config.count("MaxItems", 0, MAX_ITEMS);
     config.single_path("MaxItemsPath");
     config.string("ItemsPointer");
     config.word("Transformation", &["NONE", "LOAD_AND_FLATTEN"]);
@@ -100,11 +102,11 @@ fn batcher(state: &Object<'_>) {
     batcher.allow(&[BATCHER_FIELDS]);
     batcher.at_most_one(&["MaxItemsPerBatch", "MaxItemsPerBatchPath"]);
     batcher.at_most_one(&["MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath"]);
-    batcher.whole("MaxItemsPerBatch", 1, MAX_ITEMS);
+    batcher.count("MaxItemsPerBatch", 1, MAX_ITEMS);
     batcher.single_path("MaxItemsPerBatchPath");
-    batcher.whole("MaxInputBytesPerBatch", 1, MAX_BATCH_BYTES);
+    batcher.count("MaxInputBytesPerBatch", 1, MAX_BATCH_BYTES);
     batcher.single_path("MaxInputBytesPerBatchPath");
-    batcher.template("BatchInput");
+    batcher.expression("BatchInput", Sees::default());
     if !BATCHER_FIELDS
         .iter()
         .any(|field| field.name().starts_with("Max") && batcher.has(field.name()))
@@ -117,7 +119,8 @@ fn writer(state: &Object<'_>) {
     let Some(writer) = state.object("ResultWriter") else { return };
     writer.allow(&[WRITER_FIELDS]);
     writer.string("Resource");
-    writer.template("Parameters");
+    writer.expression("Parameters", Sees::default());
+    writer.expression("Arguments", Sees::default());
     if writer.entries().next().is_none() {
         state.wrong_at::<()>("ResultWriter", "Value cannot be empty".to_owned());
     }
