@@ -1,6 +1,9 @@
 //! Revisions: what an update can change. Executions are pinned to one.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, Utc};
+use runtime::Engine;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use store::{NewStateMachine, Revision, StateMachine, Version};
@@ -21,11 +24,22 @@ pub struct Pinned {
     /// Absent for the revision the state machine was created with, as on AWS.
     pub revision_id: Option<Uuid>,
     pub made_at: DateTime<Utc>,
+    /// The variables that each state mentions; empty if none does.
+    pub variable_references: VariableReferences,
 }
 
+/// Names of variables by names of states.
+pub type VariableReferences = BTreeMap<String, BTreeSet<String>>;
+
 /// What a revision shows of itself.
-pub(super) fn pinned(revision: Revision) -> Pinned {
+pub(super) async fn pinned(engine: &Engine, revision: Revision) -> Pinned {
+    // One that does not compile with this release is shown all the same.
+    let references = engine.program(revision.id).await.map(|program| {
+        let references = program.variable_references().into_iter();
+        references.map(|(state, variables)| (state.to_owned(), variables)).collect()
+    });
     Pinned {
+        variable_references: references.unwrap_or_default(),
         logging: parsed(revision.logging.as_deref()),
         tracing: parsed(revision.tracing.as_deref()),
         encryption: parsed(revision.encryption.as_deref()),
