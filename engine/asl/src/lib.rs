@@ -18,6 +18,7 @@ pub mod diagnostic;
 mod distributed_map;
 pub mod error_name;
 pub mod expression;
+pub mod jsonata;
 mod object;
 mod parse;
 pub mod path;
