@@ -1,9 +1,11 @@
 //! The way of data through a state, in its query language: what is handed to the work, what becomes of its
 //! result, and which variables are assigned.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
-use crate::expression::{EvaluationError, Scope};
+use crate::expression::{EvaluationError, Raised, Scope};
 use crate::jsonata::{self, Sees};
 use crate::object::{Language, Object};
 use crate::path::{Path, ReferencePath};
@@ -80,16 +82,28 @@ impl Expression {
 
     /// That it was to be an array, and is this.
     pub fn not_an_array(&self, found: &Value) -> EvaluationError {
-        EvaluationError::runtime(format!("{found}"))
+        match self {
+            Self::Query(template) => match template.query() {
+                Some(query) => query.unexpected("array", found),
+                None => no_items(found, Some("Items")),
+            },
+            Self::Template(_) => no_items(found, None),
+        }
     }
 
     /// The variables it mentions.
     pub fn variables(&self) -> Vec<String> {
         match self {
             Self::Template(template) => template.variables(),
-            Self::Query(template) => template.variables(),
+            Self::Query(template) => template.variables().into_iter().map(str::to_owned).collect(),
         }
     }
+}
+
+/// That a Map of JSONata finds this, and no array, in its input or in the field at this location.
+pub fn no_items(found: &Value, location: Option<&str>) -> EvaluationError {
+    let cause = format!("Map state input must be an array but was: {found}");
+    EvaluationError { raised: Raised::Query, cause, location: location.map(Arc::from) }
 }
 
 impl Flow {

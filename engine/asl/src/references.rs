@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::choice_rule::{Comparison, Condition, Operand, Test};
 use crate::flow::Expression;
+use crate::jsonata::Query;
 use crate::path::Path;
 use crate::program::{
     Catcher, Caught, Items, MaxConcurrency, Program, Seconds, State, StateKind, Text, Until, When,
@@ -33,7 +34,7 @@ impl State {
                     match seconds {
                         Seconds::Fixed(_) => {}
                         Seconds::Path(path) => found.path(path),
-                        Seconds::Query(query) => found.0.extend(query.variables()),
+                        Seconds::Query(query) => found.query(query),
                     }
                 }
                 found.catchers(&task.catch);
@@ -42,7 +43,7 @@ impl State {
                 for rule in &choice.rules {
                     match &rule.when {
                         When::Condition(condition) => found.condition(condition),
-                        When::Query(query) => found.0.extend(query.variables()),
+                        When::Query(query) => found.query(query),
                         When::Fixed(_) => {}
                     }
                     found.expressions([&rule.assign, &rule.output]);
@@ -52,7 +53,7 @@ impl State {
                 Until::Seconds(_) | Until::Timestamp(_) => {}
                 Until::SecondsPath(path) | Until::TimestampPath(path) => found.path(path),
                 Until::SecondsQuery(query) | Until::TimestampQuery(query) => {
-                    found.0.extend(query.variables());
+                    found.query(query);
                 }
             },
             StateKind::Fail(fail) => {
@@ -60,7 +61,7 @@ impl State {
                     match text {
                         Text::Fixed(_) => {}
                         Text::Path(path) => found.path(path),
-                        Text::Query(query) => found.0.extend(query.variables()),
+                        Text::Query(query) => found.query(query),
                     }
                 }
             }
@@ -73,7 +74,7 @@ impl State {
                 match &map.max_concurrency {
                     MaxConcurrency::Fixed(_) => {}
                     MaxConcurrency::Path(path) => found.path(path),
-                    MaxConcurrency::Query(query) => found.0.extend(query.variables()),
+                    MaxConcurrency::Query(query) => found.query(query),
                 }
                 found.expressions([&map.item_selector]);
                 found.catchers(&map.catch);
@@ -87,6 +88,10 @@ impl State {
 struct Found(BTreeSet<String>);
 
 impl Found {
+    fn query(&mut self, query: &Query) {
+        self.0.extend(query.variables().map(str::to_owned));
+    }
+
     fn path(&mut self, path: &Path) {
         self.0.extend(path.variable().map(str::to_owned));
     }
