@@ -237,6 +237,7 @@ mod tests {
                         of: StateType::Task,
                         output: Payload::empty_object(),
                         next: None,
+                        assigned: None,
                     },
                 ),
                 (6_020, 0, EventKind::ExecutionSucceeded { output: Payload::empty_object() }),
