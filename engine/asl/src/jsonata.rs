@@ -11,10 +11,14 @@
 
 mod chance;
 mod check;
+mod copy;
 mod enclose;
 mod evaluate;
 mod expect;
 mod functions;
+mod guarded;
+mod guards;
+mod meter;
 mod query;
 mod result;
 mod source;

@@ -16,6 +16,8 @@ pub(super) struct Findings<'e> {
     /// Names of the variables and functions that the expression mentions and does not bind
     /// itself, without `$`, in the order of the text.
     pub(super) free: Vec<&'e str>,
+    /// What it reads of `$states`: the names on the way, none where all of it is read.
+    pub(super) paths: Vec<Vec<&'e str>>,
     /// How many nodes it has.
     pub(super) nodes: u64,
     /// Whether it calculates with numbers.
@@ -148,22 +150,39 @@ impl<'e> Reader<'e> {
     /// The first step sees what the path sees, the others the values before them.
     fn path(&mut self, node: &'e Node, steps: &'e [Node], context: Context) {
         let outside = self.bound.len();
-        if let [first, second, ..] = steps
-            && let NodeKind::Variable { name } = &first.kind
-            && let NodeKind::Name { name: member } = &second.kind
-            && name == "states"
-            && !self.bound.contains(&"states")
-        {
-            self.member_of_states(member);
+        let of_states = !self.bound.contains(&"states")
+            && matches!(&steps[0].kind, NodeKind::Variable { name } if name == "states");
+        if of_states {
+            self.part_of_states(steps);
         }
         for (index, step) in steps.iter().enumerate() {
             // A step's predicates see the names it binds.
             self.bound.extend(step.attrs.focus.as_deref());
             self.bound.extend(step.attrs.index.as_deref());
-            self.read(step, if index == 0 { context } else { Context::Value });
+            match index {
+                0 if of_states => self.attributes(step),
+                0 => self.read(step, context),
+                _ => self.read(step, Context::Value),
+            }
         }
         self.attributes(node);
         self.bound.truncate(outside);
+    }
+
+    fn part_of_states(&mut self, steps: &'e [Node]) {
+        let mut names = Vec::new();
+        for pair in steps.windows(2) {
+            let [before, step] = pair else { break };
+            let NodeKind::Name { name } = &step.kind else { break };
+            if !is_plain(before) {
+                break;
+            }
+            names.push(&**name);
+        }
+        if let Some(member) = names.first() {
+            self.member_of_states(member);
+        }
+        self.findings.paths.push(names);
     }
 
     /// Predicates and groups see the values of what they stand behind.
@@ -190,7 +209,7 @@ impl<'e> Reader<'e> {
         match name {
             "" => self.at_top("$", context),
             "$" => self.at_top("$$", context),
-            "states" => {}
+            "states" => self.findings.paths.push(Vec::new()),
             _ if self.bound.contains(&name) => {}
             _ => {
                 self.findings.calculates |= matches!(name, "power" | "number" | "sum" | "average");
@@ -231,6 +250,11 @@ impl<'e> Reader<'e> {
         let message = format!("S0211: The symbol \"{second}\" cannot be used as a unary operator");
         self.findings.refusals.push((Code::InvalidJsonataExpression, message));
     }
+}
+
+/// Whether nothing stands behind this step but the next.
+fn is_plain(step: &Node) -> bool {
+    step.attrs.stages.is_empty() && step.attrs.predicate.is_empty() && step.attrs.group.is_none()
 }
 
 fn is_arithmetic(op: BinaryOp) -> bool {

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use jlens_core::function_catalog;
 
 use super::functions;
+use super::guards::GUARDS;
 
 /// Members of the document that the enclosed expression is evaluated on.
 pub(super) const STATES: &str = "states";
@@ -21,6 +22,9 @@ pub(super) const NOTHING: &str = "nothing";
 /// no variable has it.
 pub(super) fn enclose(expression: &str, mentioned: &[&str]) -> String {
     let mut text = format!("($states := $.{STATES}; $$ := $.undefined;");
+    for (_, guard, _) in GUARDS.iter().filter(|(name, ..)| mentioned.contains(name)) {
+        text.push_str(guard);
+    }
     for name in mentioned.iter().filter(|name| may_be_assigned(name)) {
         let _ = write!(text, "${name} := $.{VARIABLES}.`{name}`");
         if is_function(name) {

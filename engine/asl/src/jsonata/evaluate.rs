@@ -1,33 +1,36 @@
 //! One evaluation: what it may take, and how that is counted.
 //!
-//! The library stops an evaluation after so many steps, but does not tell how many one took that
-//! ended before. So an evaluation is given few steps at first, enough for an expression that visits each
-//! of its nodes once, and begins anew with eight times as many when they do not suffice. What is
-//! given is charged: at most some eight times of what is taken, and always the same for the same
-//! input. Beside that count the values read from the scope, what AWS's functions build and what
-//! the result weighs.
+//! Steps alone bound no work, for one step may copy megabytes. So there are two ways. Almost every
+//! expression is done the quick way: it reads borrowed values, and has few steps and small
+//! values to do with. One that needs more begins anew the careful way: on a copy of what it
+//! reads, watched step by step, so that the sizes of the values it handles count as well. Both are
+//! charged to the budget of the scope, and neither asks the clock, but as a last backstop.
 
-use std::cell::Cell;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jlens_core::{Error, Expression, Options};
+use jlens_core::{Bindings, CancelToken, Error, Expression, Options};
 use serde_json::Value;
 
 use super::chance::Chance;
+use super::copy;
 use super::functions::{self, Supply};
+use super::meter::Meter;
 use super::result::Making;
-use super::source::Document;
+use super::source::{Count, Document};
 use crate::expression::{EvaluationError, Scope};
 
-/// After so many steps an evaluation fails.
+/// After so many steps an evaluation fails; and after handling values worth so many.
 const MOST_STEPS: u64 = 1 << 20;
 
-/// How many steps that count in an evaluation the functions of AWS may take.
-const MOST_STEPS_OF_FUNCTIONS: u64 = 1 << 18;
-
-/// How much more is given each time.
-const GROWTH: u64 = 8;
+/// How many steps an expression has the quick way, beside those for each of its nodes; how many to
+/// read the scope; and how long strings and arrays may be that it builds. Enough to filter
+/// thousands of records, and little enough that all of it together is some hundreds of megabytes
+/// at the very worst.
+const QUICK_STEPS: u64 = 1 << 15;
+const QUICK_READS: u64 = 1 << 18;
+const QUICK_BYTES: usize = 1 << 15;
+const QUICK_ITEMS: usize = 1 << 12;
 
 /// How long a string may be that is built on the way, in bytes; and how long the text of the
 /// result, or of what a function is called with. Measured on AWS.
@@ -36,19 +39,21 @@ const MOST_BYTES: usize = 6_990_256;
 /// How deep evaluations may be nested, in AWS's engine; and by how much the scope around the
 /// expression is nested deeper.
 const MOST_DEPTH: usize = 100;
-const DEPTH_OF_ENCLOSURE: usize = 4;
+const DEPTH_OF_ENCLOSURE: usize = 3;
 
-/// A backstop for what steps do not count: not to be reached by what they do.
+/// A backstop for what is not counted.
 const MOST_TIME: Duration = Duration::from_secs(1);
 
 /// An expression that is ready to be evaluated.
 #[derive(Debug)]
 pub(super) struct Program {
     pub(super) expression: Expression,
-    /// Which of AWS's functions it mentions.
-    pub(super) added: Box<[&'static str]>,
-    /// Steps it is given at first.
-    pub(super) first_steps: u64,
+    /// Functions it needs that are not JSONata's own.
+    pub(super) needs: Box<[&'static str]>,
+    /// What it reads of the scope.
+    pub(super) reads: copy::Reads,
+    /// How many nodes it has.
+    pub(super) nodes: u64,
 }
 
 /// Why there is no value.
@@ -59,48 +64,93 @@ pub(super) enum Failure {
     Expression(Error),
 }
 
+type Evaluated = Result<Option<Value>, Failure>;
+
 impl Program {
     /// The value; `None` if it is undefined, or a function.
-    pub(super) fn evaluate(&self, scope: &Scope<'_>) -> Result<Option<Value>, Failure> {
-        let mut steps = self.first_steps.min(MOST_STEPS);
-        loop {
-            scope.budget.work(steps).map_err(Failure::Budget)?;
-            match self.attempt(scope, steps) {
-                Err(Failure::Expression(error))
-                    if error.code() == "U1006" && steps < MOST_STEPS =>
-                {
-                    steps = (steps * GROWTH).min(MOST_STEPS);
-                }
-                done => return done,
+    pub(super) fn evaluate(&self, scope: &Scope<'_>) -> Evaluated {
+        match self.quickly(scope) {
+            Err(Failure::Expression(error))
+                if matches!(error.code(), "U1001" | "U1004" | "U1006") =>
+            {
+                self.carefully(scope)
             }
+            done => done,
         }
     }
 
-    fn attempt(&self, scope: &Scope<'_>, steps: u64) -> Result<Option<Value>, Failure> {
-        let chances = [Chance((scope.chance)()), Chance((scope.chance)())];
-        let supply = Arc::new(Mutex::new(Supply { chances, steps: MOST_STEPS_OF_FUNCTIONS }));
-        let bindings = functions::bindings(&self.added, &supply);
-        let options = Options::new()
-            .now(scope.now_ms)
-            .seed((scope.chance)())
+    fn quickly(&self, scope: &Scope<'_>) -> Evaluated {
+        let steps = QUICK_STEPS + 4 * self.nodes;
+        // An expression whose nodes are visited once each.
+        scope.budget.work(self.nodes).map_err(Failure::Budget)?;
+        let (supply, bindings) = self.supply(scope, steps);
+        let options = options(scope)
             .max_steps(steps)
-            .max_depth(MOST_DEPTH + DEPTH_OF_ENCLOSURE)
-            .max_string_length(MOST_BYTES)
-            .max_array_length(functions::MOST_ITEMS)
-            .max_result_size(MOST_BYTES)
-            .timeout(MOST_TIME);
-        let handed_out = Cell::new(0);
-        let document = Document { scope, handed_out: &handed_out };
+            .max_string_length(QUICK_BYTES)
+            .max_array_length(QUICK_ITEMS)
+            .max_result_size(MOST_BYTES);
+        let count = Count::up_to(QUICK_READS);
+        let document = Document { scope, count: &count };
         let mut making = Making::within(scope.budget);
         let made = self
             .expression
             .evaluate_source_to(&document, &bindings, &options, |output| output.write(&mut making));
-        let supply = supply.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = handed_out.get() + (MOST_STEPS_OF_FUNCTIONS - supply.steps);
+        let exhausted = matches!(&made, Err(error) if error.code() == "U1006");
+        let taken = count.taken() + supply.taken() + if exhausted { steps } else { 0 };
         scope.budget.work(taken).map_err(Failure::Budget)?;
         match making.failure {
             Some(failure) => Err(Failure::Budget(failure)),
             None => made.map_err(Failure::Expression),
         }
     }
+
+    fn carefully(&self, scope: &Scope<'_>) -> Evaluated {
+        let (document, copied) = self.reads.copy(scope);
+        scope.budget.work(copied).map_err(Failure::Budget)?;
+        let (supply, bindings) = self.supply(scope, MOST_STEPS);
+        let stop = CancelToken::new();
+        let options = options(scope)
+            .max_steps(MOST_STEPS)
+            .max_string_length(MOST_BYTES)
+            .max_array_length(functions::MOST_ITEMS)
+            .max_result_size(MOST_BYTES)
+            .cancel_token(stop.clone());
+        let mut meter = Meter::new(MOST_STEPS, stop);
+        let made =
+            self.expression.evaluate_traced(Some(&document), &bindings, &options, &mut meter);
+        let taken = meter.taken() + supply.taken();
+        scope.budget.work(taken).map_err(Failure::Budget)?;
+        let value = made.map_err(Failure::Expression)?;
+        if let Some(value) = &value {
+            scope.budget.weigh(value).map_err(Failure::Budget)?;
+        }
+        Ok(value)
+    }
+
+    /// What the functions of AWS draw on.
+    fn supply(&self, scope: &Scope<'_>, steps: u64) -> (Drawn, Bindings) {
+        let chances = [Chance((scope.chance)()), Chance((scope.chance)())];
+        let supply = Arc::new(Mutex::new(Supply { chances, steps }));
+        let bindings = functions::bindings(&self.needs, &supply);
+        (Drawn { supply, given: steps }, bindings)
+    }
+}
+
+struct Drawn {
+    supply: Arc<Mutex<Supply>>,
+    given: u64,
+}
+
+impl Drawn {
+    fn taken(&self) -> u64 {
+        self.given - self.supply.lock().unwrap_or_else(PoisonError::into_inner).steps
+    }
+}
+
+fn options(scope: &Scope<'_>) -> Options {
+    Options::new()
+        .now(scope.now_ms)
+        .seed((scope.chance)())
+        .max_depth(MOST_DEPTH + DEPTH_OF_ENCLOSURE)
+        .timeout(MOST_TIME)
 }

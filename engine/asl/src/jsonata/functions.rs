@@ -9,6 +9,8 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use super::chance::{self, Chance};
+use super::guarded;
+use super::guards::{GUARDS, SPEND};
 use super::result::number;
 
 /// Their names, without `$`.
@@ -31,12 +33,21 @@ pub(super) struct Supply {
 type Shared = Arc<Mutex<Supply>>;
 type Answer = Result<Option<Value>, Error>;
 
-/// Those of the functions that an expression mentions.
-pub(super) fn bindings(mentioned: &[&'static str], supply: &Shared) -> Bindings {
-    mentioned.iter().fold(Bindings::new(), |bindings, name| match function(name, supply) {
+/// Those of the functions that an expression needs.
+pub(super) fn bindings(needed: &[&'static str], supply: &Shared) -> Bindings {
+    needed.iter().fold(Bindings::new(), |bindings, name| match function(name, supply) {
         Ok(function) => bindings.function(*name, function.without_input()),
+        // No signature here is wrong.
         Err(_) => bindings,
     })
+}
+
+/// Which functions an expression needs that mentions these names.
+pub(super) fn needed(mentioned: &[&str]) -> Box<[&'static str]> {
+    let added = ADDED.into_iter().filter(|name| mentioned.contains(name));
+    let guarded = GUARDS.into_iter().filter(|(name, ..)| mentioned.contains(name));
+    let spend = mentioned.contains(&"replace").then_some(SPEND);
+    added.chain(guarded.map(|(.., function)| function)).chain(spend).collect()
 }
 
 fn function(name: &str, supply: &Shared) -> Result<HostFunction, Error> {
@@ -62,7 +73,25 @@ fn function(name: &str, supply: &Shared) -> Result<HostFunction, Error> {
             let [upper, lower] = draw(&supply);
             Ok(Some(Value::String(chance::uuid(upper, lower))))
         }),
-        _ => HostFunction::with_signature("<s?:x>", move |args, _| parse(text(args, 0), &supply)),
+        "parse" => {
+            HostFunction::with_signature("<s?:x>", move |args, _| parse(text(args, 0), &supply))
+        }
+        "·unique" => HostFunction::with_signature("<x:a>", move |args, _| {
+            guarded::unique(arg(args, 0), |bytes| take(bytes, &supply))
+        }),
+        "·names" => HostFunction::with_signature("<x:a>", move |args, _| {
+            guarded::names(arg(args, 0), |bytes| take(bytes, &supply))
+        }),
+        "·replaced" => HostFunction::with_signature("<xxx:x>", move |args, _| {
+            guarded::replaced(text(args, 0), text(args, 1), text(args, 2))
+        }),
+        _ => HostFunction::with_signature("<n:x>", move |args, _| {
+            take(
+                whole(args, 0).and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0),
+                &supply,
+            )?;
+            Ok(None)
+        }),
     }
 }
 

@@ -6,9 +6,10 @@ use jlens_core::{Error, Expression};
 use serde_json::Value;
 
 use super::check::check;
+use super::copy::Reads;
 use super::enclose::{enclose, is_function};
 use super::evaluate::{Failure, Program};
-use super::functions::ADDED;
+use super::functions;
 use super::{Refusal, Sees, inside};
 use crate::diagnostic::{Code, bounded};
 use crate::expression::{EvaluationError, Raised, Scope};
@@ -45,7 +46,9 @@ impl Query {
             let refusals = found.refusals.iter();
             return Err(refusals.map(|(code, message)| refused(*code, bounded(message))).collect());
         }
-        let program = program(text, &found.free, found.nodes).map_err(|error| invalid(&error))?;
+        let reads = Reads::new(&found.paths, &found.free);
+        let program =
+            program(text, &found.free, reads, found.nodes).map_err(|error| invalid(&error))?;
         Ok(Self {
             text: text.into(),
             program,
@@ -104,7 +107,7 @@ impl Query {
         };
         let thrown = match error.code() {
             "U1001" => "Expression evaluation memory limit exceeded".to_owned(),
-            "U1006" | "D1012" => {
+            "U1003" | "U1006" | "D1012" => {
                 "Expression evaluation timeout: Check for infinite loop".to_owned()
             }
             "D1011" => "Stack overflow error: Check for non-terminating recursive function. \
@@ -135,15 +138,15 @@ impl Query {
     /// Something about the value that the value itself does not tell. Seldom needed.
     fn ask(&self, scope: &Scope<'_>, question: impl Fn(&str) -> String) -> Option<Value> {
         let mentioned: Vec<&str> = self.mentioned.iter().map(|name| &**name).collect();
-        let program = program(&question(&self.text), &mentioned, self.program.first_steps).ok()?;
+        let Program { reads, nodes, .. } = &self.program;
+        let program = program(&question(&self.text), &mentioned, reads.clone(), *nodes).ok()?;
         program.evaluate(scope).ok().flatten()
     }
 }
 
-fn program(text: &str, mentioned: &[&str], nodes: u64) -> Result<Program, Error> {
+fn program(text: &str, mentioned: &[&str], reads: Reads, nodes: u64) -> Result<Program, Error> {
     let expression = Expression::compile(&enclose(text, mentioned))?;
-    let added = ADDED.into_iter().filter(|name| mentioned.contains(name)).collect();
-    // The scope around it takes a few for each name.
-    let first_steps = 64 + 2 * nodes + 8 * mentioned.len() as u64;
-    Ok(Program { expression, added, first_steps })
+    // The scope around it has a few for each name.
+    let nodes = nodes + 16 + 8 * mentioned.len() as u64;
+    Ok(Program { expression, needs: functions::needed(mentioned), reads, nodes })
 }

@@ -307,3 +307,17 @@ fn a_template_keeps_its_order_and_says_where_it_fails() {
     let places: Vec<&str> = refusals.iter().map(|it| &*it.location).collect();
     assert_eq!(places, ["Output[0]", "Output[1]/b"]);
 }
+
+#[test]
+fn evaluations_may_be_nested_a_hundred_deep() {
+    let nested = |levels: usize| format!("{}1{}", "(".repeat(levels), ")".repeat(levels));
+    let alone = |levels: usize| {
+        let options = jlens_core::Options::new().max_depth(100);
+        let expression = jlens_core::Expression::compile(&nested(levels)).unwrap();
+        expression.evaluate_with(None, &jlens_core::Bindings::new(), &options).is_ok()
+    };
+    let most = (1..200).take_while(|levels| alone(*levels)).last().unwrap();
+    gives(&nested(most), json!(1));
+    let error = evaluate(&nested(most + 1), &json!({})).unwrap_err();
+    assert!(error.cause.contains("Stack overflow error"), "{}", error.cause);
+}
