@@ -6,11 +6,16 @@ use crate::jsonata::Sees;
 use crate::object::{Field, Object};
 use crate::parse::Parser;
 
+/// Fields that only a distributed Map has.
 pub(crate) const FIELDS: &[Field] = &[
     Field::both("ItemReader"),
     Field::both("ItemBatcher"),
     Field::both("ResultWriter"),
     Field::both("Label"),
+];
+
+/// Fields that mean something for a distributed Map only; as recorded, AWS takes them in any.
+pub(crate) const TOLERANCE: &[Field] = &[
     Field::both("ToleratedFailurePercentage"),
     Field::path("ToleratedFailurePercentagePath"),
     Field::both("ToleratedFailureCount"),

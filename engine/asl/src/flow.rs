@@ -171,13 +171,13 @@ pub(crate) fn assign(object: &Object<'_>, sees: Sees) -> Option<Option<Expressio
         };
         let mut letters = name.chars();
         let is_name = letters.next().is_some_and(unicode_ident::is_xid_start)
-            && letters.all(unicode_ident::is_xid_continue)
+            && letters.all(|c| c == '-' || unicode_ident::is_xid_continue(c))
             && name.chars().count() <= MAX_NAME_CHARS
             && name != "states";
         if !is_name {
             all_named = false;
             let message = format!(
-                "'{name}' is not the name of a variable: a letter, then letters, digits and '_', at \
+                "'{name}' is not the name of a variable: a letter, then letters, digits, '_' and '-', at \
                  most {MAX_NAME_CHARS} characters, and not 'states'"
             );
             variables.wrong_at::<()>(field, message);

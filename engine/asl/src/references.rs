@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use serde_json::Value;
 
 use crate::choice_rule::{Comparison, Condition, Operand, Test};
-use crate::flow::Expression;
+use crate::flow::{DataFlow, Expression};
 use crate::jsonata::Query;
 use crate::path::Path;
 use crate::program::{
@@ -14,6 +14,14 @@ use crate::program::{
 };
 
 impl Program {
+    /// Whether it has variables or JSONata, which AWS brought in November 2024.
+    pub fn has_variables_or_jsonata(&self) -> bool {
+        self.states().any(|state| {
+            let is_jsonata = matches!(state.flow.data, DataFlow::Jsonata(_));
+            is_jsonata || state.flow.assign.is_some() || !state.variables().is_empty()
+        })
+    }
+
     /// The variables that each state mentions, by the names of the states; those that mention none are left
     /// out.
     pub fn variable_references(&self) -> BTreeMap<&str, BTreeSet<String>> {
@@ -136,12 +144,12 @@ impl Found {
     }
 }
 
-/// The names that `Assign` gives values to in a state, its rules and its catchers, as they are written.
+/// The names that a state and its rules assign, as they are written. As recorded, AWS does not count those
+/// of catchers.
 pub(crate) fn assigned_by(state: &Value) -> HashSet<&str> {
-    let within = |list: &str| state[list].as_array().into_iter().flatten();
+    let rules = state["Choices"].as_array().into_iter().flatten();
     std::iter::once(state)
-        .chain(within("Choices"))
-        .chain(within("Catch"))
+        .chain(rules)
         .filter_map(|object| object["Assign"].as_object())
         .flat_map(|variables| variables.keys())
         .map(|field| field.strip_suffix(".$").unwrap_or(field))

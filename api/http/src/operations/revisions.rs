@@ -34,15 +34,17 @@ pub type VariableReferences = BTreeMap<String, BTreeSet<String>>;
 /// What a revision shows of itself.
 pub(super) async fn pinned(engine: &Engine, revision: Revision) -> Pinned {
     // One that does not compile with this release is shown all the same.
-    let references = engine.program(revision.id).await.map(|program| {
-        let references = program.variable_references().into_iter();
-        references.map(|(state, variables)| (state.to_owned(), variables)).collect()
-    });
+    let program = engine.program(revision.id).await.ok();
+    let references = program.iter().flat_map(|program| program.variable_references());
+    // The default is shown as in AWS's answers since there are variables and JSONata; in those recorded
+    // before, the member is not there.
+    let by_default = program.as_ref().is_some_and(|program| program.has_variables_or_jsonata());
     Pinned {
-        variable_references: references.unwrap_or_default(),
+        variable_references: references.map(|(state, it)| (state.to_owned(), it)).collect(),
         logging: parsed(revision.logging.as_deref()),
         tracing: parsed(revision.tracing.as_deref()),
-        encryption: parsed(revision.encryption.as_deref()),
+        encryption: parsed::<Option<Encryption>>(revision.encryption.as_deref())
+            .or_else(|| by_default.then(Encryption::default)),
         revision_id: (!revision.initial).then_some(revision.id),
         made_at: revision.created_at,
         definition: revision.definition,

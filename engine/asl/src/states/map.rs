@@ -41,6 +41,7 @@ pub(super) fn read(
         super::ERRORS,
         FIELDS,
         distributed_map::FIELDS,
+        distributed_map::TOLERANCE,
     ]);
     let items = items(state);
     let item_selector = item_selector(state);
