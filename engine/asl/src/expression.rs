@@ -47,7 +47,7 @@ pub enum Made {
 }
 
 /// A step is about as much work as reading one small value.
-const MOST_STEPS: u64 = 4_000_000;
+pub(crate) const MOST_STEPS: u64 = 4_000_000;
 
 /// How many bytes built or copied count as one step.
 const BYTES_PER_STEP: usize = 64;

@@ -19,6 +19,8 @@ mod distributed_map;
 pub mod error_name;
 pub mod expression;
 pub mod flow;
+#[cfg(test)]
+mod fuzz;
 pub mod intrinsic;
 mod java;
 pub mod json_text;

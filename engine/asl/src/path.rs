@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! text ─► syntax ─► steps ─► walk ─► one value, or an array of all that match
-//!                    ├─ filter: the `?(…)` of a step; compare: what its operators mean
+//!                    ├─ filter: the `?(…)` of a step ─► condition ─► compare: its operators
 //!                    └─ function: `.length()` and the like, last in a path
 //! ```
 
 mod compare;
+mod condition;
 mod cursor;
 mod filter;
 mod function;

@@ -5,9 +5,9 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
+use super::condition::Seen;
 use super::filter::Operator;
 use super::pattern::Pattern;
-use super::walk::Seen;
 use crate::expression::{Budget, EvaluationError};
 
 type Answer = Result<bool, EvaluationError>;

@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use super::condition::Seen;
 use super::cursor::{Cursor, Parsed};
 use super::filter::{self, Operand};
 use super::miss::Miss;
-use super::walk::{Seen, Walk};
+use super::walk::Walk;
 use crate::expression::Budget;
 use crate::java;
 

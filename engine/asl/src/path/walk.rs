@@ -5,11 +5,12 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::filter::{Filter, Operand};
+use super::condition::Seen;
+use super::filter::Operand;
 use super::miss::Miss;
-use super::{Root, Step, compare, filter};
+use super::{Root, Step, filter};
 use crate::context::Part;
-use crate::expression::{Budget, EvaluationError, Scope};
+use crate::expression::{Budget, Scope};
 use crate::java;
 
 /// What the steps from one root are followed with.
@@ -17,13 +18,6 @@ pub(super) struct Walk<'s, 'a, 'v> {
     pub(super) scope: &'s Scope<'a>,
     /// What `$` means in a filter.
     pub(super) root: &'v Value,
-}
-
-/// What a path within a filter leads to.
-pub(super) enum Seen<'v> {
-    One(Cow<'v, Value>),
-    /// All that an indefinite path leads to.
-    Many(Vec<&'v Value>),
 }
 
 /// Whether the steps lead to at most one value.
@@ -93,8 +87,8 @@ fn missing(steps: &[Step], at: usize) -> Miss {
     if at + 1 == steps.len() { Miss::NoResult } else { Miss::NoProperty(at) }
 }
 
-impl<'a, 'v> Walk<'_, 'a, 'v> {
-    fn budget(&self) -> &Budget {
+impl<'v> Walk<'_, '_, 'v> {
+    pub(super) fn budget(&self) -> &Budget {
         self.scope.budget
     }
 
@@ -106,7 +100,12 @@ impl<'a, 'v> Walk<'_, 'a, 'v> {
         }
     }
 
-    fn see(&self, node: &'v Value, steps: &[Step], first: usize) -> Result<Seen<'v>, Miss> {
+    pub(super) fn see(
+        &self,
+        node: &'v Value,
+        steps: &[Step],
+        first: usize,
+    ) -> Result<Seen<'v>, Miss> {
         if let Some((Step::Call(call), before)) = steps.split_last() {
             let on = self.see(node, before, first).map_err(|miss| match (miss, before) {
                 // The name is not the last step.
@@ -275,72 +274,6 @@ impl<'a, 'v> Walk<'_, 'a, 'v> {
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
         }
     }
-
-    /// Whether this node passes.
-    fn accepts(&self, filter: &Filter, node: &'v Value) -> Result<bool, Miss> {
-        self.budget().work(3)?;
-        match filter {
-            Filter::Any(filters) => {
-                for filter in filters {
-                    if self.accepts(filter, node)? {
-                        return Ok(true);
-                    }
-                }
-                Ok(false)
-            }
-            Filter::All(filters) => {
-                for filter in filters {
-                    if !self.accepts(filter, node)? {
-                        return Ok(false);
-                    }
-                }
-                Ok(true)
-            }
-            Filter::Not(filter) => Ok(!self.accepts(filter, node)?),
-            Filter::Exists(operand) => Ok(match self.operand(operand, node)? {
-                Some(Seen::Many(found)) => !found.is_empty(),
-                found => found.is_some(),
-            }),
-            Filter::Absent(operand) => Ok(match self.operand(operand, node)? {
-                Some(Seen::Many(found)) => found.is_empty(),
-                Some(Seen::One(value)) => value.is_null(),
-                None => true,
-            }),
-            Filter::Compare(left, operator, right) => {
-                let (left, right) = (self.operand(left, node)?, self.operand(right, node)?);
-                Ok(compare::compare(left, *operator, right, self.budget())?)
-            }
-            Filter::Like(operand, pattern) => {
-                Ok(compare::like(self.operand(operand, node)?, pattern, self.budget())?)
-            }
-        }
-    }
-
-    /// What an operand stands for at this node; `None` if it is missing.
-    pub(super) fn operand<'x>(
-        &self,
-        operand: &'x Operand,
-        node: &'x Value,
-    ) -> Result<Option<Seen<'x>>, Miss>
-    where
-        'v: 'x,
-        'a: 'x,
-    {
-        let found = match operand {
-            Operand::Literal(value) => return Ok(Some(Seen::One(Cow::Borrowed(value)))),
-            Operand::Node(steps) => {
-                let walk: Walk<'_, 'a, 'x> = Walk { scope: self.scope, root: self.root };
-                walk.see(node, steps, 0)
-            }
-            Operand::Root(steps) => self.see(self.root, steps, 0),
-            Operand::Outside(root, steps) => evaluate(self.scope, root, steps).map(Seen::One),
-        };
-        match found {
-            Ok(found) => Ok(Some(found)),
-            Err(Miss::Spent(error)) => Err(Miss::Spent(error)),
-            Err(_) => Ok(None),
-        }
-    }
 }
 
 fn nth(items: &[Value], index: i64) -> Option<&Value> {
@@ -358,40 +291,4 @@ fn slice(items: &[Value], from: Option<i64>, to: Option<i64>) -> &[Value] {
     let from = from.map_or(0, from_start);
     let to = to.map_or(items.len(), from_start);
     items.get(from..to).unwrap_or_default()
-}
-
-impl Seen<'_> {
-    /// The value, unless it is many.
-    pub(super) fn one(&self) -> Option<&Value> {
-        match self {
-            Self::One(value) => Some(value),
-            Self::Many(_) => None,
-        }
-    }
-
-    /// The elements, if it is an array or many.
-    pub(super) fn list(&self, budget: &Budget) -> Result<Option<Vec<&Value>>, EvaluationError> {
-        let list: Option<Vec<&Value>> = match self {
-            Self::Many(found) => Some(found.clone()),
-            Self::One(value) => value.as_array().map(|items| items.iter().collect()),
-        };
-        budget.work(list.as_ref().map_or(0, |list| list.len() as u64 / 2))?;
-        Ok(list)
-    }
-
-    /// The elements, or the value itself.
-    pub(super) fn each(&self, budget: &Budget) -> Result<Vec<&Value>, EvaluationError> {
-        Ok(self.list(budget)?.unwrap_or_else(|| self.one().into_iter().collect()))
-    }
-
-    /// A copy of its own.
-    pub(super) fn to_value(&self, budget: &Budget) -> Result<Value, EvaluationError> {
-        match self {
-            Self::One(value) => budget.copy(value),
-            Self::Many(found) => {
-                budget.build(found.len() + 1)?;
-                found.iter().map(|node| budget.copy(node)).collect()
-            }
-        }
-    }
 }
