@@ -57,7 +57,7 @@ impl Condition {
 
 impl Comparison {
     fn holds(&self, scope: &Scope<'_>) -> Result<bool, EvaluationError> {
-        let found = self.variable.find(scope);
+        let found = self.variable.lookup(scope)?;
         if let Test::Is(ValueKind::Present, expected) = self.test {
             return Ok(found.is_some() == expected);
         }
@@ -79,5 +79,5 @@ fn referenced<T>(
     scope: &Scope<'_>,
     read: impl FnOnce(&Value) -> Option<T>,
 ) -> Result<Option<T>, EvaluationError> {
-    path.find(scope).map(|value| read(&value)).ok_or_else(|| invalid_reference(path))
+    path.lookup(scope)?.map(|value| read(&value)).ok_or_else(|| invalid_reference(path))
 }

@@ -47,7 +47,7 @@ pub enum Made {
 }
 
 /// A step is about as much work as reading one small value.
-const MOST_STEPS: u64 = 4_000_000;
+pub(crate) const MOST_STEPS: u64 = 4_000_000;
 
 /// How many bytes built or copied count as one step.
 const BYTES_PER_STEP: usize = 64;
@@ -92,6 +92,17 @@ impl Budget {
         }
     }
 
+    /// Does something whose values do not become part of the value that is built: together they
+    /// may be as long as what is left, and at least 1 MiB. Steps count as ever.
+    pub fn aside<T>(&self, something: impl FnOnce() -> T) -> T {
+        const LEAST: usize = 1024 * 1024;
+        let left = self.bytes.get();
+        self.bytes.set(left.max(LEAST));
+        let done = something();
+        self.bytes.set(left);
+        done
+    }
+
     /// A copy of this value, which becomes part of the value that is built; it is weighed before
     /// it is made.
     pub fn copy(&self, value: &Value) -> Result<Value, EvaluationError> {
@@ -101,6 +112,7 @@ impl Budget {
 
     /// This value is about to become part of the value that is built.
     pub fn weigh(&self, value: &Value) -> Result<(), EvaluationError> {
+        self.work(1)?;
         match value {
             Value::Null | Value::Bool(_) => self.build(4),
             Value::Number(_) => self.build(1),
@@ -111,6 +123,7 @@ impl Budget {
             }
             Value::Object(members) => {
                 self.build(2)?;
+                self.work(members.len() as u64)?;
                 members.iter().try_for_each(|(name, value)| {
                     self.build(name.len() + 3)?;
                     self.weigh(value)

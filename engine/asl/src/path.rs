@@ -2,11 +2,19 @@
 //!
 //! ```text
 //! text ─► syntax ─► steps ─► walk ─► one value, or an array of all that match
-//!                    └─ filter: the `?(…)` of a step
+//!                    ├─ filter: the `?(…)` of a step ─► condition ─► compare: its operators
+//!                    └─ function: `.length()` and the like, last in a path
 //! ```
 
+mod compare;
+mod condition;
+mod cursor;
 mod filter;
+mod function;
 mod insert;
+mod literal;
+mod miss;
+mod pattern;
 mod syntax;
 #[cfg(test)]
 mod tests;
@@ -15,12 +23,13 @@ mod walk;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use jsonpath_rust::parser::model::JpQuery;
 use serde_json::Value;
 
 use crate::expression::{EvaluationError, Scope};
 use filter::Filter;
+use function::Call;
 pub use insert::ReferencePath;
+use miss::Miss;
 
 /// A JSONPath: `$` reads the input, `$$` the context object, `$name` a variable.
 #[derive(Debug)]
@@ -48,16 +57,21 @@ enum Step {
     Name(Box<str>),
     /// `[n]`; a negative index counts from the end.
     Index(i64),
-    /// `['a','b']`, last in its path: one object of the members that are there.
+    /// `['a','b']`: one object of the members that are there, if it is the last step; else each of
+    /// them.
     Names(Box<[Box<str>]>),
-    /// `.length()`, last in its path: how many members or elements.
-    Length,
-    /// `*`, `[a:b]`, `[0,1]`, `['a','b']` before further steps, `..x`.
-    Query { text: Box<str>, query: Box<JpQuery> },
+    /// `[0,1]`
+    Indexes(Box<[i64]>),
+    /// `[a:b]`
+    Slice(Option<i64>, Option<i64>),
+    /// `*`
+    Every,
     /// `[?(…)]`
     Filter(Filter),
-    /// `..[?(…)]`
-    DescendantFilter(Filter),
+    /// `..` and a step of the above, from this node and from all below it.
+    Descend(Box<Step>),
+    /// `.length()`, last in its path.
+    Call(Call),
 }
 
 /// Why a text is not a path.
@@ -76,12 +90,23 @@ impl Path {
         Ok(Self { text: text.into(), root, steps: steps.into() })
     }
 
+    /// Reads the path that this text begins with, and says what follows it.
+    pub(crate) fn parse_first(text: &str) -> Result<(Self, &str), PathSyntaxError> {
+        let (root, steps, rest) = syntax::parse_first(text)?;
+        let text = &text[..text.len() - rest.len()];
+        Ok((Self { text: text.into(), root, steps: steps.into() }, rest))
+    }
+
     /// The variable it starts from, if it does.
     pub fn variable(&self) -> Option<&str> {
-        match &self.root {
-            Root::Variable(name) => Some(name),
-            Root::Input | Root::Context => None,
-        }
+        self.root.variable()
+    }
+
+    /// All variables it mentions: the one it starts from, and those within its filters.
+    pub fn variables(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.variable().into_iter().collect();
+        filter::variables(&self.steps, &mut names);
+        names
     }
 
     /// The path as written.
@@ -101,14 +126,7 @@ impl Path {
 
     /// Whether it is a reference path: only `.name`, `['name']` and `[n]`.
     pub fn is_reference(&self) -> bool {
-        self.steps.iter().all(|step| match step {
-            Step::Name(_) | Step::Index(_) => true,
-            Step::Names(_)
-            | Step::Length
-            | Step::Query { .. }
-            | Step::Filter(_)
-            | Step::DescendantFilter(_) => false,
-        })
+        self.steps.iter().all(|step| matches!(step, Step::Name(_) | Step::Index(_)))
     }
 
     /// Whether it has at most one value. Otherwise its value is the array of all that match.
@@ -118,27 +136,42 @@ impl Path {
 
     /// The value: the node of a definite path, the array of an indefinite one, which is empty if
     /// nothing matches. A definite path without a node fails with AWS's
-    /// `Invalid path '…' : …`.
+    /// `Invalid path '…' : …`. What is not borrowed has been weighed.
     pub fn evaluate<'a>(&self, scope: &Scope<'a>) -> Result<Cow<'a, Value>, EvaluationError> {
-        self.walk(scope).map_err(|miss| {
-            let why = miss.explain(&self.steps);
-            EvaluationError::runtime(format!("Invalid path '{}' : {why}", self.text))
+        self.walk(scope).map_err(|miss| match miss {
+            Miss::Spent(error) => error,
+            miss => {
+                let why = miss.explain(&self.steps);
+                EvaluationError::runtime(format!("Invalid path '{}' : {why}", self.text))
+            }
         })
     }
 
-    /// The same, for callers that have their own text for a miss.
+    /// The same, for callers that have their own text for a miss: `None`. Fails if the budget is
+    /// spent.
+    pub fn lookup<'a>(&self, scope: &Scope<'a>) -> Result<Option<Cow<'a, Value>>, EvaluationError> {
+        match self.walk(scope) {
+            Ok(found) => Ok(Some(found)),
+            Err(Miss::Spent(error)) => Err(error),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// The same, for those who take what costs too much for missing.
     pub fn find<'a>(&self, scope: &Scope<'a>) -> Option<Cow<'a, Value>> {
         self.walk(scope).ok()
     }
 
-    fn walk<'a>(&self, scope: &Scope<'a>) -> Result<Cow<'a, Value>, walk::Miss> {
-        match &self.root {
-            Root::Input => walk::evaluate(scope.input, &self.steps),
-            Root::Context => walk::evaluate_context((scope.context)(), &self.steps),
-            Root::Variable(name) => {
-                let value = scope.variables.get(name).ok_or(walk::Miss::NoVariable)?;
-                walk::evaluate(value.value(), &self.steps)
-            }
+    fn walk<'a>(&self, scope: &Scope<'a>) -> Result<Cow<'a, Value>, Miss> {
+        walk::evaluate(scope, &self.root, &self.steps)
+    }
+}
+
+impl Root {
+    fn variable(&self) -> Option<&str> {
+        match self {
+            Self::Variable(name) => Some(name),
+            Self::Input | Self::Context => None,
         }
     }
 }
@@ -146,20 +179,29 @@ impl Path {
 /// Writes steps the way Jayway prints a path: `$['a'][0]`.
 fn canonical(steps: &[Step]) -> String {
     let mut text = String::from("$");
-    fragments(steps, &mut text);
+    for step in steps {
+        fragment(step, &mut text);
+    }
     text
 }
 
-fn fragments(steps: &[Step], text: &mut String) {
-    for step in steps {
-        match step {
-            Step::Name(name) => _ = write!(text, "['{name}']"),
-            Step::Index(index) => _ = write!(text, "[{index}]"),
-            Step::Names(names) => _ = write!(text, "['{}']", names.join("','")),
-            Step::Length => text.push_str(".length()"),
-            Step::Query { text: step, .. } => text.push_str(step),
-            Step::Filter(_) => text.push_str("[?]"),
-            Step::DescendantFilter(_) => text.push_str("..[?]"),
+fn fragment(step: &Step, text: &mut String) {
+    let bound = |bound: &Option<i64>| bound.map_or(String::new(), |n| n.to_string());
+    match step {
+        Step::Name(name) => _ = write!(text, "['{name}']"),
+        Step::Index(index) => _ = write!(text, "[{index}]"),
+        Step::Names(names) => _ = write!(text, "['{}']", names.join("','")),
+        Step::Indexes(indexes) => {
+            let list: Vec<String> = indexes.iter().map(i64::to_string).collect();
+            _ = write!(text, "[{}]", list.join(","));
         }
+        Step::Slice(from, to) => _ = write!(text, "[{}:{}]", bound(from), bound(to)),
+        Step::Every => text.push_str("[*]"),
+        Step::Filter(_) => text.push_str("[?]"),
+        Step::Descend(step) => {
+            text.push_str("..");
+            fragment(step, text);
+        }
+        Step::Call(call) => text.push_str(&call.fragment()),
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::choice_rule::Condition;
 use crate::flow::Flow;
 pub use crate::flow::{DataFlow, Expression, Filter, PathFlow, QueryFlow, ResultPath};
+use crate::intrinsic::Call;
 use crate::jsonata::Query;
 use crate::path::Path;
 use crate::payload::Payload;
@@ -93,6 +94,7 @@ pub enum Seconds {
 pub enum Text {
     Fixed(Box<str>),
     Path(Path),
+    Call(Call),
     Query(Query),
 }
 

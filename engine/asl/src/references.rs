@@ -69,6 +69,9 @@ impl State {
                     match text {
                         Text::Fixed(_) => {}
                         Text::Path(path) => found.path(path),
+                        Text::Call(call) => {
+                            found.0.extend(call.variables().into_iter().map(str::to_owned));
+                        }
                         Text::Query(query) => found.query(query),
                     }
                 }
@@ -101,7 +104,7 @@ impl Found {
     }
 
     fn path(&mut self, path: &Path) {
-        self.0.extend(path.variable().map(str::to_owned));
+        self.0.extend(path.variables().into_iter().map(str::to_owned));
     }
 
     fn expressions<const N: usize>(&mut self, expressions: [&Option<Expression>; N]) {

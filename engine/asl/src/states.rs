@@ -101,6 +101,3 @@ fn kind(state: &Object<'_>) -> Option<&'static str> {
     }
     known.copied()
 }
-
-/// What to do instead of calling an intrinsic function.
-pub(crate) const NO_INTRINSICS: &str = "intrinsic functions are not served yet; use a path";

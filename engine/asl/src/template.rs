@@ -1,8 +1,12 @@
-//! Payload templates: JSON in which a key that ends in `.$` takes its value from a path.
+//! Payload templates: JSON in which a key that ends in `.$` takes its value from a path or a call.
+
+use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
 use crate::expression::{EvaluationError, Scope};
+use crate::intrinsic::Call;
+use crate::java;
 use crate::path::Path;
 
 /// `Parameters`, `ItemSelector` or `ResultSelector`, with its paths parsed.
@@ -19,6 +23,7 @@ enum Node {
         field: Box<str>,
         path: Box<Path>,
     },
+    Call(Box<Call>),
 }
 
 #[derive(Debug)]
@@ -44,7 +49,7 @@ pub struct TemplateMistake {
 pub enum MistakeKind {
     /// AWS refuses it too.
     Invalid,
-    /// AWS has it, this engine does not: intrinsics, variables and the rarer parts of JSONPath.
+    /// AWS has it, this engine does not: the rarest parts of JSONPath.
     Unsupported,
 }
 
@@ -110,11 +115,11 @@ fn object(
     mistakes: &mut Vec<TemplateMistake>,
 ) -> Node {
     let mut nodes = Vec::with_capacity(members.len());
-    let mut literal = true;
+    // As on AWS, these follow the others, in the order of a Java hash map.
+    let mut evaluated: Vec<Member> = Vec::new();
     for (key, value) in members {
         let Some(name) = key.strip_suffix(".$") else {
             let value = below(key, value, pointer, mistakes);
-            literal &= matches!(value, Node::Literal(_));
             if members.contains_key(&format!("{key}.$")) {
                 mistakes.push(TemplateMistake {
                     kind: MistakeKind::Invalid,
@@ -125,42 +130,40 @@ fn object(
             nodes.push(Member { name: key.as_str().into(), value });
             continue;
         };
-        literal = false;
-        match path(key, value) {
-            Ok(path) => {
-                let value = Node::Path { field: key.as_str().into(), path: Box::new(path) };
-                nodes.push(Member { name: name.into(), value });
-            }
+        match looked_up(key, value) {
+            Ok(value) => evaluated.push(Member { name: name.into(), value }),
             Err((kind, message)) => {
                 mistakes.push(TemplateMistake { kind, pointer: pointer.clone(), message });
             }
         }
     }
-    if literal { Node::Literal(Value::Object(members.clone())) } else { Node::Object(nodes.into()) }
+    let literal = |member: &Member| matches!(member.value, Node::Literal(_));
+    if nodes.len() == members.len() && nodes.iter().all(literal) {
+        return Node::Literal(Value::Object(members.clone()));
+    }
+    java::names_in_hash_order(&mut evaluated, |member| &member.name);
+    nodes.extend(evaluated);
+    Node::Object(nodes.into())
 }
 
-fn path(key: &str, value: &Value) -> Result<Path, (MistakeKind, String)> {
-    let invalid = || {
+fn looked_up(key: &str, value: &Value) -> Result<Node, (MistakeKind, String)> {
+    let refused = |unsupported: bool, message: &str| {
+        if unsupported {
+            return (MistakeKind::Unsupported, format!("the field `{key}`: {message}"));
+        }
         let message = format!(
             "The value for the field '{key}' must be a valid JSONPath or a valid intrinsic \
              function call"
         );
         (MistakeKind::Invalid, message)
     };
-    let text = value.as_str().ok_or_else(invalid)?;
-    if text.starts_with("States.")
-        && let Some((name, _)) = text.split_once('(')
-    {
-        let message = format!("the field `{key}` calls `{name}`: intrinsics are not supported yet");
-        return Err((MistakeKind::Unsupported, message));
+    let text = value.as_str().ok_or_else(|| refused(false, ""))?;
+    if Call::is_meant(text) {
+        let call = Call::parse(text).map_err(|it| refused(it.unsupported, &it.message))?;
+        return Ok(Node::Call(Box::new(call)));
     }
-    Path::parse(text).map_err(|error| {
-        if error.unsupported {
-            (MistakeKind::Unsupported, format!("the field `{key}`: {}", error.message))
-        } else {
-            invalid()
-        }
-    })
+    let path = Path::parse(text).map_err(|it| refused(it.unsupported, &it.message))?;
+    Ok(Node::Path { field: key.into(), path: Box::new(path) })
 }
 
 impl Node {
@@ -169,7 +172,10 @@ impl Node {
             Self::Literal(_) => {}
             Self::Array(nodes) => nodes.iter().for_each(|node| node.variables(names)),
             Self::Object(members) => members.iter().for_each(|it| it.value.variables(names)),
-            Self::Path { path, .. } => names.extend(path.variable().map(str::to_owned)),
+            Self::Path { path, .. } => {
+                names.extend(path.variables().into_iter().map(str::to_owned));
+            }
+            Self::Call(call) => names.extend(call.variables().into_iter().map(str::to_owned)),
         }
     }
 
@@ -185,11 +191,10 @@ impl Node {
                 }
                 Ok(Value::Object(object))
             }
-            Self::Path { field, path } => match path.find(scope) {
-                Some(value) => {
-                    scope.budget.weigh(&value)?;
-                    Ok(value.into_owned())
-                }
+            Self::Call(call) => call.evaluate(scope),
+            Self::Path { field, path } => match path.lookup(scope)? {
+                Some(Cow::Borrowed(value)) => scope.budget.copy(value),
+                Some(Cow::Owned(value)) => Ok(value),
                 None => Err(EvaluationError::runtime(format!(
                     "The JSONPath '{}' specified for the field '{field}' could not be found in \
                      the input '{}'",
@@ -233,7 +238,7 @@ mod tests {
     #[test]
     fn a_key_that_ends_in_dollar_takes_its_value_from_a_path() {
         check(&json!({"v.$": "$.a"}), r#"{"v":1}"#);
-        check(&json!({"v.$": "$.none", "w": "$.a"}), r#"{"v":null,"w":"$.a"}"#);
+        check(&json!({"v.$": "$.none", "w": "$.a"}), r#"{"w":"$.a","v":null}"#);
         check(&json!({"o": {"v.$": "$.list[*].x"}}), r#"{"o":{"v":[1,2]}}"#);
         check(&json!({"l": [1, {"v.$": "$$.Execution.Id"}]}), r#"{"l":[1,{"v":"e"}]}"#);
         check(&json!({"v.$": "$.gone[*]"}), r#"{"v":[]}"#);
@@ -251,14 +256,50 @@ mod tests {
     }
 
     #[test]
+    fn a_call_gives_its_value_and_fails_with_its_text() {
+        check(&json!({"v.$": "States.Array($.a, $$.Execution.Id)"}), r#"{"v":[1,"e"]}"#);
+        check(
+            &json!({"v.$": "States.MathAdd('a', 1)"}),
+            "There was an error while evaluating the intrinsic function: States.MathAdd('a', 1). \
+             Invalid arguments in States.MathAdd",
+        );
+    }
+
+    /// Two objects that AWS was seen to write.
+    #[test]
+    fn members_with_paths_follow_the_others_in_the_order_of_a_hash_map() {
+        let member = |name: &str| (name.to_owned(), Value::from("$.a"));
+        let order = |names: &[&str]| {
+            let template: Value = names.iter().map(|name| member(name)).collect();
+            let outside = Outside::default();
+            let (input, context) = (json!({"a": 1}), || Part::Data(&Value::Null));
+            let template = Template::parse(&template).unwrap();
+            let value = template.evaluate(&outside.scope(&input, &context)).unwrap();
+            value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ")
+        };
+        let reshaped = ["userId", "name.$", "role.$", "isActive.$", "metadata"];
+        assert_eq!(order(&reshaped), "userId metadata role name isActive");
+        let built = ["order", "priority.$", "traceId.$", "stage"];
+        assert_eq!(order(&built), "order stage traceId priority");
+    }
+
+    #[test]
+    fn a_template_says_its_variables() {
+        let template =
+            json!({"a.$": "$x.y", "b": [{"c.$": "$.l[?(@ == $y)]"}], "d.$": "States.Array($z)"});
+        assert_eq!(Template::parse(&template).unwrap().variables(), ["y", "x", "z"]);
+    }
+
+    #[test]
     fn every_mistake_is_reported() {
         check(
-            &json!({"h.$": "$", "h": 1, "a.$": 1, "b": {"c~d": [{"e.$": "x"}]}, "f.$": "States.UUID()", "g.$": "$v+"}),
+            &json!({"h.$": "$", "h": 1, "a.$": 1, "b": {"c~d": [{"e.$": "x"}]}, "f.$": "$.f()", "g.$": "$v+", "i.$": "States.UUID("}),
             "Invalid : the fields `h` and `h.$` are the same without `.$`\n\
              Invalid : The value for the field 'a.$' must be a valid JSONPath or a valid intrinsic function call\n\
              Invalid /b/c~0d/0: The value for the field 'e.$' must be a valid JSONPath or a valid intrinsic function call\n\
-             Unsupported : the field `f.$` calls `States.UUID`: intrinsics are not supported yet\n\
-             Invalid : The value for the field 'g.$' must be a valid JSONPath or a valid intrinsic function call",
+             Unsupported : the field `f.$`: the function `f()` is not supported at byte 3 of `$.f()`\n\
+             Invalid : The value for the field 'g.$' must be a valid JSONPath or a valid intrinsic function call\n\
+             Invalid : The value for the field 'i.$' must be a valid JSONPath or a valid intrinsic function call",
         );
     }
 }

@@ -3,15 +3,13 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jlens_core::{Bindings, Error, HostFunction};
-use md5::Md5;
 use serde_json::Value;
-use sha1::Sha1;
-use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use super::chance::{self, Chance};
 use super::guarded;
 use super::guards::{GUARDS, SPEND};
 use super::result::number;
+use crate::hash;
 
 /// Their names, without `$`.
 pub(super) const ADDED: [&str; 6] = ["partition", "range", "hash", "random", "uuid", "parse"];
@@ -143,19 +141,12 @@ fn hash(text: Option<&str>, algorithm: Option<&str>, supply: &Shared) -> Answer 
     let (Some(text), Some(algorithm)) = (text, algorithm) else { return Ok(None) };
     // Hashing a byte takes a few times as long as copying it.
     take(text.len() * 4, supply)?;
-    let digest = match algorithm {
-        "MD5" => hexadecimal(&Md5::digest(text)),
-        "SHA-1" => hexadecimal(&Sha1::digest(text)),
-        "SHA-256" => hexadecimal(&Sha256::digest(text)),
-        "SHA-384" => hexadecimal(&Sha384::digest(text)),
-        "SHA-512" => hexadecimal(&Sha512::digest(text)),
-        _ => {
-            return Err(refused(&format!(
-                "Hash algorithm '{algorithm}' must be one of SHA-1, SHA-384, SHA-256, SHA-512, MD5"
-            )));
-        }
-    };
-    Ok(Some(Value::String(digest)))
+    match hash::hexadecimal(algorithm, text.as_bytes()) {
+        Some(hash) => Ok(Some(Value::String(hash))),
+        None => Err(refused(&format!(
+            "Hash algorithm '{algorithm}' must be one of SHA-1, SHA-384, SHA-256, SHA-512, MD5"
+        ))),
+    }
 }
 
 /// `$parse(text)`: the value of this JSON text.
@@ -181,14 +172,6 @@ fn whole(args: &[Option<Value>], index: usize) -> Option<i64> {
 fn truncated(value: &Value) -> Option<i64> {
     let value = number(value.as_f64()?.trunc());
     value.as_i64().or_else(|| value.as_f64().map(|it| if it < 0.0 { i64::MIN } else { i64::MAX }))
-}
-
-fn hexadecimal(digest: &[u8]) -> String {
-    use std::fmt::Write as _;
-    digest.iter().fold(String::with_capacity(digest.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 fn refused(message: &str) -> Error {

@@ -1,15 +1,11 @@
-//! The `(…)` of `[?(…)]`: a condition on one node.
-//!
-//! Jayway's semantics where they differ from RFC 9535: a number equals the string that spells it,
-//! an object is tested itself and not its members, and nothing equals what is missing.
-
-use std::borrow::Cow;
-use std::cmp::Ordering;
+//! The `(…)` of `[?(…)]`: a condition on one node, as it is written.
 
 use serde_json::Value;
 
-use super::syntax::{self, Cursor};
-use super::{PathSyntaxError, Step, walk};
+use super::cursor::{Cursor, Parsed};
+use super::literal::literal;
+use super::pattern::Pattern;
+use super::{Root, Step, syntax};
 
 /// A condition on one node.
 #[derive(Debug)]
@@ -18,7 +14,11 @@ pub(super) enum Filter {
     All(Vec<Filter>),
     Not(Box<Filter>),
     Exists(Operand),
+    /// `!@.k`: missing, or null.
+    Absent(Operand),
     Compare(Operand, Operator, Operand),
+    /// `@.k =~ /…/`
+    Like(Operand, Pattern),
 }
 
 #[derive(Debug)]
@@ -26,14 +26,19 @@ pub(super) enum Operand {
     Literal(Value),
     /// `@…`
     Node(Box<[Step]>),
-    /// `$…`
+    /// `$…`: from what the whole path starts from.
     Root(Box<[Step]>),
+    /// `$$…`, `$name…`
+    Outside(Root, Box<[Step]>),
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Operator {
     Equal,
     NotEqual,
+    /// `===`: of one type, too.
+    Same,
+    NotSame,
     Less,
     LessOrEqual,
     Greater,
@@ -41,26 +46,38 @@ pub(super) enum Operator {
     In,
     NotIn,
     Contains,
+    All,
+    SubsetOf,
+    AnyOf,
+    NoneOf,
     Size,
     Empty,
 }
 
 /// Longer spellings before their prefixes.
-const OPERATORS: [(&str, Operator); 11] = [
+const SIGNS: [(&str, Operator); 8] = [
+    ("===", Operator::Same),
     ("==", Operator::Equal),
+    ("!==", Operator::NotSame),
     ("!=", Operator::NotEqual),
     ("<=", Operator::LessOrEqual),
     ("<", Operator::Less),
     (">=", Operator::GreaterOrEqual),
     (">", Operator::Greater),
+];
+
+/// In either case of letters.
+const WORDS: [(&str, Operator); 9] = [
     ("in", Operator::In),
     ("nin", Operator::NotIn),
     ("contains", Operator::Contains),
+    ("all", Operator::All),
+    ("subsetof", Operator::SubsetOf),
+    ("anyof", Operator::AnyOf),
+    ("noneof", Operator::NoneOf),
     ("size", Operator::Size),
     ("empty", Operator::Empty),
 ];
-
-type Parsed<T> = Result<T, PathSyntaxError>;
 
 impl Filter {
     /// Reads `(…)`.
@@ -73,18 +90,54 @@ impl Filter {
         if cursor.eat(")") { Ok(filter) } else { Err(cursor.expected("an operator or `)`")) }
     }
 
-    /// Whether this node passes; `root` is what `$` means inside a filter.
-    pub(super) fn accepts(&self, node: &Value, root: &Value) -> bool {
+    fn operands<'f>(&'f self, seen: &mut dyn FnMut(&'f Operand)) {
         match self {
-            Self::Any(filters) => filters.iter().any(|filter| filter.accepts(node, root)),
-            Self::All(filters) => filters.iter().all(|filter| filter.accepts(node, root)),
-            Self::Not(filter) => !filter.accepts(node, root),
-            Self::Exists(operand) => operand.value(node, root).is_some(),
-            Self::Compare(left, operator, right) => {
-                compare(left.value(node, root), *operator, right.value(node, root))
+            Self::Any(filters) | Self::All(filters) => {
+                for filter in filters {
+                    filter.operands(seen);
+                }
+            }
+            Self::Not(filter) => filter.operands(seen),
+            Self::Exists(operand) | Self::Absent(operand) | Self::Like(operand, _) => seen(operand),
+            Self::Compare(left, _, right) => {
+                seen(left);
+                seen(right);
             }
         }
     }
+}
+
+/// The operands of the filters and functions of these steps, those within operands included.
+pub(super) fn operands<'s>(steps: &'s [Step], seen: &mut dyn FnMut(&'s Operand)) {
+    let mut within = |operand: &'s Operand| {
+        seen(operand);
+        if let Operand::Node(steps) | Operand::Root(steps) | Operand::Outside(_, steps) = operand {
+            operands(steps, seen);
+        }
+    };
+    for step in steps {
+        let step = if let Step::Descend(step) = step { step } else { step };
+        match step {
+            Step::Filter(filter) => filter.operands(&mut within),
+            Step::Call(call) => call.parameters.iter().for_each(&mut within),
+            Step::Name(_)
+            | Step::Index(_)
+            | Step::Names(_)
+            | Step::Indexes(_)
+            | Step::Slice(..)
+            | Step::Every
+            | Step::Descend(_) => {}
+        }
+    }
+}
+
+/// The variables that the filters and functions of these steps mention.
+pub(super) fn variables<'s>(steps: &'s [Step], names: &mut Vec<&'s str>) {
+    operands(steps, &mut |operand| {
+        if let Operand::Outside(root, _) = operand {
+            names.extend(root.variable());
+        }
+    });
 }
 
 fn any(cursor: &mut Cursor<'_>) -> Parsed<Filter> {
@@ -92,7 +145,7 @@ fn any(cursor: &mut Cursor<'_>) -> Parsed<Filter> {
     while matches(cursor, "||") {
         filters.push(all(cursor)?);
     }
-    Ok(Filter::Any(filters))
+    Ok(alone(filters).unwrap_or_else(Filter::Any))
 }
 
 fn all(cursor: &mut Cursor<'_>) -> Parsed<Filter> {
@@ -100,7 +153,18 @@ fn all(cursor: &mut Cursor<'_>) -> Parsed<Filter> {
     while matches(cursor, "&&") {
         filters.push(one(cursor)?);
     }
-    Ok(Filter::All(filters))
+    Ok(alone(filters).unwrap_or_else(Filter::All))
+}
+
+/// The only one of them, or all of them.
+fn alone(mut filters: Vec<Filter>) -> Result<Filter, Vec<Filter>> {
+    match filters.pop() {
+        Some(only) if filters.is_empty() => Ok(only),
+        last => {
+            filters.extend(last);
+            Err(filters)
+        }
+    }
 }
 
 fn one(cursor: &mut Cursor<'_>) -> Parsed<Filter> {
@@ -109,25 +173,55 @@ fn one(cursor: &mut Cursor<'_>) -> Parsed<Filter> {
         cursor.deeper()?;
         let filter = one(cursor)?;
         cursor.shallower();
-        return Ok(Filter::Not(Box::new(filter)));
+        return Ok(match filter {
+            Filter::Exists(operand) => Filter::Absent(operand),
+            filter => Filter::Not(Box::new(filter)),
+        });
     }
     if cursor.peek() == Some('(') {
         return Filter::parse(cursor);
     }
-    let left = operand(cursor)?;
-    cursor.skip_space();
-    let Some((_, operator)) = OPERATORS.iter().find(|(spelling, _)| cursor.eat(spelling)) else {
-        if !matches!(cursor.peek(), Some(')' | '&' | '|')) {
-            let found = cursor.take_while(|c| !matches!(c, ' ' | ')'));
-            return Err(cursor.unsupported(&format!("the operator `{found}` is")));
+    if cursor.peek() == Some('/') {
+        let pattern = Pattern::parse(cursor)?;
+        if !matches(cursor, "=~") {
+            return Err(cursor.expected("`=~`"));
         }
-        return match left {
+        cursor.skip_space();
+        return Ok(Filter::Like(operand(cursor)?, pattern));
+    }
+    let left = operand(cursor)?;
+    if matches(cursor, "=~") {
+        cursor.skip_space();
+        if cursor.peek() != Some('/') {
+            return Err(cursor.expected("`/`"));
+        }
+        return Ok(Filter::Like(left, Pattern::parse(cursor)?));
+    }
+    match operator(cursor)? {
+        Some(operator) => {
+            cursor.skip_space();
+            Ok(Filter::Compare(left, operator, operand(cursor)?))
+        }
+        None => match left {
             Operand::Literal(_) => Err(cursor.expected("an operator")),
-            Operand::Node(_) | Operand::Root(_) => Ok(Filter::Exists(left)),
-        };
-    };
-    cursor.skip_space();
-    Ok(Filter::Compare(left, *operator, operand(cursor)?))
+            Operand::Node(_) | Operand::Root(_) | Operand::Outside(..) => Ok(Filter::Exists(left)),
+        },
+    }
+}
+
+/// `None` where the condition ends without one.
+fn operator(cursor: &mut Cursor<'_>) -> Parsed<Option<Operator>> {
+    if let Some((_, operator)) = SIGNS.iter().find(|(spelling, _)| cursor.eat(spelling)) {
+        return Ok(Some(*operator));
+    }
+    if matches!(cursor.peek(), Some(')' | '&' | '|') | None) {
+        return Ok(None);
+    }
+    let word = cursor.take_while(|c| c.is_ascii_alphabetic());
+    match WORDS.iter().find(|(spelling, _)| spelling.eq_ignore_ascii_case(word)) {
+        Some((_, operator)) => Ok(Some(*operator)),
+        None => Err(cursor.expected("an operator or `)`")),
+    }
 }
 
 fn matches(cursor: &mut Cursor<'_>, token: &str) -> bool {
@@ -135,151 +229,20 @@ fn matches(cursor: &mut Cursor<'_>, token: &str) -> bool {
     cursor.eat(token)
 }
 
-fn operand(cursor: &mut Cursor<'_>) -> Parsed<Operand> {
-    let from_node = match cursor.peek() {
-        Some('@') => true,
-        Some('$') => false,
-        _ => return Ok(Operand::Literal(literal(cursor)?)),
-    };
-    cursor.next();
+/// `@…`, `$…`, `$$…`, `$name…` or a literal.
+pub(super) fn operand(cursor: &mut Cursor<'_>) -> Parsed<Operand> {
     cursor.deeper()?;
-    let steps = syntax::steps(cursor)?;
+    let operand = match cursor.peek() {
+        Some('@') => {
+            cursor.next();
+            Operand::Node(syntax::steps(cursor)?.into())
+        }
+        Some('$') => match syntax::from_root(cursor)? {
+            (Root::Input, steps) => Operand::Root(steps.into()),
+            (root, steps) => Operand::Outside(root, steps.into()),
+        },
+        _ => Operand::Literal(literal(cursor)?),
+    };
     cursor.shallower();
-    if !walk::is_definite(&steps) {
-        return Err(cursor.wrong("a path inside a filter leads to one place"));
-    }
-    let steps = steps.into();
-    Ok(if from_node { Operand::Node(steps) } else { Operand::Root(steps) })
-}
-
-fn literal(cursor: &mut Cursor<'_>) -> Parsed<Value> {
-    match cursor.peek() {
-        Some('\'' | '"') => Ok(Value::String(quoted(cursor)?)),
-        Some('[') => {
-            cursor.eat("[");
-            let mut items = Vec::new();
-            cursor.skip_space();
-            while !cursor.eat("]") {
-                if !items.is_empty() && !cursor.eat(",") {
-                    return Err(cursor.expected("`,` or `]`"));
-                }
-                cursor.skip_space();
-                if cursor.peek() == Some('[') {
-                    return Err(cursor.unsupported("an array in an array is"));
-                }
-                items.push(literal(cursor)?);
-                cursor.skip_space();
-            }
-            Ok(Value::Array(items))
-        }
-        _ => {
-            let word =
-                cursor.take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '+' | '.'));
-            serde_json::from_str(word).map_err(|_| cursor.expected("`@`, `$` or a literal"))
-        }
-    }
-}
-
-/// A quoted text; a backslash makes the next character an ordinary one, `\n` and the like aside.
-/// As recorded on AWS, one before the other kind of quote is itself part of the text.
-pub(super) fn quoted(cursor: &mut Cursor<'_>) -> Parsed<String> {
-    let Some(quote @ ('\'' | '"')) = cursor.next() else {
-        return Err(cursor.expected("a quoted text"));
-    };
-    let mut text = String::new();
-    loop {
-        match cursor.next() {
-            Some(c) if c == quote => return Ok(text),
-            Some('\\') => match cursor.next() {
-                Some('n') => text.push('\n'),
-                Some('r') => text.push('\r'),
-                Some('t') => text.push('\t'),
-                Some('b' | 'f' | 'u') => return Err(cursor.unsupported("this escape is")),
-                Some(other @ ('\'' | '"')) if other != quote => text.extend(['\\', other]),
-                Some(c) => text.push(c),
-                None => return Err(cursor.expected("the closing quote")),
-            },
-            Some(c) => text.push(c),
-            None => return Err(cursor.expected("the closing quote")),
-        }
-    }
-}
-
-impl Operand {
-    fn value<'v>(&'v self, node: &'v Value, root: &'v Value) -> Option<Cow<'v, Value>> {
-        match self {
-            Self::Literal(value) => Some(Cow::Borrowed(value)),
-            Self::Node(steps) => walk::evaluate(node, steps).ok(),
-            Self::Root(steps) => walk::evaluate(root, steps).ok(),
-        }
-    }
-}
-
-fn compare(left: Option<Cow<Value>>, operator: Operator, right: Option<Cow<Value>>) -> bool {
-    let (Some(left), Some(right)) = (left, right) else {
-        return match operator {
-            Operator::NotEqual | Operator::NotIn => true,
-            Operator::Equal
-            | Operator::Less
-            | Operator::LessOrEqual
-            | Operator::Greater
-            | Operator::GreaterOrEqual
-            | Operator::In
-            | Operator::Contains
-            | Operator::Size
-            | Operator::Empty => false,
-        };
-    };
-    let (left, right) = (left.as_ref(), right.as_ref());
-    match operator {
-        Operator::Equal => equal(left, right),
-        Operator::NotEqual => !equal(left, right),
-        Operator::Less => order(left, right).is_some_and(Ordering::is_lt),
-        Operator::LessOrEqual => order(left, right).is_some_and(Ordering::is_le),
-        Operator::Greater => order(left, right).is_some_and(Ordering::is_gt),
-        Operator::GreaterOrEqual => order(left, right).is_some_and(Ordering::is_ge),
-        Operator::In => holds(right, left),
-        Operator::NotIn => !holds(right, left),
-        Operator::Contains => match (left, right) {
-            (Value::String(text), Value::String(part)) => text.contains(part.as_str()),
-            _ => holds(left, right),
-        },
-        Operator::Size => size(left).is_some_and(|size| right.as_u64() == Some(size as u64)),
-        Operator::Empty => size(left).is_some_and(|size| right.as_bool() == Some(size == 0)),
-    }
-}
-
-fn holds(list: &Value, item: &Value) -> bool {
-    list.as_array().is_some_and(|items| items.iter().any(|each| equal(each, item)))
-}
-
-fn size(value: &Value) -> Option<usize> {
-    match value {
-        Value::String(text) => Some(text.encode_utf16().count()),
-        Value::Array(items) => Some(items.len()),
-        Value::Object(members) => Some(members.len()),
-        Value::Null | Value::Bool(_) | Value::Number(_) => None,
-    }
-}
-
-fn equal(left: &Value, right: &Value) -> bool {
-    match (left, right) {
-        (Value::Number(_), Value::Number(_)) => order(left, right) == Some(Ordering::Equal),
-        (Value::Number(number), Value::String(text))
-        | (Value::String(text), Value::Number(number)) => number.to_string() == *text,
-        _ => left == right,
-    }
-}
-
-fn order(left: &Value, right: &Value) -> Option<Ordering> {
-    match (left, right) {
-        (Value::Number(left), Value::Number(right)) => match (left.as_i64(), right.as_i64()) {
-            (Some(left), Some(right)) => Some(left.cmp(&right)),
-            _ => left.as_f64()?.partial_cmp(&right.as_f64()?),
-        },
-        (Value::String(left), Value::String(right)) => {
-            Some(left.encode_utf16().cmp(right.encode_utf16()))
-        }
-        _ => None,
-    }
+    Ok(operand)
 }

@@ -44,10 +44,12 @@ impl ReferencePath {
             },
             Step::Index(index) => node.as_array_mut()?.get_mut(usize::try_from(*index).ok()?),
             Step::Names(_)
-            | Step::Length
-            | Step::Query { .. }
+            | Step::Indexes(_)
+            | Step::Slice(..)
+            | Step::Every
             | Step::Filter(_)
-            | Step::DescendantFilter(_) => None,
+            | Step::Descend(_)
+            | Step::Call(_) => None,
         });
         match place {
             Some(place) => {

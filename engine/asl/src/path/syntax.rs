@@ -3,48 +3,49 @@
 //! More generous than RFC 9535 (`$.detail-type`, `$.[0]`, `$[(@.length-1)]`) and less (no step in
 //! a slice). What AWS's reader knows and this one does not is refused, never misread.
 
-use jsonpath_rust::parser::parse_json_path;
-
-use super::filter::{self, Filter};
-use super::{PathSyntaxError, Root, Step};
+use super::cursor::{Cursor, Parsed};
+use super::filter::Filter;
+use super::function::Call;
+use super::literal::quoted;
+use super::{Root, Step, walk};
 
 const MAX_BYTES: usize = 8192;
 
-/// A place in the text of a path, and how deep in its parentheses.
-pub(super) struct Cursor<'t> {
-    text: &'t str,
-    at: usize,
-    depth: u8,
-}
-
-type Parsed<T> = Result<T, PathSyntaxError>;
-
 pub(super) fn parse(text: &str) -> Parsed<(Root, Vec<Step>)> {
-    let mut cursor = Cursor { text, at: 0, depth: 0 };
+    let mut cursor = Cursor::new(text);
     if text.len() > MAX_BYTES {
-        return Err(PathSyntaxError {
+        return Err(super::PathSyntaxError {
             message: format!("a path is at most {MAX_BYTES} bytes long, this has {}", text.len()),
             unsupported: false,
         });
     }
-    if !cursor.eat("$") {
-        return Err(cursor.expected("`$`"));
-    }
-    let mut root = if cursor.eat("$") { Root::Context } else { Root::Input };
-    if let Some(next) = cursor.peek()
-        && next != '.'
-        && next != '['
-    {
-        if root != Root::Input || !begins_name(next) {
-            return Err(cursor.expected("`.` or `[`"));
-        }
-        root = Root::Variable(cursor.take_while(continues_name).into());
-    }
-    let steps = steps(&mut cursor)?;
+    let (root, steps) = from_root(&mut cursor)?;
     if cursor.peek().is_some() {
         return Err(cursor.expected("`.` or `[`"));
     }
     Ok((root, steps))
+}
+
+/// The path that the text begins with, and what follows it.
+pub(super) fn parse_first(text: &str) -> Parsed<(Root, Vec<Step>, &str)> {
+    let mut cursor = Cursor::new(text);
+    let (root, steps) = from_root(&mut cursor)?;
+    Ok((root, steps, cursor.rest()))
+}
+
+/// `$`, `$$` or `$name`, then steps.
+pub(super) fn from_root(cursor: &mut Cursor<'_>) -> Parsed<(Root, Vec<Step>)> {
+    if !cursor.eat("$") {
+        return Err(cursor.expected("`$`"));
+    }
+    let root = if cursor.eat("$") {
+        Root::Context
+    } else if cursor.peek().is_some_and(begins_name) {
+        Root::Variable(cursor.take_while(continues_name).into())
+    } else {
+        Root::Input
+    };
+    Ok((root, steps(cursor)?))
 }
 
 /// Whether a variable's name may begin so.
@@ -59,60 +60,45 @@ fn continues_name(c: char) -> bool {
 
 /// Steps for as long as there is `.` or `[`.
 pub(super) fn steps(cursor: &mut Cursor<'_>) -> Parsed<Vec<Step>> {
-    let mut steps = Vec::new();
-    loop {
-        if matches!(steps.last(), Some(Step::Length)) && matches!(cursor.peek(), Some('.' | '[')) {
-            return Err(cursor.wrong("nothing can follow `.length()`"));
-        }
-        if let Some(Step::Names(names)) = steps.last()
-            && matches!(cursor.peek(), Some('.' | '['))
-        {
-            let text =
-                format!("[{}]", names.iter().map(|name| quote(name)).collect::<Vec<_>>().join(","));
-            let last = steps.len() - 1;
-            steps[last] = query(cursor, text)?;
+    let mut steps: Vec<Step> = Vec::new();
+    while let Some('.' | '[') = cursor.peek() {
+        if matches!(steps.last(), Some(Step::Call(_))) {
+            return Err(cursor.wrong("nothing can follow a function"));
         }
         let step = if cursor.eat("..") {
             descend(cursor)?
         } else if cursor.eat(".") {
             if cursor.peek() == Some('[') { bracket(cursor)? } else { dotted(cursor)? }
-        } else if cursor.peek() == Some('[') {
-            bracket(cursor)?
         } else {
-            return Ok(steps);
+            bracket(cursor)?
         };
-        if matches!(step, Step::Length) && !super::walk::is_definite(&steps) {
-            return Err(cursor.wrong("`.length()` needs a path to one place before it"));
+        if let Step::Call(call) = &step
+            && walk::descends(&steps)
+            && !call.takes_all()
+        {
+            return Err(cursor.unsupported(&format!("`{}` after `..` is", call.fragment())));
         }
         steps.push(step);
     }
+    Ok(steps)
 }
 
 fn descend(cursor: &mut Cursor<'_>) -> Parsed<Step> {
     let step = if cursor.peek() == Some('[') { bracket(cursor)? } else { dotted(cursor)? };
-    match step {
-        Step::Name(name) => query(cursor, format!("..[{}]", quote(&name))),
-        Step::Index(index) => query(cursor, format!("..[{index}]")),
-        Step::Query { text, .. } => query(cursor, format!("..{text}")),
-        Step::Filter(filter) => Ok(Step::DescendantFilter(filter)),
-        Step::Names(_) => Err(cursor.unsupported("several names after `..` are")),
-        Step::Length | Step::DescendantFilter(_) => {
-            Err(cursor.unsupported("a function after `..` is"))
-        }
+    if matches!(step, Step::Call(_)) {
+        return Err(cursor.unsupported("a function right after `..` is"));
     }
+    Ok(Step::Descend(Box::new(step)))
 }
 
 /// What follows a dot: `*`, a name, a function.
 fn dotted(cursor: &mut Cursor<'_>) -> Parsed<Step> {
     if cursor.eat("*") {
-        return query(cursor, "[*]".to_owned());
+        return Ok(Step::Every);
     }
     let name = cursor.take_while(|c| !matches!(c, '.' | '[' | '(') && plain(c));
     if cursor.peek() == Some('(') {
-        if name == "length" && cursor.eat("()") {
-            return Ok(Step::Length);
-        }
-        return Err(cursor.unsupported(&format!("the function `{name}()` is")));
+        return Call::parse(name, cursor).map(Step::Call);
     }
     if name.is_empty() {
         return Err(cursor.expected("a name, `*` or `[`"));
@@ -122,24 +108,9 @@ fn dotted(cursor: &mut Cursor<'_>) -> Parsed<Step> {
 
 /// A dotted name ends where a filter around it goes on; elsewhere these need `['…']`.
 fn plain(c: char) -> bool {
-    !c.is_whitespace()
-        && !matches!(
-            c,
-            ')' | ']'
-                | '='
-                | '!'
-                | '<'
-                | '>'
-                | '&'
-                | '|'
-                | ','
-                | '\''
-                | '"'
-                | '?'
-                | '@'
-                | '*'
-                | '~'
-        )
+    const ENDS: &[char] =
+        &[')', ']', '=', '!', '<', '>', '&', '|', ',', '\'', '"', '?', '@', '*', '~'];
+    !c.is_whitespace() && !ENDS.contains(&c)
 }
 
 fn bracket(cursor: &mut Cursor<'_>) -> Parsed<Step> {
@@ -149,7 +120,7 @@ fn bracket(cursor: &mut Cursor<'_>) -> Parsed<Step> {
         Some('\'' | '"') => names(cursor)?,
         Some('*') => {
             cursor.eat("*");
-            query(cursor, "[*]".to_owned())?
+            Step::Every
         }
         Some('?') => {
             cursor.eat("?");
@@ -170,11 +141,11 @@ fn bracket(cursor: &mut Cursor<'_>) -> Parsed<Step> {
 }
 
 fn names(cursor: &mut Cursor<'_>) -> Parsed<Step> {
-    let mut names: Vec<Box<str>> = vec![filter::quoted(cursor)?.into()];
+    let mut names: Vec<Box<str>> = vec![quoted(cursor)?.into()];
     cursor.skip_space();
     while cursor.eat(",") {
         cursor.skip_space();
-        names.push(filter::quoted(cursor)?.into());
+        names.push(quoted(cursor)?.into());
         cursor.skip_space();
     }
     match <[Box<str>; 1]>::try_from(names) {
@@ -213,90 +184,13 @@ fn numbers(cursor: &mut Cursor<'_>) -> Parsed<Step> {
             (Some(from), Some(to)) if (from < 0) != (to < 0) => {
                 Err(cursor.wrong("a slice counts both its bounds from the same end"))
             }
-            (from, to) => {
-                let text = |bound: Option<i64>| bound.map_or(String::new(), |n| n.to_string());
-                query(cursor, format!("[{}:{}]", text(from), text(to)))
-            }
+            (from, to) => Ok(Step::Slice(from, to)),
         };
     }
     let indexes: Option<Vec<i64>> = text.split(',').map(number).collect();
     match indexes.as_deref() {
         Some([index]) => Ok(Step::Index(*index)),
-        Some(indexes) => {
-            let list: Vec<String> = indexes.iter().map(i64::to_string).collect();
-            query(cursor, format!("[{}]", list.join(",")))
-        }
+        Some(indexes) => Ok(Step::Indexes(indexes.into())),
         None => Err(cursor.expected("an index, a slice, a quoted name, `*` or `?(`")),
-    }
-}
-
-fn query(cursor: &Cursor<'_>, text: String) -> Parsed<Step> {
-    match parse_json_path(&format!("${text}")) {
-        Ok(query) => Ok(Step::Query { text: text.into(), query: Box::new(query) }),
-        Err(_) => Err(cursor.unsupported(&format!("the step `{text}` is"))),
-    }
-}
-
-/// A name as RFC 9535 quotes it.
-fn quote(name: &str) -> String {
-    serde_json::Value::from(name).to_string()
-}
-
-impl<'t> Cursor<'t> {
-    pub(super) fn peek(&self) -> Option<char> {
-        self.text[self.at..].chars().next()
-    }
-
-    pub(super) fn next(&mut self) -> Option<char> {
-        let next = self.peek()?;
-        self.at += next.len_utf8();
-        Some(next)
-    }
-
-    pub(super) fn eat(&mut self, token: &str) -> bool {
-        let found = self.text[self.at..].starts_with(token);
-        if found {
-            self.at += token.len();
-        }
-        found
-    }
-
-    pub(super) fn skip_space(&mut self) {
-        self.take_while(|c| c == ' ');
-    }
-
-    pub(super) fn take_while(&mut self, wanted: impl Fn(char) -> bool) -> &'t str {
-        let rest = &self.text[self.at..];
-        let end = rest.find(|c| !wanted(c)).unwrap_or(rest.len());
-        self.at += end;
-        &rest[..end]
-    }
-
-    /// Enters a parenthesis; the depth bounds the recursion of parsing and of evaluating.
-    pub(super) fn deeper(&mut self) -> Parsed<()> {
-        self.depth += 1;
-        if self.depth > 64 {
-            return Err(self.wrong("nested more than 64 levels deep"));
-        }
-        Ok(())
-    }
-
-    pub(super) fn shallower(&mut self) {
-        self.depth -= 1;
-    }
-
-    pub(super) fn expected(&self, what: &str) -> PathSyntaxError {
-        let found = self.peek().map_or("the end".to_owned(), |c| format!("`{c}`"));
-        self.wrong(&format!("expected {what}, found {found}"))
-    }
-
-    pub(super) fn wrong(&self, what: &str) -> PathSyntaxError {
-        let message = format!("{what} at byte {} of `{}`", self.at, self.text);
-        PathSyntaxError { message, unsupported: false }
-    }
-
-    /// What Jayway knows and this reader does not.
-    pub(super) fn unsupported(&self, what: &str) -> PathSyntaxError {
-        PathSyntaxError { unsupported: true, ..self.wrong(&format!("{what} not supported")) }
     }
 }

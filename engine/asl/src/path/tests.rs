@@ -7,7 +7,9 @@ use serde_json_path::JsonPath;
 
 use super::{Path, ReferencePath};
 use crate::context::Part;
+use crate::payload::Payload;
 use crate::tests::Outside;
+use crate::{Budget, Made, Raised};
 
 fn input() -> Value {
     json!({
@@ -72,6 +74,14 @@ fn an_indefinite_path_is_the_array_of_all_that_match() {
         $.books[0,2].t → ["one","three"]
         $.obj.* → [1,2]
         $..price → [8,12,9.5]
+        $..['t','price'] → [{"t":"one","price":8},{"t":"two","price":12},{"t":"three","price":9.5}]
+        $..['p','q','r'] → []
+        $.obj['p','q','r'].x → []
+        $['a','obj']['b','q'] → [{"b":[1,2,3]},{"q":2}]
+        $..[0] → [1,{"t":"one","price":8,"tags":["x"]},"x"]
+        $.a.b[-2:] → [2,3]
+        $.a.b[-9:-1] → [1,2]
+        $.a.b[2:1] → []
         $.books..tags[0] → ["x"]
         $.books[*]['t','price'] → [{"t":"one","price":8},{"t":"two","price":12},{"t":"three","price":9.5}]
         $.gone[*] → []
@@ -89,7 +99,8 @@ fn a_filter_tests_elements_and_objects() {
         $.books[?(@.price < 10)].t → ["one","three"]
         $.books[?(@.price <= $.limit)].t → ["one"]
         $.books[?(@.isbn)].t → ["two","three"]
-        $.books[?(!@.isbn)].t → ["one"]
+        $.books[?(!@.isbn)].t → ["one","three"]
+        $.books[?(!(@.isbn == null))].t → ["one","two"]
         $.books[?(@.isbn == null)].t → ["three"]
         $.books[?(@.isbn == 5)].t → ["two"]
         $.books[?(@.isbn != 5)].t → ["one","three"]
@@ -103,9 +114,100 @@ fn a_filter_tests_elements_and_objects() {
         $.a.b[?(@ > 1)] → [2,3]
         $.obj[?(@.p == 1)].q → [2]
         $.obj[?(@ > 1)] → []
+        $.books[?(@.tags[*] == 'x')].t → []
+        $.books[?(@.tags[*] contains 'x')].t → ["one"]
+        $.books[?(@.tags[*])].t → ["one"]
+        $.books[?(@.t in $.books[1:].t)].t → ["two","three"]
+        $.books[?(@.isbn === 5)].t → []
+        $.books[?(@.isbn === '5')].t → ["two"]
+        $.books[?(@.price !== '8')].t → ["one","two","three"]
+        $.books[?(@.t =~ /T.*/i)].t → ["two","three"]
+        $.books[?(@.price =~ /\d+/)].t → ["one","two"]
+        $.books[?(@.tags =~ /[xy]/)].t → ["one"]
+        $.books[?(/t.o/ =~ @.t)].t → ["two"]
+        $.books[?(@.tags subsetof ['x','y'])].t → ["one","three"]
+        $.books[?(@.tags anyof ['x','y'])].t → ["one"]
+        $.books[?(@.tags noneof ['x','y'])].t → ["two","three"]
+        $.books[?(@.tags ALL ['x'])].t → ["one"]
+        $.books[?(@.tags == ['x'])].t → ["one"]
+        $.books[?(@ == {'t': 'one', "tags": ["x"], 'price': 8})].t → ["one"]
+        $.books[?(@.tags in [['x'], []])].t → ["one","three"]
+        $.books[?(@.price == '8')].t → ["one"]
+        $.books[?(@.t size 3)].t → ["one","two"]
+        $.books[?(@.price > $.books.length())].t → ["one","two","three"]
+        $.books[?(@.price == $.books[*].price.max())].t → []
+        $.books[?($.limit > @.price && !(@.t == 'three') || @.t == 'two')].t → ["one","two"]
         $..[?(@.t == 'two')].price → [12]
         "#,
     );
+}
+
+#[test]
+fn a_path_may_end_in_a_function() {
+    check(
+        r#"
+        $.a.b.sum() → 6.0
+        $.a.b.min() → 1.0
+        $.a.b.max() → 3.0
+        $.a.b.avg() → 2.0
+        $.a.b.stddev() → 0.816496580927726
+        $..price.sum() → 29.5
+        $.sum($.n, $.limit, 2) → 12.0
+        $.a.b.sum($.n) → 7.0
+        $.s.sum() → Invalid path '$.s.sum()' : Missing property in path $['s']
+        $.n.sum() → Invalid path '$.n.sum()' : Aggregation function attempted to calculate value using empty array
+        $.books[*].tags.length() → [1,0]
+        $.books[*].price.sum() → Invalid path '$.books[*].price.sum()' : Aggregation function attempted to calculate value using empty array
+        $.obj.length() → 2
+        $.obj.size() → 2
+        $..tags.length() → 1
+        $.obj.keys() → ["p","q"]
+        $.n.keys() → null
+        $.books[0].tags.concat('-', $.n, $.a.b) → "x-1123"
+        $.a.b.append(4, $.obj) → [1,2,3,4,{"p":1,"q":2}]
+        $.n.append(4) → 1
+        $.a.b.first() → 1
+        $.a.b.last() → 3
+        $.a.b.index(1) → 2
+        $.a.b.index(-2) → 2
+        $.a.b.index(7) → Invalid path '$.a.b.index(7)' : Target index:7 larger than object count:3
+        $$.Execution.Id.length() → null
+        "#,
+    );
+}
+
+#[test]
+fn escapes_stand_for_characters() {
+    let input = json!({"é": {"a\nb": 1, "it's": 2, "\u{1F680}": 3, "日本": 4}});
+    for (path, expected) in [
+        (r"$['\u00e9']['a\nb']", "1"),
+        (r"$.é['it\'s']", "2"),
+        (r"$.é['\ud83d\ude80']", "3"),
+        ("$.é.日本", "4"),
+        (r#"$.é["it's"]"#, "2"),
+    ] {
+        assert_eq!(value_of(path, &input), expected, "{path}");
+    }
+}
+
+#[test]
+fn a_path_says_the_variables_it_mentions() {
+    let path = Path::parse("$list[?(@.a == $x.b && @.c[?(@ == $y)])].concat($z)").unwrap();
+    assert_eq!(path.variable(), Some("list"));
+    assert_eq!(path.variables(), ["list", "x", "y", "z"]);
+    let mut outside = Outside::default();
+    let list = Payload::from_text(r#"[{"id": 1}, {"id": 2}]"#).unwrap();
+    outside.variables.assign([("list", list), ("id", Payload::from_text("2").unwrap())]);
+    let item = json!({"id": 1});
+    let context = || Part::Object(vec![("Item", Part::Data(&item))]);
+    let found = |path: &str| {
+        let path = Path::parse(path).unwrap();
+        path.evaluate(&outside.scope(&Value::Null, &context)).unwrap().to_string()
+    };
+    assert_eq!(found("$list[?(@.id == $id)]"), r#"[{"id":2}]"#);
+    assert_eq!(found("$list[?(@.id == $$.Item.id)]"), r#"[{"id":1}]"#);
+    assert_eq!(found("$list[?(@.id == $[1].id)]"), r#"[{"id":2}]"#);
+    assert_eq!(found("$$.Item[?(@.id == $.Item.id)]"), r#"[{"id":1}]"#);
 }
 
 #[test]
@@ -128,33 +230,36 @@ fn what_is_not_read_is_refused() {
     check(
         "
         a.b → expected `$`, found `a` at byte 0 of `a.b`
-        $name.x → Invalid path '$name.x' : the variable has not been assigned
+        $name.x → Invalid path '$name.x' : the variable `name` has not been assigned
         $. → expected a name, `*` or `[`, found the end at byte 2 of `$.`
         $.a b → expected `.` or `[`, found ` ` at byte 3 of `$.a b`
         $.a[ → expected an index, a slice, a quoted name, `*` or `?(`, found the end at byte 4 of `$.a[`
         $.a[::2] → a slice is `[from:to]`, with no step at byte 7 of `$.a[::2]`
         $.a[1:-1] → a slice counts both its bounds from the same end at byte 8 of `$.a[1:-1]`
-        $.a.sum() → the function `sum()` is not supported at byte 7 of `$.a.sum()`
-        $.a[?(@.x =~ /r/)] → the operator `=~` is not supported at byte 12 of `$.a[?(@.x =~ /r/)]`
-        $..['a','b'] → several names after `..` are not supported at byte 12 of `$..['a','b']`
-        $..length() → a function after `..` is not supported at byte 11 of `$..length()`
-        $.a.length().b → nothing can follow `.length()` at byte 12 of `$.a.length().b`
-        $.a[*].length() → `.length()` needs a path to one place before it at byte 15 of `$.a[*].length()`
+        $.a.twist() → the function `twist()` is not supported at byte 9 of `$.a.twist()`
+        $.a.length(1 → expected `,` or `)`, found the end at byte 12 of `$.a.length(1`
+        $..length() → a function right after `..` is not supported at byte 11 of `$..length()`
+        $..a.keys() → `.keys()` after `..` is not supported at byte 11 of `$..a.keys()`
+        $.a.length().b → nothing can follow a function at byte 12 of `$.a.length().b`
         $.a[?@.x] → expected `(` after `?`, found `@` at byte 5 of `$.a[?@.x]`
         $.a[(@.size-1)] → the only script is `(@.length-N)` at byte 14 of `$.a[(@.size-1)]`
         $.a[:] → a slice needs a bound at byte 5 of `$.a[:]`
         $.a[?(@.x == 1 ; @.y)] → expected an operator or `)`, found `;` at byte 15 of `$.a[?(@.x == 1 ; @.y)]`
         $.a[9007199254740993,1] → expected an index, a slice, a quoted name, `*` or `?(`, found `]` at byte 22 of `$.a[9007199254740993,1]`
         $.a[?(1)] → expected an operator, found `)` at byte 7 of `$.a[?(1)]`
-        $.a[?(@.x[*] == 1)] → a path inside a filter leads to one place at byte 12 of `$.a[?(@.x[*] == 1)]`
+        $.a[?(@.x like 1)] → expected an operator or `)`, found ` ` at byte 14 of `$.a[?(@.x like 1)]`
+        $.a[?(@.x =~ 'a')] → expected `/`, found `'` at byte 13 of `$.a[?(@.x =~ 'a')]`
+        $.a[?(/a/ == @.x)] → expected `=~`, found `=` at byte 10 of `$.a[?(/a/ == @.x)]`
+        $.a[?(@.x =~ /(?=a)/)] → in a regular expression, look-around is not supported at byte 20 of `$.a[?(@.x =~ /(?=a)/)]`
         $.a[?(@.x in [1 2])] → expected `,` or `]`, found `2` at byte 16 of `$.a[?(@.x in [1 2])]`
-        $.a[?(@.x in [[1]])] → an array in an array is not supported at byte 14 of `$.a[?(@.x in [[1]])]`
+        $.a[?(@.x in {'a' 1})] → expected `:`, found `1` at byte 18 of `$.a[?(@.x in {'a' 1})]`
         $.a[?(@.x == yes)] → expected `@`, `$` or a literal, found `)` at byte 16 of `$.a[?(@.x == yes)]`
         $.a['b → expected the closing quote, found the end at byte 6 of `$.a['b`
         $.a['b' → expected `]`, found the end at byte 7 of `$.a['b'`
         $.a['b', 3] → expected a quoted text, found `]` at byte 10 of `$.a['b', 3]`
         $.a['b\\ → expected the closing quote, found the end at byte 7 of `$.a['b\\`
-        $.a['\\u0041'] → this escape is not supported at byte 7 of `$.a['\\u0041']`
+        $.a['\\u00g0'] → expected four hex digits, found `g` at byte 9 of `$.a['\\u00g0']`
+        $.a['\\ud800'] → half a character at byte 12 of `$.a['\\ud800']`
         ",
     );
     let deep = format!("$[?({}@.x{})]", "(".repeat(9000), ")".repeat(9000));
@@ -200,14 +305,42 @@ fn a_reference_path_puts_a_value_in_its_place() {
 }
 
 #[test]
-fn a_path_that_finds_without_end_is_cut_short() {
-    let row: Vec<u32> = (0..500).collect();
-    let input = json!(vec![row; 500]);
-    let context = || Part::Data(&Value::Null);
-    let outside = Outside::default();
-    let scope = outside.scope(&input, &context);
-    let error = Path::parse("$[*][*]").unwrap().evaluate(&scope).unwrap_err();
-    assert_eq!(error.cause, "Invalid path '$[*][*]' : more than 200000 nodes match");
+fn a_path_that_visits_without_end_is_cut_short() {
+    let row: Vec<u32> = (0..50).collect();
+    let input = (0..60).fold(json!(row), |inner, _| json!({"a": inner, "b": row}));
+    for path in [
+        "$..*..*..*",
+        "$..b[?(@ in $..b[*])]",
+        "$..[?($..[?($..b)])]",
+        "$..b[?($..b[?(@ =~ /(a|b|ab)*c/)] == @)]",
+    ] {
+        let (outside, context) = (Outside::default(), || Part::Data(&Value::Null));
+        let scope = outside.scope(&input, &context);
+        let error = Path::parse(path).unwrap().evaluate(&scope).unwrap_err();
+        assert_eq!(error.cause, "The evaluation takes more than 4000000 steps", "{path}");
+        assert_eq!(Path::parse(path).unwrap().lookup(&scope), Err(error));
+    }
+}
+
+#[test]
+fn what_a_path_gathers_is_weighed_before_it_is_copied() {
+    let input = json!({"long": "x".repeat(10_000), "list": [1, 2, 3]});
+    let outcome = |path: &str, bytes: usize| {
+        let (mut outside, context) = (Outside::default(), || Part::Data(&Value::Null));
+        outside.budget = Budget::of(bytes, Made::Result);
+        let found = Path::parse(path).unwrap().evaluate(&outside.scope(&input, &context)).map(drop);
+        found.map_err(|error| error.raised)
+    };
+    for (path, bytes) in [
+        ("$.list[*]", 6),
+        ("$..long", 10_000),
+        ("$['long','list']", 10_000),
+        ("$.long.append(1)", 10_000),
+        ("$.list.concat($.long)", 10_000),
+    ] {
+        assert_eq!(outcome(path, bytes), Err(Raised::DataLimit(Made::Result)), "{path}");
+        assert_eq!(outcome(path, 2 * bytes + 40), Ok(()), "{path}");
+    }
 }
 
 #[test]

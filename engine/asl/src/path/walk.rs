@@ -1,90 +1,85 @@
-//! From a value along the steps of a path, and what Jayway says when there is no way.
+//! From a value along the steps of a path. Every node that is looked at is a step of the budget's, and
+//! what is gathered is weighed before it is copied.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
-use jsonpath_rust::query::js_path_process;
 use serde_json::{Map, Value};
 
-use super::filter::Filter;
-use super::{Step, canonical, fragments};
+use super::condition::Seen;
+use super::filter::Operand;
+use super::miss::Miss;
+use super::{Root, Step, filter};
 use crate::context::Part;
+use crate::expression::{Budget, Scope};
+use crate::java;
 
-/// How many nodes one step may lead to. `$..*..*` leads to the same nodes again and again.
-const MAX_NODES: usize = 200_000;
-
-/// How much one path may gather, in bytes, roughly; the same nodes again and again add up.
-const MAX_BYTES: usize = 32 * 1024 * 1024;
-
-/// Why a path has no value.
-#[derive(Debug)]
-pub(super) enum Miss {
-    /// The last name, or any index, is not there.
-    NoResult,
-    /// The step with this number names a member that is not there.
-    NoProperty(usize),
-    /// The step with this number asks a member of what is not an object.
-    NotAnObject(usize, &'static str),
-    /// The step with this number indexes what is not an array; the text is what it is.
-    NotAnArray(usize, String),
-    /// The step with this number indexes null.
-    Null(usize),
-    TooMany,
-    /// Nothing has been assigned to the variable.
-    NoVariable,
+/// What the steps from one root are followed with.
+pub(super) struct Walk<'s, 'a, 'v> {
+    pub(super) scope: &'s Scope<'a>,
+    /// What `$` means in a filter.
+    pub(super) root: &'v Value,
 }
 
-/// Whether the steps lead to at most one node.
+/// Whether the steps lead to at most one value.
 pub(super) fn is_definite(steps: &[Step]) -> bool {
-    steps.iter().all(|step| match step {
-        Step::Name(_) | Step::Index(_) | Step::Names(_) | Step::Length => true,
-        Step::Query { .. } | Step::Filter(_) | Step::DescendantFilter(_) => false,
-    })
+    let definite = |(at, step): (usize, &Step)| match step {
+        Step::Name(_) | Step::Index(_) | Step::Call(_) => true,
+        Step::Names(_) => at + 1 == steps.len(),
+        Step::Indexes(_) | Step::Slice(..) | Step::Every | Step::Filter(_) | Step::Descend(_) => {
+            false
+        }
+    };
+    steps.iter().enumerate().all(definite)
+        || matches!(steps.last(), Some(Step::Call(_))) && descends(steps)
 }
 
-pub(super) fn evaluate<'v>(root: &'v Value, steps: &[Step]) -> Result<Cow<'v, Value>, Miss> {
-    if is_definite(steps) { lead(root, steps, 0) } else { all(root, steps).map(Cow::Owned) }
+/// Whether there is a `..`.
+pub(super) fn descends(steps: &[Step]) -> bool {
+    steps.iter().any(|step| matches!(step, Step::Descend(_)))
+}
+
+pub(super) fn evaluate<'a>(
+    scope: &Scope<'a>,
+    root: &Root,
+    steps: &[Step],
+) -> Result<Cow<'a, Value>, Miss> {
+    match root {
+        Root::Input => Walk { scope, root: scope.input }.value(scope.input, steps, 0),
+        Root::Context => of_context(scope, steps),
+        Root::Variable(name) => {
+            let value = variable(scope, name)?;
+            Walk { scope, root: value }.value(value, steps, 0)
+        }
+    }
+}
+
+fn variable<'a>(scope: &Scope<'a>, name: &str) -> Result<&'a Value, Miss> {
+    match scope.variables.get(name) {
+        Some(payload) => Ok(payload.value()),
+        None => Err(Miss::NoVariable(name.into())),
+    }
 }
 
 /// The same from the context object, of which only what the steps lead through is looked at. What is
 /// found in its data is borrowed from them.
-pub(super) fn evaluate_context<'v>(
-    mut part: Part<'v>,
-    steps: &[Step],
-) -> Result<Cow<'v, Value>, Miss> {
-    if !is_definite(steps) {
-        return all(&part.into_value(), steps).map(Cow::Owned);
+fn of_context<'a>(scope: &Scope<'a>, steps: &[Step]) -> Result<Cow<'a, Value>, Miss> {
+    let mut part = (scope.context)();
+    let mut from_root = false;
+    filter::operands(steps, &mut |it| from_root |= matches!(it, Operand::Root(_)));
+    let mut at = 0;
+    while !from_root && let (Part::Object(_), Some(Step::Name(name))) = (&part, steps.get(at)) {
+        part = part.member(name).ok_or_else(|| missing(steps, at))?;
+        at += 1;
     }
-    for (at, step) in steps.iter().enumerate() {
-        part = match (part, step) {
-            (Part::Data(value), _) => return lead(value, steps, at),
-            (part @ Part::Object(_), Step::Name(name)) => {
-                part.member(name).ok_or_else(|| missing(steps, at))?
-            }
-            (part, _) => {
-                let value = part.into_value();
-                return lead(&value, steps, at).map(|found| Cow::Owned(found.into_owned()));
-            }
-        };
+    if let (Part::Data(value), false) = (&part, from_root) {
+        return Walk { scope, root: value }.value(value, steps, at);
     }
-    Ok(part.into_value())
-}
-
-/// Where definite steps lead from this value, from the step with this number on.
-fn lead<'v>(root: &'v Value, steps: &[Step], first: usize) -> Result<Cow<'v, Value>, Miss> {
-    let mut node = root;
-    for (at, step) in steps.iter().enumerate().skip(first) {
-        node = match step {
-            Step::Name(name) => member(node, name, at, steps)?,
-            Step::Index(index) => element(node, *index, at)?,
-            Step::Names(names) => return members(node, names, at).map(Cow::Owned),
-            Step::Length => return Ok(Cow::Owned(length(node))),
-            Step::Query { .. } | Step::Filter(_) | Step::DescendantFilter(_) => {
-                unreachable!("a definite path has none of these")
-            }
-        };
+    let whole = part.into_value();
+    let walk = Walk { scope, root: &whole };
+    match walk.value(&whole, steps, at)? {
+        Cow::Owned(value) => Ok(Cow::Owned(value)),
+        Cow::Borrowed(value) => Ok(Cow::Owned(scope.budget.copy(value)?)),
     }
-    Ok(Cow::Borrowed(node))
 }
 
 /// What it is when the step with this number names a member that is not there.
@@ -92,18 +87,192 @@ fn missing(steps: &[Step], at: usize) -> Miss {
     if at + 1 == steps.len() { Miss::NoResult } else { Miss::NoProperty(at) }
 }
 
-fn member<'v>(node: &'v Value, name: &str, at: usize, steps: &[Step]) -> Result<&'v Value, Miss> {
-    match node {
-        Value::Object(members) => members.get(name).ok_or_else(|| missing(steps, at)),
-        _ => Err(Miss::NotAnObject(at, java_class(node))),
+impl<'v> Walk<'_, '_, 'v> {
+    pub(super) fn budget(&self) -> &Budget {
+        self.scope.budget
     }
-}
 
-fn element(node: &Value, index: i64, at: usize) -> Result<&Value, Miss> {
-    match node {
-        Value::Array(items) => nth(items, index).ok_or(Miss::NoResult),
-        Value::Null => Err(Miss::Null(at)),
-        _ => Err(Miss::NotAnArray(at, java_text(node))),
+    /// What the steps from this number on lead to. What is not borrowed has been weighed.
+    fn value(&self, node: &'v Value, steps: &[Step], first: usize) -> Result<Cow<'v, Value>, Miss> {
+        match self.see(node, steps, first)? {
+            Seen::One(value) => Ok(value),
+            Seen::Many(found) => Ok(Cow::Owned(Seen::Many(found).to_value(self.budget())?)),
+        }
+    }
+
+    pub(super) fn see(
+        &self,
+        node: &'v Value,
+        steps: &[Step],
+        first: usize,
+    ) -> Result<Seen<'v>, Miss> {
+        if let Some((Step::Call(call), before)) = steps.split_last() {
+            let on = self.see(node, before, first).map_err(|miss| match (miss, before) {
+                // The name is not the last step.
+                (Miss::NoResult, [.., Step::Name(_)]) => Miss::NoProperty(before.len() - 1),
+                (miss, _) => miss,
+            })?;
+            return match on {
+                Seen::Many(found) if !descends(before) => {
+                    let apply = |node: &'v Value| call.apply(&Seen::One(Cow::Borrowed(node)), self);
+                    let all = found.into_iter().map(apply).collect::<Result<_, _>>()?;
+                    Ok(Seen::One(Cow::Owned(Value::Array(all))))
+                }
+                on => Ok(Seen::One(Cow::Owned(call.apply(&on, self)?))),
+            };
+        }
+        if is_definite(steps) {
+            return self.lead(node, steps, first).map(Seen::One);
+        }
+        let (names, before) = match steps.split_last() {
+            Some((Step::Names(names), before)) => (Some((names, false)), before),
+            Some((Step::Descend(step), before)) if let Step::Names(names) = &**step => {
+                (Some((names, true)), before)
+            }
+            _ => (None, steps),
+        };
+        let mut nodes = vec![node];
+        for step in &before[first..] {
+            let mut next = Vec::new();
+            for node in nodes {
+                self.select(step, node, &mut next)?;
+            }
+            nodes = next;
+        }
+        let Some((names, deep)) = names else { return Ok(Seen::Many(nodes)) };
+        if deep {
+            let mut all = Vec::new();
+            for node in nodes {
+                self.below(node, &mut |node| {
+                    let whole = names.iter().all(|name| node.get(&**name).is_some());
+                    all.extend(whole.then_some(node));
+                    Ok(())
+                })?;
+            }
+            nodes = all;
+        }
+        let objects = nodes.into_iter().filter(|node| node.is_object());
+        let objects = objects.map(|node| self.members(node, names)).collect::<Result<_, _>>()?;
+        Ok(Seen::One(Cow::Owned(Value::Array(objects))))
+    }
+
+    /// Where definite steps lead.
+    fn lead(&self, root: &'v Value, steps: &[Step], first: usize) -> Result<Cow<'v, Value>, Miss> {
+        let mut node = root;
+        for (at, step) in steps.iter().enumerate().skip(first) {
+            // A member is looked up by a hash.
+            self.budget().work(4)?;
+            node = match (step, node) {
+                (Step::Name(name), Value::Object(members)) => {
+                    members.get(&**name).ok_or_else(|| missing(steps, at))?
+                }
+                (Step::Names(names), Value::Object(_)) => {
+                    return self.members(node, names).map(Cow::Owned);
+                }
+                (Step::Name(_) | Step::Names(_), _) => {
+                    return Err(Miss::NotAnObject(at, java::class(node)));
+                }
+                (Step::Index(index), Value::Array(items)) => {
+                    nth(items, *index).ok_or(Miss::NoResult)?
+                }
+                (Step::Index(_), Value::Null) => return Err(Miss::Null(at)),
+                (Step::Index(_), _) => {
+                    self.budget().weigh(node)?;
+                    return Err(Miss::NotAnArray(at, java::Text(node).to_string()));
+                }
+                (
+                    Step::Indexes(_)
+                    | Step::Slice(..)
+                    | Step::Every
+                    | Step::Filter(_)
+                    | Step::Descend(_)
+                    | Step::Call(_),
+                    _,
+                ) => unreachable!("a definite path has none of these"),
+            };
+        }
+        Ok(Cow::Borrowed(node))
+    }
+
+    /// One object of these members, as far as they are there.
+    fn members(&self, node: &Value, names: &[Box<str>]) -> Result<Value, Miss> {
+        let mut found = Map::new();
+        for name in names {
+            self.budget().work(1)?;
+            if let Some(value) = node.get(&**name) {
+                self.budget().build(name.len() + 3)?;
+                found.insert(name.to_string(), self.budget().copy(value)?);
+            }
+        }
+        Ok(Value::Object(found))
+    }
+
+    /// The nodes one step leads to from this one; a step that does not fit it drops it.
+    fn select(&self, step: &Step, node: &'v Value, found: &mut Vec<&'v Value>) -> Result<(), Miss> {
+        self.budget().work(1)?;
+        let before = found.len();
+        match step {
+            Step::Name(name) => found.extend(node.get(&**name)),
+            Step::Index(index) => found.extend(node.as_array().and_then(|it| nth(it, *index))),
+            Step::Names(names) => found.extend(names.iter().filter_map(|name| node.get(&**name))),
+            Step::Indexes(indexes) => {
+                if let Value::Array(items) = node {
+                    found.extend(indexes.iter().filter_map(|index| nth(items, *index)));
+                }
+            }
+            Step::Slice(from, to) => {
+                if let Value::Array(items) = node {
+                    found.extend(slice(items, *from, *to));
+                }
+            }
+            Step::Every => match node {
+                Value::Array(items) => found.extend(items),
+                Value::Object(members) => found.extend(members.values()),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+            },
+            Step::Filter(filter) => match node {
+                Value::Array(items) => {
+                    for item in items {
+                        if self.accepts(filter, item)? {
+                            found.push(item);
+                        }
+                    }
+                }
+                Value::Object(_) => {
+                    if self.accepts(filter, node)? {
+                        found.push(node);
+                    }
+                }
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+            },
+            Step::Descend(step) => self.below(node, &mut |node| {
+                // Jayway's `..[?(…)]` tests objects alone; those in an array come by themselves.
+                let tested = !matches!(**step, Step::Filter(_)) || node.is_object();
+                if tested { self.select(step, node, found) } else { Ok(()) }
+            })?,
+            Step::Call(_) => unreachable!("a function is the last step, and was split off"),
+        }
+        Ok(self.budget().work((found.len() - before) as u64)?)
+    }
+
+    /// The node and all below it that can have something below them, outer before inner.
+    fn below(
+        &self,
+        node: &'v Value,
+        visit: &mut dyn FnMut(&'v Value) -> Result<(), Miss>,
+    ) -> Result<(), Miss> {
+        self.budget().work(1)?;
+        match node {
+            Value::Array(items) => {
+                visit(node)?;
+                items.iter().try_for_each(|item| self.below(item, visit))
+            }
+            Value::Object(members) => {
+                visit(node)?;
+                members.values().try_for_each(|value| self.below(value, visit))
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
+        }
     }
 }
 
@@ -112,185 +281,14 @@ fn nth(items: &[Value], index: i64) -> Option<&Value> {
     items.get(usize::try_from(index).ok()?)
 }
 
-fn members(node: &Value, names: &[Box<str>], at: usize) -> Result<Value, Miss> {
-    let Value::Object(all) = node else { return Err(Miss::NotAnObject(at, java_class(node))) };
-    let found =
-        names.iter().filter_map(|name| all.get(&**name).map(|v| (name.to_string(), v.clone())));
-    Ok(Value::Object(found.collect::<Map<_, _>>()))
-}
-
-fn length(node: &Value) -> Value {
-    match node {
-        Value::Array(items) => items.len().into(),
-        Value::Object(members) => members.len().into(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Value::Null,
-    }
-}
-
-/// The array of all nodes the steps lead to; a step that does not fit a node drops it.
-fn all(root: &Value, steps: &[Step]) -> Result<Value, Miss> {
-    let mut nodes = vec![root];
-    for step in steps {
-        let mut next = Vec::new();
-        for node in nodes {
-            match step {
-                Step::Name(name) => next.extend(node.get(&**name)),
-                Step::Index(index) => {
-                    next.extend(node.as_array().and_then(|items| nth(items, *index)));
-                }
-                Step::Query { query, .. } => {
-                    let found = js_path_process(query, node).unwrap_or_default();
-                    next.extend(found.into_iter().map(jsonpath_rust::query::QueryRef::val));
-                }
-                Step::Filter(filter) => passing(filter, node, root, &mut next),
-                Step::DescendantFilter(filter) => descendants(filter, node, root, &mut next)?,
-                // Both are the last step of their path.
-                Step::Names(_) | Step::Length => next.push(node),
-            }
-            if next.len() > MAX_NODES {
-                return Err(Miss::TooMany);
-            }
-        }
-        nodes = next;
-    }
-    let mut left = MAX_BYTES;
-    for node in &nodes {
-        weigh(node, &mut left).ok_or(Miss::TooMany)?;
-    }
-    let names = match steps.last() {
-        Some(Step::Names(names)) => Some(names),
-        _ => None,
+/// From the first bound to before the second; negative ones count from the end.
+fn slice(items: &[Value], from: Option<i64>, to: Option<i64>) -> &[Value] {
+    let place = |bound: i64| {
+        let bound = usize::try_from(bound.unsigned_abs()).unwrap_or(usize::MAX);
+        bound.min(items.len())
     };
-    let values = nodes.into_iter().filter_map(|node| match names {
-        Some(names) => members(node, names, 0).ok(),
-        None => Some(node.clone()),
-    });
-    Ok(Value::Array(values.collect()))
-}
-
-/// Takes the size of a value off what is left; `None` if that is not enough.
-fn weigh(value: &Value, left: &mut usize) -> Option<()> {
-    let own = match value {
-        Value::String(text) => text.len() + 8,
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => 8,
-    };
-    *left = left.checked_sub(own)?;
-    match value {
-        Value::Array(items) => items.iter().try_for_each(|item| weigh(item, left)),
-        Value::Object(members) => members.values().try_for_each(|value| weigh(value, left)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Some(()),
-    }
-}
-
-/// Elements of an array that pass, or the object itself.
-fn passing<'v>(filter: &Filter, node: &'v Value, root: &Value, found: &mut Vec<&'v Value>) {
-    match node {
-        Value::Array(items) => found.extend(items.iter().filter(|item| filter.accepts(item, root))),
-        Value::Object(_) if filter.accepts(node, root) => found.push(node),
-        Value::Object(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
-/// Every object at or below the node that passes, outer before inner.
-fn descendants<'v>(
-    filter: &Filter,
-    node: &'v Value,
-    root: &Value,
-    found: &mut Vec<&'v Value>,
-) -> Result<(), Miss> {
-    if found.len() > MAX_NODES {
-        return Err(Miss::TooMany);
-    }
-    match node {
-        Value::Object(members) => {
-            passing(filter, node, root, found);
-            members.values().try_for_each(|value| descendants(filter, value, root, found))
-        }
-        Value::Array(items) => {
-            items.iter().try_for_each(|item| descendants(filter, item, root, found))
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
-    }
-}
-
-impl Miss {
-    /// Jayway's text for it.
-    pub(super) fn explain(&self, steps: &[Step]) -> String {
-        let fragment = |at: usize| {
-            let mut text = String::new();
-            fragments(&steps[at..], &mut text);
-            text
-        };
-        match self {
-            Self::NoResult => format!("No results for path: {}", canonical(steps)),
-            Self::NoProperty(at) => {
-                format!("Missing property in path {}", canonical(&steps[..=*at]))
-            }
-            Self::NotAnObject(at, class) => {
-                let mut property = String::new();
-                fragments(&steps[*at..=*at], &mut property);
-                format!(
-                    "Expected to find an object with property {property} in path {} but found \
-                     '{class}'. This is not a json object according to the JsonProvider: \
-                     'com.jayway.jsonpath.spi.json.JacksonJsonProvider'.",
-                    canonical(&steps[..*at])
-                )
-            }
-            Self::NotAnArray(at, found) => format!(
-                "Filter: {} can only be applied to arrays. Current context is: {found}",
-                fragment(*at)
-            ),
-            Self::Null(at) => format!("The path {} is null", canonical(&steps[..*at])),
-            Self::TooMany => format!("more than {MAX_NODES} nodes match"),
-            Self::NoVariable => "the variable has not been assigned".to_owned(),
-        }
-    }
-}
-
-/// The Java class in which AWS holds such a value.
-fn java_class(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "java.lang.Boolean",
-        Value::Number(number) => match number.as_i64() {
-            Some(integer) if i32::try_from(integer).is_ok() => "java.lang.Integer",
-            Some(_) => "java.lang.Long",
-            None if number.is_u64() => "java.math.BigInteger",
-            None => "java.lang.Double",
-        },
-        Value::String(_) => "java.lang.String",
-        Value::Array(_) => "java.util.ArrayList",
-        Value::Object(_) => "java.util.LinkedHashMap",
-    }
-}
-
-/// A value as Java prints its maps and lists: `{a=1, b=[x, y]}`.
-fn java_text(value: &Value) -> String {
-    let mut text = String::new();
-    write_java(value, &mut text);
-    text
-}
-
-fn write_java(value: &Value, text: &mut String) {
-    match value {
-        Value::String(string) => text.push_str(string),
-        Value::Null | Value::Bool(_) | Value::Number(_) => _ = write!(text, "{value}"),
-        Value::Array(items) => {
-            text.push('[');
-            for (index, item) in items.iter().enumerate() {
-                text.push_str(if index > 0 { ", " } else { "" });
-                write_java(item, text);
-            }
-            text.push(']');
-        }
-        Value::Object(members) => {
-            text.push('{');
-            for (index, (name, member)) in members.iter().enumerate() {
-                text.push_str(if index > 0 { ", " } else { "" });
-                _ = write!(text, "{name}=");
-                write_java(member, text);
-            }
-            text.push('}');
-        }
-    }
+    let from_start = |bound: i64| if bound < 0 { items.len() - place(bound) } else { place(bound) };
+    let from = from.map_or(0, from_start);
+    let to = to.map_or(items.len(), from_start);
+    items.get(from..to).unwrap_or_default()
 }

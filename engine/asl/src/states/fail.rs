@@ -1,6 +1,7 @@
 //! Fail: ends its scope with an error.
 
 use crate::diagnostic::Code;
+use crate::intrinsic::Call;
 use crate::jsonata::Sees;
 use crate::object::{Field, Object};
 use crate::program::{Fail, Text};
@@ -54,15 +55,28 @@ fn text(state: &Object<'_>, name: &str, path: &str) -> Option<Option<Text>> {
 
 fn looked_up(state: &Object<'_>, name: &str) -> Option<Text> {
     let text = state.string(name)?;
-    let Some((function, _)) = text.split_once('(').filter(|_| text.starts_with("States.")) else {
+    if !Call::is_meant(text) {
         return state.single_path(name).map(Text::Path);
+    }
+    let call = match Call::parse(text) {
+        Ok(call) => call,
+        Err(mistake) if mistake.unsupported => return state.unsupported(name, &mistake.message),
+        Err(mistake) => {
+            let message =
+                format!("'{text}' is not a valid intrinsic function call: {}", mistake.message);
+            return state.wrong_at(name, message);
+        }
     };
-    if TEXT_FUNCTIONS.contains(&function) {
-        return state.unsupported(name, super::NO_INTRINSICS);
+    if TEXT_FUNCTIONS.contains(&call.function()) {
+        return Some(Text::Call(call));
     }
     state.wrong_at(
         name,
-        format!("'{function}' does not give a text; use one of [{}]", TEXT_FUNCTIONS.join(", ")),
+        format!(
+            "'{}' does not give a text; use one of [{}]",
+            call.function(),
+            TEXT_FUNCTIONS.join(", ")
+        ),
     )
 }
 
@@ -92,8 +106,15 @@ mod tests {
     fn an_intrinsic_function_must_give_a_text() {
         check(
             r#""Type": "Fail", "ErrorPath": "States.UUID()", "CausePath": "States.StringToJson($.a)""#,
-            "UNSUPPORTED_FEATURE: `ErrorPath`: intrinsic functions are not served yet; use a path at /States/S/ErrorPath
-             SCHEMA_VALIDATION_FAILED: 'States.StringToJson' does not give a text; use one of [States.Format, States.JsonToString, States.ArrayGetItem, States.Base64Encode, States.Base64Decode, States.Hash, States.UUID] at /States/S/CausePath",
+            "SCHEMA_VALIDATION_FAILED: 'States.StringToJson' does not give a text; use one of [States.Format, States.JsonToString, States.ArrayGetItem, States.Base64Encode, States.Base64Decode, States.Hash, States.UUID] at /States/S/CausePath",
+        );
+    }
+
+    #[test]
+    fn an_intrinsic_function_must_be_a_call() {
+        check(
+            r#""Type": "Fail", "ErrorPath": "States.UUID(""#,
+            "SCHEMA_VALIDATION_FAILED: 'States.UUID(' is not a valid intrinsic function call: expected an argument, found the end at byte 12 of `States.UUID(` at /States/S/ErrorPath",
         );
     }
 

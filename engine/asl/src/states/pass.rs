@@ -85,10 +85,10 @@ mod tests {
     #[test]
     fn paths_are_paths() {
         check(
-            r#""Type": "Pass", "End": true, "InputPath": "$.a[", "ResultPath": "$.a[*]", "OutputPath": "$.a.sum()""#,
+            r#""Type": "Pass", "End": true, "InputPath": "$.a[", "ResultPath": "$.a[*]", "OutputPath": "$.a.twist()""#,
             "SCHEMA_VALIDATION_FAILED: '$.a[' is not a valid JSONPath: expected an index, a slice, a quoted name, `*` or `?(`, found the end at byte 4 of `$.a[` at /States/S/InputPath
              SCHEMA_VALIDATION_FAILED: '$.a[*]' is not a Reference Path: `$.a[*]` is not a reference path: `$`, names and indexes only at /States/S/ResultPath
-             UNSUPPORTED_FEATURE: `OutputPath`: the function `sum()` is not supported at byte 7 of `$.a.sum()` at /States/S/OutputPath",
+             UNSUPPORTED_FEATURE: `OutputPath`: the function `twist()` is not supported at byte 9 of `$.a.twist()` at /States/S/OutputPath",
         );
     }
 

@@ -24,25 +24,27 @@ fn text(
     text: Option<&Text>,
     field: &str,
 ) -> Result<Option<String>, EvaluationError> {
-    let path = match text {
+    let (value, written) = match text {
         None => return Ok(None),
         Some(Text::Fixed(text)) => return Ok(Some(text.to_string())),
-        Some(Text::Path(path)) => path,
         Some(Text::Query(query)) => return data.ask(|scope| query.string(scope)).map(Some),
+        Some(Text::Call(call)) => (data.ask(|scope| call.evaluate(scope))?, call.text()),
+        Some(Text::Path(path)) => match data.find(path, data.input()) {
+            Some(value) => (*value, path.text()),
+            None => {
+                return Err(EvaluationError::runtime(format!(
+                    "The JSONPath '{}' specified for the field '{field}' could not be found in \
+                     the input '{}'",
+                    path.text(),
+                    data.input().raw()
+                )));
+            }
+        },
     };
-    let Some(value) = data.find(path, data.input()) else {
-        return Err(EvaluationError::runtime(format!(
-            "The JSONPath '{}' specified for the field '{field}' could not be found in the \
-                 input '{}'",
-            path.text(),
-            data.input().raw()
-        )));
-    };
-    match value.as_ref() {
-        Value::String(text) => Ok(Some(text.clone())),
+    match value {
+        Value::String(text) => Ok(Some(text)),
         other => Err(EvaluationError::runtime(format!(
-            "The {field} field refers to value {other} which is not a string: {}",
-            path.text()
+            "The {field} field refers to value {other} which is not a string: {written}"
         ))),
     }
 }
