@@ -378,3 +378,20 @@ fn without_its_data() {
         {"timestamp":1.0,"type":"ExecutionSucceeded","id":7,"previousEventId":6,"executionSucceededEventDetails":{}}
     "#]].assert_eq(&both.concat());
 }
+
+#[test]
+fn variables_and_an_evaluation_that_failed() {
+    history(
+        r#""A": {"Type": "Pass", "Assign": {"berths": [1, {"free": true}]}, "Next": "B"},
+           "B": {"Type": "Pass", "QueryLanguage": "JSONata", "Output": {"berth": "{% $berths[5] %}"}, "End": true}"#,
+        &[],
+        &expect![[r#"
+            {"timestamp":0.0,"type":"ExecutionStarted","id":1,"previousEventId":0,"executionStartedEventDetails":{"input":"{\"hold\": 3}","inputDetails":{"truncated":false},"roleArn":"arn:aws:iam::123456789012:role/r"}}
+            {"timestamp":0.0,"type":"PassStateEntered","id":2,"previousEventId":0,"stateEnteredEventDetails":{"name":"A","input":"{\"hold\": 3}","inputDetails":{"truncated":false}}}
+            {"timestamp":0.0,"type":"PassStateExited","id":3,"previousEventId":2,"stateExitedEventDetails":{"name":"A","output":"{\"hold\": 3}","outputDetails":{"truncated":false},"assignedVariables":{"berths":"[1,{\"free\":true}]"},"assignedVariablesDetails":{"truncated":false}}}
+            {"timestamp":0.0,"type":"PassStateEntered","id":4,"previousEventId":3,"stateEnteredEventDetails":{"name":"B","input":"{\"hold\": 3}","inputDetails":{"truncated":false}}}
+            {"timestamp":0.0,"type":"EvaluationFailed","id":5,"previousEventId":3,"evaluationFailedEventDetails":{"state":"B","error":"States.QueryEvaluationError","cause":"An error occurred while executing the state 'B' (entered at the event id #4). The JSONata expression '$berths[5]' specified for the field 'Output/berth' returned nothing (undefined).","location":"Output/berth"}}
+            {"timestamp":0.0,"type":"ExecutionFailed","id":6,"previousEventId":5,"executionFailedEventDetails":{"error":"States.QueryEvaluationError","cause":"An error occurred while executing the state 'B' (entered at the event id #4). The JSONata expression '$berths[5]' specified for the field 'Output/berth' returned nothing (undefined)."}}
+        "#]],
+    );
+}

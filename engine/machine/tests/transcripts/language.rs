@@ -76,7 +76,7 @@ fn a_rule_and_a_catcher_assign_in_place_of_their_state() {
                  "Catch": [{"ErrorEquals": ["States.ALL"], "Assign": {"error.$": "$.Error"}, "Next": "C"}]},
            "C": {"Type": "Pass", "Parameters": {"by.$": "$by", "error.$": "$error"}, "End": true}"#,
         r#"{"n": 1}"#,
-        &[(1, failed(4, "Broken"))],
+        &[(1, failed(5, "Broken"))],
         &expect![[r#"
             0s Start
               1<-0 ExecutionStarted {"n": 1}
@@ -87,7 +87,11 @@ fn a_rule_and_a_catcher_assign_in_place_of_their_state() {
               6<-5 LambdaFunctionStarted
               > invoke 5 B#1 {"n": 1}
             1s TaskFailed
-              nothing
+              7<-6 LambdaFunctionFailed Broken because
+              8<-7 TaskStateExited B {"Error":"Broken","Cause":"because"} {"error":"\"Broken\""}
+              9<-8 PassStateEntered C {"Error":"Broken","Cause":"because"}
+              10<-9 PassStateExited C {"by":"rule","error":"Broken"}
+              11<-10 ExecutionSucceeded {"by":"rule","error":"Broken"}
         "#]],
     );
 }
