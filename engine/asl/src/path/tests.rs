@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use jsonpath_rust::parser::parse_json_path;
+use jsonpath_rust::query::{QueryRef, js_path_process};
 use serde_json::{Value, json};
 use serde_json_path::JsonPath;
 
@@ -436,6 +438,8 @@ fn the_common_part_means_what_rfc_9535_says() {
         let outside = Outside::default();
         let found = ours.find(&outside.scope(&input, &context));
         let all = JsonPath::parse(&path).unwrap().query(&input).all();
+        let second = js_path_process(&parse_json_path(&path).unwrap(), &input).unwrap();
+        assert_eq!(second.into_iter().map(QueryRef::val).collect::<Vec<_>>(), all, "{path}");
         let expected = if ours.is_definite() {
             all.first().map(|value| (*value).clone())
         } else {
