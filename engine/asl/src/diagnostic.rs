@@ -84,6 +84,10 @@ pub enum Code {
     NoPath,
     /// A path in the `Result` of a Pass, where nothing is evaluated.
     PassResultIsStatic,
+    /// An expression is no JSONata.
+    InvalidJsonataExpression,
+    /// An expression mentions what a state has not.
+    UnsupportedJsonataExpression,
     /// The language has it, this engine does not run it yet. Never among the findings of
     /// [`crate::check`].
     UnsupportedFeature,
@@ -106,6 +110,8 @@ impl Code {
             Self::NoDollar => "NO_DOLLAR",
             Self::NoPath => "NO_PATH",
             Self::PassResultIsStatic => "PASS_RESULT_IS_STATIC",
+            Self::InvalidJsonataExpression => "INVALID_JSONATA_EXPRESSION",
+            Self::UnsupportedJsonataExpression => "UNSUPPORTED_JSONATA_EXPRESSION",
             Self::UnsupportedFeature => "UNSUPPORTED_FEATURE",
         }
     }
@@ -123,6 +129,8 @@ impl Code {
             | Self::InvalidLabelName
             | Self::MissingTransitionTarget
             | Self::TooDeeplyNested
+            | Self::InvalidJsonataExpression
+            | Self::UnsupportedJsonataExpression
             | Self::UnsupportedFeature => Severity::Error,
         }
     }

@@ -1,9 +1,11 @@
 //! The way of data through a state, in its query language: what is handed to the work, what becomes of its
 //! result, and which variables are assigned.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
-use crate::expression::{EvaluationError, Scope};
+use crate::expression::{EvaluationError, Raised, Scope};
 use crate::jsonata::{self, Sees};
 use crate::object::{Language, Object};
 use crate::path::{Path, ReferencePath};
@@ -80,16 +82,28 @@ impl Expression {
 
     /// That it was to be an array, and is this.
     pub fn not_an_array(&self, found: &Value) -> EvaluationError {
-        EvaluationError::runtime(format!("{found}"))
+        match self {
+            Self::Query(template) => match template.query() {
+                Some(query) => query.unexpected("array", found),
+                None => no_items(found, Some("Items")),
+            },
+            Self::Template(_) => no_items(found, None),
+        }
     }
 
     /// The variables it mentions.
     pub fn variables(&self) -> Vec<String> {
         match self {
             Self::Template(template) => template.variables(),
-            Self::Query(template) => template.variables(),
+            Self::Query(template) => template.variables().into_iter().map(str::to_owned).collect(),
         }
     }
+}
+
+/// That a Map of JSONata finds this, and no array, in its input or in the field at this location.
+pub fn no_items(found: &Value, location: Option<&str>) -> EvaluationError {
+    let cause = format!("Map state input must be an array but was: {found}");
+    EvaluationError { raised: Raised::Query, cause, location: location.map(Arc::from) }
 }
 
 impl Flow {
@@ -157,13 +171,13 @@ pub(crate) fn assign(object: &Object<'_>, sees: Sees) -> Option<Option<Expressio
         };
         let mut letters = name.chars();
         let is_name = letters.next().is_some_and(unicode_ident::is_xid_start)
-            && letters.all(unicode_ident::is_xid_continue)
+            && letters.all(|c| c == '-' || unicode_ident::is_xid_continue(c))
             && name.chars().count() <= MAX_NAME_CHARS
             && name != "states";
         if !is_name {
             all_named = false;
             let message = format!(
-                "'{name}' is not the name of a variable: a letter, then letters, digits and '_', at \
+                "'{name}' is not the name of a variable: a letter, then letters, digits, '_' and '-', at \
                  most {MAX_NAME_CHARS} characters, and not 'states'"
             );
             variables.wrong_at::<()>(field, message);

@@ -1,82 +1,64 @@
-//! JSONata.
+//! JSONata, the other query language of states: `{% … %}` in a field's text.
+//!
+//! ```text
+//! text ─► check: what may not be said ─► enclose: the scope around it ─► Query
+//! Query + Scope ─► evaluate: source (what it reads) · functions (AWS's own) · result (what it makes)
+//! ```
+//!
+//! The library evaluates; what is AWS's alone is here: what an expression may mention, the
+//! functions added and removed, the limits, the texts of its failures. Nothing is copied to be
+//! read, and what an expression may take is counted, not timed.
+
+mod chance;
+mod check;
+mod copy;
+mod enclose;
+mod evaluate;
+mod expect;
+mod functions;
+mod guarded;
+mod guards;
+mod meter;
+mod query;
+mod result;
+mod source;
+mod template;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
-use serde_json::Value;
+pub use query::Query;
+pub use template::Template;
 
 use crate::diagnostic::Code;
-use crate::expression::{EvaluationError, Scope};
 
-/// What of `$states` is there beside `input` and `context`.
-#[derive(Clone, Copy, Debug, Default)]
+/// Whether this text of a field is an expression: `{% … %}`, nothing before or after it.
+pub fn is_expression(text: &str) -> bool {
+    inside(text).is_some()
+}
+
+/// The expression, without its marks and the blanks around it.
+fn inside(text: &str) -> Option<&str> {
+    text.strip_prefix("{%")?.strip_suffix("%}").map(str::trim)
+}
+
+/// Which members `$states` has in a field, beside `input` and `context`.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Sees {
+    /// `$states.result`: where the state's work is done.
     pub result: bool,
+    /// `$states.errorOutput`: in a catcher.
     pub error_output: bool,
 }
 
-#[derive(Debug)]
+/// Why a definition with this expression is refused.
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Refusal {
+    /// What kind of mistake it is.
     pub code: Code,
+    /// AWS's text where AWS has one.
     pub message: String,
-    pub location: String,
-}
-
-#[derive(Debug)]
-pub struct Query {
+    /// Which field of the state: `Output/total`.
     pub location: Arc<str>,
-}
-
-pub fn is_expression(text: &str) -> bool {
-    text.starts_with("{%") && text.ends_with("%}")
-}
-
-impl Query {
-    pub fn parse(_: &str, location: &str, _: Sees) -> Result<Self, Vec<Refusal>> {
-        Ok(Self { location: location.into() })
-    }
-
-    pub fn evaluate(&self, _: &Scope<'_>) -> Result<Value, EvaluationError> {
-        Ok(Value::Null)
-    }
-
-    pub fn location(&self) -> &Arc<str> {
-        &self.location
-    }
-
-    pub fn boolean(&self, scope: &Scope<'_>) -> Result<bool, EvaluationError> {
-        Ok(self.evaluate(scope)?.as_bool().unwrap_or_default())
-    }
-
-    pub fn string(&self, scope: &Scope<'_>) -> Result<String, EvaluationError> {
-        Ok(self.evaluate(scope)?.to_string())
-    }
-
-    pub fn count(
-        &self,
-        scope: &Scope<'_>,
-        _: std::ops::RangeInclusive<u64>,
-    ) -> Result<u64, EvaluationError> {
-        Ok(self.evaluate(scope)?.as_u64().unwrap_or_default())
-    }
-
-    pub fn variables(&self) -> Vec<String> {
-        Vec::new()
-    }
-}
-
-#[derive(Debug)]
-pub struct Template(Value);
-
-impl Template {
-    pub fn parse(value: &Value, _: &str, _: Sees) -> Result<Self, Vec<Refusal>> {
-        Ok(Self(value.clone()))
-    }
-
-    pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, EvaluationError> {
-        scope.budget.copy(&self.0)
-    }
-
-    pub fn variables(&self) -> Vec<String> {
-        Vec::new()
-    }
 }

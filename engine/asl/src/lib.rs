@@ -21,6 +21,7 @@ pub mod expression;
 pub mod flow;
 #[cfg(test)]
 mod fuzz;
+mod hash;
 pub mod intrinsic;
 mod java;
 pub mod json_text;

@@ -299,7 +299,7 @@ impl<'a> Object<'a> {
             Err(refusals) => refusals,
         };
         for refusal in refusals {
-            let inner = refusal.location.strip_prefix(&self.location(name)).unwrap_or_default();
+            let inner = refusal.location.strip_prefix(&*self.location(name)).unwrap_or_default();
             self.report.add(refusal.code, &format!("{}{inner}", self.at(name)), refusal.message);
         }
         None

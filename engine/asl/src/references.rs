@@ -6,13 +6,22 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use serde_json::Value;
 
 use crate::choice_rule::{Comparison, Condition, Operand, Test};
-use crate::flow::Expression;
+use crate::flow::{DataFlow, Expression};
+use crate::jsonata::Query;
 use crate::path::Path;
 use crate::program::{
     Catcher, Caught, Items, MaxConcurrency, Program, Seconds, State, StateKind, Text, Until, When,
 };
 
 impl Program {
+    /// Whether it has variables or JSONata, which AWS brought in November 2024.
+    pub fn has_variables_or_jsonata(&self) -> bool {
+        self.states().any(|state| {
+            let is_jsonata = matches!(state.flow.data, DataFlow::Jsonata(_));
+            is_jsonata || state.flow.assign.is_some() || !state.variables().is_empty()
+        })
+    }
+
     /// The variables that each state mentions, by the names of the states; those that mention none are left
     /// out.
     pub fn variable_references(&self) -> BTreeMap<&str, BTreeSet<String>> {
@@ -33,7 +42,7 @@ impl State {
                     match seconds {
                         Seconds::Fixed(_) => {}
                         Seconds::Path(path) => found.path(path),
-                        Seconds::Query(query) => found.0.extend(query.variables()),
+                        Seconds::Query(query) => found.query(query),
                     }
                 }
                 found.catchers(&task.catch);
@@ -42,7 +51,7 @@ impl State {
                 for rule in &choice.rules {
                     match &rule.when {
                         When::Condition(condition) => found.condition(condition),
-                        When::Query(query) => found.0.extend(query.variables()),
+                        When::Query(query) => found.query(query),
                         When::Fixed(_) => {}
                     }
                     found.expressions([&rule.assign, &rule.output]);
@@ -52,7 +61,7 @@ impl State {
                 Until::Seconds(_) | Until::Timestamp(_) => {}
                 Until::SecondsPath(path) | Until::TimestampPath(path) => found.path(path),
                 Until::SecondsQuery(query) | Until::TimestampQuery(query) => {
-                    found.0.extend(query.variables());
+                    found.query(query);
                 }
             },
             StateKind::Fail(fail) => {
@@ -63,7 +72,7 @@ impl State {
                         Text::Call(call) => {
                             found.0.extend(call.variables().into_iter().map(str::to_owned));
                         }
-                        Text::Query(query) => found.0.extend(query.variables()),
+                        Text::Query(query) => found.query(query),
                     }
                 }
             }
@@ -76,7 +85,7 @@ impl State {
                 match &map.max_concurrency {
                     MaxConcurrency::Fixed(_) => {}
                     MaxConcurrency::Path(path) => found.path(path),
-                    MaxConcurrency::Query(query) => found.0.extend(query.variables()),
+                    MaxConcurrency::Query(query) => found.query(query),
                 }
                 found.expressions([&map.item_selector]);
                 found.catchers(&map.catch);
@@ -90,6 +99,10 @@ impl State {
 struct Found(BTreeSet<String>);
 
 impl Found {
+    fn query(&mut self, query: &Query) {
+        self.0.extend(query.variables().map(str::to_owned));
+    }
+
     fn path(&mut self, path: &Path) {
         self.0.extend(path.variables().into_iter().map(str::to_owned));
     }
@@ -134,12 +147,12 @@ impl Found {
     }
 }
 
-/// The names that `Assign` gives values to in a state, its rules and its catchers, as they are written.
+/// The names that a state and its rules assign, as they are written. As recorded, AWS does not count those
+/// of catchers.
 pub(crate) fn assigned_by(state: &Value) -> HashSet<&str> {
-    let within = |list: &str| state[list].as_array().into_iter().flatten();
+    let rules = state["Choices"].as_array().into_iter().flatten();
     std::iter::once(state)
-        .chain(within("Choices"))
-        .chain(within("Catch"))
+        .chain(rules)
         .filter_map(|object| object["Assign"].as_object())
         .flat_map(|variables| variables.keys())
         .map(|field| field.strip_suffix(".$").unwrap_or(field))

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Failure;
 use super::arguments::Arguments;
+use crate::hash;
 use crate::java;
 
 pub(super) fn base64_encode(arguments: &Arguments<'_>) -> Result<Value, Failure> {
@@ -56,16 +57,7 @@ pub(super) fn hash(arguments: &Arguments<'_>) -> Result<Value, Failure> {
     // A hash is about as much work as reading 2,000 bytes, and more for each byte hashed.
     arguments.budget.work((text.len() / 8 + 32) as u64)?;
     arguments.budget.build(130)?;
-    let bytes = text.as_bytes();
-    let digest: Vec<u8> = match arguments.text(algorithm)? {
-        "MD5" => <md5::Md5 as md5::Digest>::digest(bytes).to_vec(),
-        "SHA-1" => <sha1::Sha1 as sha1::Digest>::digest(bytes).to_vec(),
-        "SHA-256" => <sha2::Sha256 as sha2::Digest>::digest(bytes).to_vec(),
-        "SHA-384" => <sha2::Sha384 as sha2::Digest>::digest(bytes).to_vec(),
-        "SHA-512" => <sha2::Sha512 as sha2::Digest>::digest(bytes).to_vec(),
-        _ => return Err(arguments.invalid()),
-    };
-    let digits = b"0123456789abcdef";
-    let hex = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    Ok(hex.map(|digit| char::from(digits[usize::from(digit)])).collect::<String>().into())
+    let algorithm = arguments.text(algorithm)?;
+    let hash = hash::hexadecimal(algorithm, text.as_bytes());
+    hash.map(Value::String).ok_or_else(|| arguments.invalid())
 }

@@ -41,12 +41,13 @@ pub(super) fn read(
         super::ERRORS,
         FIELDS,
         distributed_map::FIELDS,
+        distributed_map::TOLERANCE,
     ]);
     let items = items(state);
     let item_selector = item_selector(state);
     let max_concurrency = max_concurrency(state);
-    let processor = processor(state, parser);
-    let inline = distributed_map::check(state, parser);
+    let (processor, distributed) = processor(state, parser);
+    let inline = distributed_map::check(state, parser, distributed);
     let retry = retry::retriers(state);
     let catch = retry::catchers(state, transitions);
     let next = transitions.next(state);
@@ -97,24 +98,20 @@ fn max_concurrency(state: &Object<'_>) -> Option<MaxConcurrency> {
     state.whole("MaxConcurrency", 0, u64::MAX).map(MaxConcurrency::Fixed)
 }
 
-fn processor(state: &Object<'_>, parser: &mut Parser) -> Option<StateId> {
+/// The state that an iteration begins with, and whether the Map is to be distributed.
+fn processor(state: &Object<'_>, parser: &mut Parser) -> (Option<StateId>, bool) {
     state.exactly_one(&["ItemProcessor", "Iterator"]);
     let name = if state.has("ItemProcessor") { "ItemProcessor" } else { "Iterator" };
-    let processor = state.object(name)?;
+    let Some(processor) = state.object(name) else { return (None, false) };
     processor.allow(&[PROCESSOR_FIELDS]);
     processor.string("Comment");
-    let inline = config(&processor, parser.kind);
-    let start = parser.scope(&processor);
-    inline?;
-    start
+    let distributed = is_distributed(&processor, parser.kind);
+    (parser.scope(&processor), distributed)
 }
 
-/// `ProcessorConfig`, if it asks for an inline Map.
-fn config(processor: &Object<'_>, kind: MachineKind) -> Option<()> {
-    if !processor.has("ProcessorConfig") {
-        return Some(());
-    }
-    let config = processor.object("ProcessorConfig")?;
+/// Whether `ProcessorConfig` asks for a distributed Map.
+fn is_distributed(processor: &Object<'_>, kind: MachineKind) -> bool {
+    let Some(config) = processor.object("ProcessorConfig") else { return false };
     config.allow(&[CONFIG_FIELDS]);
     let mode = config.word("Mode", &["INLINE", "DISTRIBUTED"]);
     config.word("ExecutionType", &["STANDARD", "EXPRESS"]);
@@ -126,9 +123,8 @@ fn config(processor: &Object<'_>, kind: MachineKind) -> Option<()> {
         if !config.has("ExecutionType") {
             config.wrong("These fields are required: [ExecutionType]".to_owned());
         }
-        return config.unsupported("Mode", distributed_map::REMEDY);
     }
-    Some(())
+    mode == Some("DISTRIBUTED")
 }
 
 #[cfg(test)]

@@ -97,9 +97,9 @@ mod tests {
         check(r#""Type": "Pass", "End": true, "Assign": {"a": 1, "größe_2.$": "$.b"}"#, "");
         check(
             r#""Type": "Pass", "End": true, "Assign": {"states": 1, "a.b": 1, "2.$": "$.b"}"#,
-            "SCHEMA_VALIDATION_FAILED: 'states' is not the name of a variable: a letter, then letters, digits and '_', at most 80 characters, and not 'states' at /States/S/Assign/states
-             SCHEMA_VALIDATION_FAILED: 'a.b' is not the name of a variable: a letter, then letters, digits and '_', at most 80 characters, and not 'states' at /States/S/Assign/a.b
-             SCHEMA_VALIDATION_FAILED: '2' is not the name of a variable: a letter, then letters, digits and '_', at most 80 characters, and not 'states' at /States/S/Assign/2.$",
+            "SCHEMA_VALIDATION_FAILED: 'states' is not the name of a variable: a letter, then letters, digits, '_' and '-', at most 80 characters, and not 'states' at /States/S/Assign/states
+             SCHEMA_VALIDATION_FAILED: 'a.b' is not the name of a variable: a letter, then letters, digits, '_' and '-', at most 80 characters, and not 'states' at /States/S/Assign/a.b
+             SCHEMA_VALIDATION_FAILED: '2' is not the name of a variable: a letter, then letters, digits, '_' and '-', at most 80 characters, and not 'states' at /States/S/Assign/2.$",
         );
         check(
             r#""Type": "Pass", "End": true, "Assign": 5"#,

@@ -1,7 +1,8 @@
 //! Map: runs its processor once for each item and gathers the outputs in the items' order.
 
+use asl::flow::no_items;
 use asl::program::{Items, Map, MaxConcurrency};
-use asl::{EvaluationError, Payload, Raised, StateKind};
+use asl::{EvaluationError, Payload, StateKind};
 use serde_json::Value;
 
 use crate::data::Data;
@@ -47,11 +48,7 @@ fn no_array(step: &mut Step<'_>, id: FrameId, map: &Map, items: &Payload) -> Fai
             let cause = format!("Reference path \"{}\" must point to array.", path.text());
             return Failure::new("States.Runtime", cause);
         }
-        Items::Query(None) => EvaluationError {
-            raised: Raised::Query,
-            cause: format!("Map state input must be an array but was: {}", items.raw()),
-            location: None,
-        },
+        Items::Query(None) => no_items(items.value(), None),
         Items::Query(Some(expression)) => expression.not_an_array(items.value()),
     };
     step.evaluation_failure(id, &error)
@@ -65,7 +62,9 @@ fn concurrency(
 ) -> Result<u32, EvaluationError> {
     let wanted = match &map.max_concurrency {
         MaxConcurrency::Fixed(wanted) => *wanted,
-        MaxConcurrency::Query(query) => data.ask(|scope| query.count(scope, 0..=u64::MAX))?,
+        MaxConcurrency::Query(query) => {
+            data.ask(|scope| query.integer(scope, 0..=i64::MAX))?.unsigned_abs()
+        }
         MaxConcurrency::Path(path) => {
             let value = data.evaluate(path, effective)?;
             match (value.as_u64(), value.as_i64()) {

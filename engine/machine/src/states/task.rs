@@ -83,7 +83,9 @@ fn seconds(
         Some(Seconds::Fixed(seconds)) => return Ok(Some(*seconds)),
         Some(Seconds::Path(path)) => path,
         Some(Seconds::Query(query)) => {
-            return data.ask(|scope| query.count(scope, 0..=MOST_SECONDS)).map(Some);
+            return data
+                .ask(|scope| query.integer(scope, 0..=99_999_999))
+                .map(|it| Some(it.unsigned_abs()));
         }
     };
     let value = data.evaluate(path, effective)?;

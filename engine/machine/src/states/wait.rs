@@ -11,9 +11,6 @@ use crate::step::Step;
 use crate::stimulus::Failure;
 use crate::timestamp::Timestamp;
 
-/// The most seconds that a definition can name.
-const MOST_SECONDS: u64 = 99_999_999;
-
 /// AWS refuses to wait for longer than 2^31 - 1 seconds.
 const LONGEST_SECONDS: i64 = 2_147_483_647;
 
@@ -57,7 +54,7 @@ fn due(data: &Data<'_>, wait: &Wait, now: Timestamp) -> Result<Timestamp, Evalua
             now.plus_seconds(seconds(path, value.as_deref())?)
         }
         Until::SecondsQuery(query) => {
-            now.plus_seconds(data.ask(|scope| query.count(scope, 0..=MOST_SECONDS))?)
+            now.plus_seconds(data.ask(|scope| query.integer(scope, 0..=99_999_999))?.unsigned_abs())
         }
         Until::TimestampQuery(query) => {
             let text = data.ask(|scope| query.string(scope))?;
@@ -66,7 +63,7 @@ fn due(data: &Data<'_>, wait: &Wait, now: Timestamp) -> Result<Timestamp, Evalua
                     "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time \
                      format string: {text}"
                 );
-                EvaluationError::query(cause, query.location())
+                query.error(cause)
             })?
         }
         Until::Timestamp(until) => Timestamp(*until),

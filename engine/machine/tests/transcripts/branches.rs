@@ -84,23 +84,23 @@ fn a_map_starts_as_many_iterations_as_it_may() {
               3<-2 MapStateStarted 3
               4<-3 MapIterationStarted A 0
               5<-3 MapIterationStarted A 1
-              6<-4 TaskStateEntered B {"i":0,"v":10}
-              7<-6 LambdaFunctionScheduled {"i":0,"v":10}
+              6<-4 TaskStateEntered B {"v":10,"i":0}
+              7<-6 LambdaFunctionScheduled {"v":10,"i":0}
               8<-7 LambdaFunctionStarted
-              9<-5 TaskStateEntered B {"i":1,"v":20}
-              10<-9 LambdaFunctionScheduled {"i":1,"v":20}
+              9<-5 TaskStateEntered B {"v":20,"i":1}
+              10<-9 LambdaFunctionScheduled {"v":20,"i":1}
               11<-10 LambdaFunctionStarted
-              > invoke 7 B#1 {"i":0,"v":10}
-              > invoke 10 B#1 {"i":1,"v":20}
+              > invoke 7 B#1 {"v":10,"i":0}
+              > invoke 10 B#1 {"v":20,"i":1}
             1s TaskSucceeded
               12<-11 LambdaFunctionSucceeded 2
               13<-12 TaskStateExited B 2
               14<-13 MapIterationSucceeded A 1
               15<-13 MapIterationStarted A 2
-              16<-15 TaskStateEntered B {"i":2,"v":30}
-              17<-16 LambdaFunctionScheduled {"i":2,"v":30}
+              16<-15 TaskStateEntered B {"v":30,"i":2}
+              17<-16 LambdaFunctionScheduled {"v":30,"i":2}
               18<-17 LambdaFunctionStarted
-              > invoke 17 B#1 {"i":2,"v":30}
+              > invoke 17 B#1 {"v":30,"i":2}
             2s TaskSucceeded
               19<-8 LambdaFunctionSucceeded 1
               20<-19 TaskStateExited B 1

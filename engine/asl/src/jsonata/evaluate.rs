@@ -1,0 +1,156 @@
+//! One evaluation: what it may take, and how that is counted.
+//!
+//! Steps alone bound no work, for one step may copy megabytes. So there are two ways. Almost every
+//! expression is done the quick way: it reads borrowed values, and has few steps and small
+//! values to do with. One that needs more begins anew the careful way: on a copy of what it
+//! reads, watched step by step, so that the sizes of the values it handles count as well. Both are
+//! charged to the budget of the scope, and neither asks the clock, but as a last backstop.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jlens_core::{Bindings, CancelToken, Error, Expression, Options};
+use serde_json::Value;
+
+use super::chance::Chance;
+use super::copy;
+use super::functions::{self, Supply};
+use super::meter::Meter;
+use super::result::Making;
+use super::source::{Count, Document};
+use crate::expression::{EvaluationError, Scope};
+
+/// After so many steps an evaluation fails; and after handling values worth so many.
+const MOST_STEPS: u64 = 1 << 20;
+
+/// How many steps an expression has the quick way, beside those for each of its nodes; how many to
+/// read the scope; and how long strings and arrays may be that it builds. Enough to filter
+/// thousands of records, and little enough that all of it together is some hundreds of megabytes
+/// at the very worst.
+const QUICK_STEPS: u64 = 1 << 15;
+const QUICK_READS: u64 = 1 << 18;
+const QUICK_BYTES: usize = 1 << 15;
+const QUICK_ITEMS: usize = 1 << 12;
+
+/// How long a string may be that is built on the way, in bytes; and how long the text of the
+/// result, or of what a function is called with. Measured on AWS.
+const MOST_BYTES: usize = 6_990_256;
+
+/// How deep evaluations may be nested, in AWS's engine; and by how much the scope around the
+/// expression is nested deeper.
+const MOST_DEPTH: usize = 100;
+const DEPTH_OF_ENCLOSURE: usize = 3;
+
+/// A backstop for what is not counted.
+const MOST_TIME: Duration = Duration::from_secs(1);
+
+/// An expression that is ready to be evaluated.
+#[derive(Debug)]
+pub(super) struct Program {
+    pub(super) expression: Expression,
+    /// Functions it needs that are not JSONata's own.
+    pub(super) needs: Box<[&'static str]>,
+    /// What it reads of the scope.
+    pub(super) reads: copy::Reads,
+    /// How many nodes it has.
+    pub(super) nodes: u64,
+}
+
+/// Why there is no value.
+pub(super) enum Failure {
+    /// The budget of the scope is spent.
+    Budget(EvaluationError),
+    /// The evaluation failed.
+    Expression(Error),
+}
+
+type Evaluated = Result<Option<Value>, Failure>;
+
+impl Program {
+    /// The value; `None` if it is undefined, or a function.
+    pub(super) fn evaluate(&self, scope: &Scope<'_>) -> Evaluated {
+        match self.quickly(scope) {
+            Err(Failure::Expression(error))
+                if matches!(error.code(), "U1001" | "U1004" | "U1006") =>
+            {
+                self.carefully(scope)
+            }
+            done => done,
+        }
+    }
+
+    fn quickly(&self, scope: &Scope<'_>) -> Evaluated {
+        let steps = QUICK_STEPS + 4 * self.nodes;
+        // An expression whose nodes are visited once each.
+        scope.budget.work(self.nodes).map_err(Failure::Budget)?;
+        let (supply, bindings) = self.supply(scope, steps);
+        let options = options(scope)
+            .max_steps(steps)
+            .max_string_length(QUICK_BYTES)
+            .max_array_length(QUICK_ITEMS)
+            .max_result_size(MOST_BYTES);
+        let count = Count::up_to(QUICK_READS);
+        let document = Document { scope, count: &count };
+        let mut making = Making::within(scope.budget);
+        let made = self
+            .expression
+            .evaluate_source_to(&document, &bindings, &options, |output| output.write(&mut making));
+        let exhausted = matches!(&made, Err(error) if error.code() == "U1006");
+        let taken = count.taken() + supply.taken() + if exhausted { steps } else { 0 };
+        scope.budget.work(taken).map_err(Failure::Budget)?;
+        match making.failure {
+            Some(failure) => Err(Failure::Budget(failure)),
+            None => made.map_err(Failure::Expression),
+        }
+    }
+
+    fn carefully(&self, scope: &Scope<'_>) -> Evaluated {
+        let (document, copied) = self.reads.copy(scope);
+        scope.budget.work(copied).map_err(Failure::Budget)?;
+        let (supply, bindings) = self.supply(scope, MOST_STEPS);
+        let stop = CancelToken::new();
+        let options = options(scope)
+            .max_steps(MOST_STEPS)
+            .max_string_length(MOST_BYTES)
+            .max_array_length(functions::MOST_ITEMS)
+            .max_result_size(MOST_BYTES)
+            .cancel_token(stop.clone());
+        let mut meter = Meter::new(MOST_STEPS, stop);
+        let made =
+            self.expression.evaluate_traced(Some(&document), &bindings, &options, &mut meter);
+        let taken = meter.taken() + supply.taken();
+        scope.budget.work(taken).map_err(Failure::Budget)?;
+        let value = made.map_err(Failure::Expression)?;
+        if let Some(value) = &value {
+            scope.budget.weigh(value).map_err(Failure::Budget)?;
+        }
+        Ok(value)
+    }
+
+    /// What the functions of AWS draw on.
+    fn supply(&self, scope: &Scope<'_>, steps: u64) -> (Drawn, Bindings) {
+        let chances = [Chance((scope.chance)()), Chance((scope.chance)())];
+        let supply = Arc::new(Mutex::new(Supply { chances, steps }));
+        let bindings = functions::bindings(&self.needs, &supply);
+        (Drawn { supply, given: steps }, bindings)
+    }
+}
+
+struct Drawn {
+    supply: Arc<Mutex<Supply>>,
+    given: u64,
+}
+
+impl Drawn {
+    fn taken(&self) -> u64 {
+        self.given - self.supply.lock().unwrap_or_else(PoisonError::into_inner).steps
+    }
+}
+
+fn options(scope: &Scope<'_>) -> Options {
+    Options::new()
+        .now(scope.now_ms)
+        .seed((scope.chance)())
+        .max_depth(MOST_DEPTH + DEPTH_OF_ENCLOSURE)
+        .timeout(MOST_TIME)
+}

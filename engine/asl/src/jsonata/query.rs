@@ -1,0 +1,152 @@
+//! One expression of a field, and AWS's texts for how it fails.
+
+use std::sync::Arc;
+
+use jlens_core::{Error, Expression};
+use serde_json::Value;
+
+use super::check::check;
+use super::copy::Reads;
+use super::enclose::{enclose, is_function};
+use super::evaluate::{Failure, Program};
+use super::functions;
+use super::{Refusal, Sees, inside};
+use crate::diagnostic::{Code, bounded};
+use crate::expression::{EvaluationError, Raised, Scope};
+
+/// An expression of a state, parsed and checked.
+#[derive(Debug)]
+pub struct Query {
+    /// As written, without marks and the blanks around it.
+    text: Box<str>,
+    /// Which field of the state.
+    location: Arc<str>,
+    program: Program,
+    /// Free names, in the order of the text.
+    mentioned: Box<[Box<str>]>,
+    /// Whether a number may come out that JSON does not have.
+    calculates: bool,
+}
+
+impl Query {
+    /// The expression in this text, which [`super::is_expression`], of the field at this
+    /// location; or everything that is wrong with it.
+    pub fn parse(text: &str, location: &str, sees: Sees) -> Result<Self, Vec<Refusal>> {
+        let location: Arc<str> = location.into();
+        let refused =
+            |code, message: String| Refusal { code, message, location: Arc::clone(&location) };
+        let text = inside(text).unwrap_or(text);
+        let invalid = |error: &Error| {
+            let message = format!("{}: {}", error.code(), error.message());
+            vec![refused(Code::InvalidJsonataExpression, bounded(&message))]
+        };
+        let ast = jlens_core::parse(text).map_err(|error| invalid(&error))?;
+        let found = check(&ast, sees);
+        if !found.refusals.is_empty() {
+            let refusals = found.refusals.iter();
+            return Err(refusals.map(|(code, message)| refused(*code, bounded(message))).collect());
+        }
+        let reads = Reads::new(&found.paths, &found.free);
+        let program =
+            program(text, &found.free, reads, found.nodes).map_err(|error| invalid(&error))?;
+        Ok(Self {
+            text: text.into(),
+            program,
+            calculates: found.calculates,
+            mentioned: found.free.iter().map(|name| (*name).into()).collect(),
+            location: Arc::clone(&location),
+        })
+    }
+
+    /// The value.
+    pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, EvaluationError> {
+        match self.program.evaluate(scope) {
+            Ok(Some(Value::Null)) if self.calculates => Ok(self.no_json_number(scope)),
+            Ok(Some(value)) => Ok(value),
+            Ok(None) => Err(self.nothing(scope)),
+            Err(failure) => Err(self.failed(failure)),
+        }
+    }
+
+    /// The names of variables that the expression mentions and does not bind itself, without
+    /// `$`, in the order of the text; not those of functions.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        self.mentioned.iter().map(|name| &**name).filter(|name| !is_function(name))
+    }
+
+    /// As written, without marks and the blanks around it.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Which field of the state it stands in: `Output/total`.
+    pub fn location(&self) -> &Arc<str> {
+        &self.location
+    }
+
+    /// `States.QueryEvaluationError` with this cause, in this field.
+    pub fn error(&self, cause: impl Into<String>) -> EvaluationError {
+        EvaluationError::query(cause, &self.location)
+    }
+
+    /// The same, of the expression itself.
+    pub(super) fn error_of_expression(&self, what: &str) -> EvaluationError {
+        let Self { text, location, .. } = self;
+        self.error(format!(
+            "The JSONata expression '{text}' specified for the field '{location}' {what}"
+        ))
+    }
+
+    fn failed(&self, failure: Failure) -> EvaluationError {
+        let error = match failure {
+            Failure::Budget(error) if error.raised == Raised::Runtime => return self.error_of_expression(
+                "threw an error during evaluation. Expression evaluation timeout: Check for infinite loop",
+            ),
+            Failure::Budget(error) => return error,
+            Failure::Expression(error) => error,
+        };
+        let thrown = match error.code() {
+            "U1001" => "Expression evaluation memory limit exceeded".to_owned(),
+            "U1003" | "U1006" | "D1012" => {
+                "Expression evaluation timeout: Check for infinite loop".to_owned()
+            }
+            "D1011" => "Stack overflow error: Check for non-terminating recursive function. \
+                 Consider rewriting as tail-recursive."
+                .to_owned(),
+            code => format!("{code}: {}", error.message()),
+        };
+        self.error_of_expression(&format!("threw an error during evaluation. {}", bounded(&thrown)))
+    }
+
+    fn nothing(&self, scope: &Scope<'_>) -> EvaluationError {
+        let kind = self.ask(scope, |expression| format!("$type(({expression}\n))"));
+        if kind.is_some_and(|kind| kind == "function") {
+            return self.error_of_expression("returned an unsupported result type.");
+        }
+        self.error_of_expression("returned nothing (undefined).")
+    }
+
+    /// AWS writes a number that JSON does not have as a text.
+    fn no_json_number(&self, scope: &Scope<'_>) -> Value {
+        // A null cannot be compared; a number can, even one that is none.
+        match self.ask(scope, |expression| format!("({expression}\n) > 0")) {
+            Some(_) => "NaN".into(),
+            None => Value::Null,
+        }
+    }
+
+    /// Something about the value that the value itself does not tell. Seldom needed.
+    fn ask(&self, scope: &Scope<'_>, question: impl Fn(&str) -> String) -> Option<Value> {
+        let mentioned: Vec<&str> = self.mentioned.iter().map(|name| &**name).collect();
+        let Program { reads, nodes, .. } = &self.program;
+        let program = program(&question(&self.text), &mentioned, reads.clone(), *nodes).ok()?;
+        program.evaluate(scope).ok().flatten()
+    }
+}
+
+fn program(text: &str, mentioned: &[&str], reads: Reads, nodes: u64) -> Result<Program, Error> {
+    let expression = Expression::compile(&enclose(text, mentioned))?;
+    // The scope around it has a few for each name.
+    let nodes = nodes + 16 + 8 * mentioned.len() as u64;
+    Ok(Program { expression, needs: functions::needed(mentioned), reads, nodes })
+}
