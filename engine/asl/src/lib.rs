@@ -19,8 +19,6 @@ mod distributed_map;
 pub mod error_name;
 pub mod expression;
 pub mod flow;
-#[cfg(test)]
-mod fuzz;
 mod hash;
 pub mod intrinsic;
 mod java;

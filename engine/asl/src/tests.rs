@@ -1,6 +1,8 @@
 //! Definitions and what is reported of them: the machine as a whole. What a state may say is
 //! tested beside the state.
 
+mod fuzz;
+
 use std::cell::Cell;
 use std::fmt::Write as _;
 

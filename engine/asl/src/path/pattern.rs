@@ -121,7 +121,8 @@ impl Translation<'_> {
 
     fn escape(&mut self, out: &mut String) -> Result<(), String> {
         let within = self.classes > 0;
-        let Some(c) = self.next() else { return Err("a `\\` at the end".to_owned()) };
+        // The reader of `/…/` has seen that something follows.
+        let Some(c) = self.next() else { return Ok(()) };
         match c {
             'Q' => {
                 let end = self.rest().find("\\E");

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use jsonpath_rust::parser::parse_json_path;
+use jsonpath_rust::query::{QueryRef, js_path_process};
 use serde_json::{Value, json};
 use serde_json_path::JsonPath;
 
@@ -424,6 +426,12 @@ impl Dice {
     }
 }
 
+fn sorted<'v>(values: impl Iterator<Item = &'v Value>) -> Vec<String> {
+    let mut texts: Vec<String> = values.map(Value::to_string).collect();
+    texts.sort();
+    texts
+}
+
 /// RFC 9535 and the dialect agree on these steps, but for what a definite path gives.
 #[test]
 fn the_common_part_means_what_rfc_9535_says() {
@@ -436,6 +444,9 @@ fn the_common_part_means_what_rfc_9535_says() {
         let outside = Outside::default();
         let found = ours.find(&outside.scope(&input, &context));
         let all = JsonPath::parse(&path).unwrap().query(&input).all();
+        let second = js_path_process(&parse_json_path(&path).unwrap(), &input).unwrap();
+        // It finds the same in another order.
+        assert_eq!(sorted(second.into_iter().map(QueryRef::val)), sorted(all.iter().copied()));
         let expected = if ours.is_definite() {
             all.first().map(|value| (*value).clone())
         } else {
