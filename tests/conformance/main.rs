@@ -6,4 +6,5 @@ mod choice;
 mod cron;
 mod data;
 mod definitions;
+mod jsonata;
 mod recordings;
