@@ -76,7 +76,8 @@ fn play(suite: &Path, folder: &Path, case: &Value, way: Way) -> Result<(), Strin
         None => case.get("data").cloned(),
     };
     let variables = case["bindings"].as_object().cloned().unwrap_or_else(Map::new);
-    let found = evaluate(&expression, document.as_ref(), variables, way);
+    let depth = case["depth"].as_u64().map_or(2_000, |depth| usize::try_from(depth).unwrap());
+    let found = evaluate(&expression, document.as_ref(), variables, depth, way);
     let code = case.get("code").or_else(|| case.get("error").map(|error| &error["code"]));
     let holds = match (&found, code.and_then(Value::as_str)) {
         // Limits have codes of their own.

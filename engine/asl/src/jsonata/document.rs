@@ -25,10 +25,12 @@ pub enum Way {
 }
 
 /// The value of an expression on a document, or the code of its error; `None` is undefined.
+/// Evaluations may be nested so deep.
 pub fn evaluate(
     expression: &str,
     document: Option<&Value>,
     variables: impl IntoIterator<Item = (String, Value)>,
+    max_depth: usize,
     way: Way,
 ) -> Result<Option<Value>, String> {
     const MOST_STEPS: u64 = 1 << 22;
@@ -43,7 +45,7 @@ pub fn evaluate(
     let supply = Arc::new(Mutex::new(Supply { chances, steps: MOST_STEPS }));
     let bindings = functions::bindings(&functions::needed(&mentioned), &supply);
     let bindings = variables.into_iter().fold(bindings, |all, (name, value)| all.var(name, value));
-    let options = Options::new().max_steps(MOST_STEPS).max_depth(2_000).now(0).seed(1);
+    let options = Options::new().max_steps(MOST_STEPS).max_depth(max_depth).now(0).seed(1);
     match way {
         Way::Quick => {
             let count = Count::up_to(MOST_STEPS);
