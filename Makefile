@@ -23,7 +23,7 @@ bench: ## speed of the release binary on a durable Postgres; figures and a line 
 	cargo build --release -p server
 	cargo bench -p tests --bench bench -- $(ARGS)
 
-bench-language: ## what expressions cost: CPU of Maps over ever more items
+bench-language: ## what the language costs: Maps, expressions; DEFINITION=path compiles the largest there
 	cargo bench -p machine --bench language
 
 dist: ## an archive with a program that needs no libraries, its checksum, and a try of both

@@ -9,6 +9,7 @@ mod definitions;
 mod doors;
 mod engine;
 mod errors;
+mod fuzzing;
 mod guests;
 mod nodes;
 mod operating;

@@ -2,9 +2,11 @@
 //! and definitions of other people. `make conformance` runs them.
 #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
 
-mod choice;
 mod cron;
 mod data;
 mod definitions;
 mod jsonata;
+mod ledger;
+mod measured;
 mod recordings;
+mod stage;

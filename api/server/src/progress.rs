@@ -71,6 +71,10 @@ impl Progress {
             EventKind::ParallelFailed | EventKind::MapFailed => {
                 Some(format!("{}  failed", self.name(event.frame)))
             }
+            EventKind::EvaluationFailed { failure, .. } => {
+                let why = failure_text(failure.error.as_deref(), failure.cause.as_deref());
+                Some(format!("{}  {why}", self.name(event.frame)))
+            }
             EventKind::ExecutionSucceeded { .. } => Some(self.ended("SUCCEEDED", event)),
             EventKind::ExecutionFailed { failure, .. } => {
                 let why = failure_text(failure.error.as_deref(), failure.cause.as_deref());
@@ -233,6 +237,7 @@ mod tests {
                         of: StateType::Task,
                         output: Payload::empty_object(),
                         next: None,
+                        assigned: None,
                     },
                 ),
                 (6_020, 0, EventKind::ExecutionSucceeded { output: Payload::empty_object() }),

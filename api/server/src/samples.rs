@@ -31,7 +31,7 @@ macro_rules! sample {
 }
 
 /// All of them.
-pub const SAMPLES: [Sample; 7] = [
+pub const SAMPLES: [Sample; 9] = [
     sample!("order_fulfilment"),
     sample!("image_pipeline"),
     sample!("nightly_report", scheduled),
@@ -39,4 +39,6 @@ pub const SAMPLES: [Sample; 7] = [
     sample!("expense_approval"),
     sample!("video_transcode"),
     sample!("trip_saga"),
+    sample!("order_total"),
+    sample!("delivery_notice"),
 ];

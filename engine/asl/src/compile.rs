@@ -12,7 +12,8 @@ pub(crate) fn compile(definition: Definition) -> Option<Program> {
     let mut by_name = HashMap::with_capacity(definition.states.len());
     for (id, state) in (0..).map(StateId).zip(definition.states) {
         by_name.insert(state.name.clone(), id);
-        states.push(State { name: state.name, kind: state.kind? });
+        let (flow, kind) = state.does?;
+        states.push(State { name: state.name, flow, kind });
     }
     Some(Program {
         states: states.into_boxed_slice(),

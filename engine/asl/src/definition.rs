@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::flow::Flow;
 use crate::program::{StateId, StateKind};
 
 /// A definition, as complete as its text allows.
@@ -31,7 +32,7 @@ pub(crate) struct State {
     pub(crate) ends: bool,
     pub(crate) targets: Vec<StateId>,
     /// Absent if something in it is wrong or not supported; the report says what.
-    pub(crate) kind: Option<StateKind>,
+    pub(crate) does: Option<(Flow, StateKind)>,
 }
 
 impl Definition {

@@ -144,6 +144,21 @@ pub(crate) enum Place<'a> {
     Element(&'a Place<'a>, usize),
 }
 
+impl Place<'_> {
+    /// This place from its state on: `Choices[1]/Condition`.
+    pub(crate) fn within_state(&self) -> String {
+        match self {
+            // The state itself.
+            Self::Root | Self::Field(Place::Field(_, "States"), _) => String::new(),
+            Self::Field(parent, name) => match parent.within_state() {
+                outer if outer.is_empty() => (*name).to_owned(),
+                outer => format!("{outer}/{name}"),
+            },
+            Self::Element(parent, index) => format!("{}[{index}]", parent.within_state()),
+        }
+    }
+}
+
 impl Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -2,14 +2,20 @@
 //! go. They are checked, and no such Map is run yet.
 
 use crate::diagnostic::Code;
+use crate::jsonata::Sees;
 use crate::object::{Field, Object};
 use crate::parse::Parser;
 
+/// Fields that only a distributed Map has.
 pub(crate) const FIELDS: &[Field] = &[
     Field::both("ItemReader"),
     Field::both("ItemBatcher"),
     Field::both("ResultWriter"),
     Field::both("Label"),
+];
+
+/// Fields that mean something for a distributed Map only; as recorded, AWS takes them in any.
+pub(crate) const TOLERANCE: &[Field] = &[
     Field::both("ToleratedFailurePercentage"),
     Field::path("ToleratedFailurePercentagePath"),
     Field::both("ToleratedFailureCount"),
@@ -56,30 +62,30 @@ const MAX_ITEMS: u64 = 100_000_000;
 const MAX_BATCH_BYTES: u64 = 262_144;
 
 /// What to do instead.
-pub(crate) const REMEDY: &str =
+const REMEDY: &str =
     "distributed Maps are not served yet; use an inline Map over an array in the input";
 
-/// Checks the fields of the distributed form. `None` if there is any.
-pub(crate) fn check(state: &Object<'_>, parser: &mut Parser) -> Option<()> {
+/// Checks the fields of the distributed form. `None` if there is any, or the `Mode` asks for it: such a
+/// Map is refused as a whole, once.
+pub(crate) fn check(state: &Object<'_>, parser: &mut Parser, asked: bool) -> Option<()> {
     reader(state);
     batcher(state);
     writer(state);
     label(state, parser);
     tolerated_failures(state);
-    let mut inline = Some(());
-    for field in FIELDS {
-        if state.has(field.name()) {
-            inline = state.unsupported(field.name(), REMEDY);
-        }
+    if asked || FIELDS.iter().any(|field| state.has(field.name())) {
+        state.report().add(Code::UnsupportedFeature, state.place(), REMEDY);
+        return None;
     }
-    inline
+    Some(())
 }
 
 fn reader(state: &Object<'_>) {
     let Some(reader) = state.object("ItemReader") else { return };
     reader.allow(&[READER_FIELDS]);
     reader.string("Resource");
-    reader.template("Parameters");
+    reader.expression("Parameters", Sees::default());
+    reader.expression("Arguments", Sees::default());
     let Some(config) = reader.object("ReaderConfig") else { return };
     config.allow(&[READER_CONFIG_FIELDS]);
     config.at_most_one(&["MaxItems", "MaxItemsPath"]);
@@ -88,7 +94,7 @@ fn reader(state: &Object<'_>) {
     config.some_elements("CSVHeaders");
     config.word("CSVDelimiter", &["COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"]);
     // AWS accepts 0 here and fails the execution.
-    config.whole("MaxItems", 0, MAX_ITEMS);
+    config.count("MaxItems", 0, MAX_ITEMS);
     config.single_path("MaxItemsPath");
     config.string("ItemsPointer");
     config.word("Transformation", &["NONE", "LOAD_AND_FLATTEN"]);
@@ -100,11 +106,11 @@ fn batcher(state: &Object<'_>) {
     batcher.allow(&[BATCHER_FIELDS]);
     batcher.at_most_one(&["MaxItemsPerBatch", "MaxItemsPerBatchPath"]);
     batcher.at_most_one(&["MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath"]);
-    batcher.whole("MaxItemsPerBatch", 1, MAX_ITEMS);
+    batcher.count("MaxItemsPerBatch", 1, MAX_ITEMS);
     batcher.single_path("MaxItemsPerBatchPath");
-    batcher.whole("MaxInputBytesPerBatch", 1, MAX_BATCH_BYTES);
+    batcher.count("MaxInputBytesPerBatch", 1, MAX_BATCH_BYTES);
     batcher.single_path("MaxInputBytesPerBatchPath");
-    batcher.template("BatchInput");
+    batcher.expression("BatchInput", Sees::default());
     if !BATCHER_FIELDS
         .iter()
         .any(|field| field.name().starts_with("Max") && batcher.has(field.name()))
@@ -117,7 +123,8 @@ fn writer(state: &Object<'_>) {
     let Some(writer) = state.object("ResultWriter") else { return };
     writer.allow(&[WRITER_FIELDS]);
     writer.string("Resource");
-    writer.template("Parameters");
+    writer.expression("Parameters", Sees::default());
+    writer.expression("Arguments", Sees::default());
     if writer.entries().next().is_none() {
         state.wrong_at::<()>("ResultWriter", "Value cannot be empty".to_owned());
     }
@@ -171,20 +178,14 @@ mod tests {
         "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"},
         "StartAt": "A", "States": {"A": {"Type": "Succeed"}}}"#;
 
-    const MODE: &str = "UNSUPPORTED_FEATURE: `Mode`: distributed Maps are not served yet; use an inline Map over an array in the input at /States/S/ItemProcessor/ProcessorConfig/Mode";
-
-    fn refused(field: &str) -> String {
-        format!(
-            "UNSUPPORTED_FEATURE: `{field}`: distributed Maps are not served yet; use an inline Map over an array in the input at /States/S/{field}"
-        )
-    }
+    const REFUSED: &str = "UNSUPPORTED_FEATURE: distributed Maps are not served yet; use an inline Map over an array in the input at /States/S";
 
     #[test]
-    fn each_field_is_refused_once() {
-        check(DISTRIBUTED, MODE);
+    fn a_map_is_refused_once() {
+        check(DISTRIBUTED, REFUSED);
         check(
             &format!(r#"{DISTRIBUTED}, "Label": "l", "ToleratedFailurePercentage": 5.5"#),
-            &format!("{MODE}\n{}\n{}", refused("Label"), refused("ToleratedFailurePercentage")),
+            REFUSED,
         );
     }
 
@@ -196,21 +197,17 @@ mod tests {
                     "ReaderConfig": {{"InputType": "XML", "MaxItems": -1}}}}"#
             ),
             &format!(
-                "{MODE}\n{}
+                "{REFUSED}
                  SCHEMA_VALIDATION_FAILED: Value should be one of the following: [CSV, JSON, JSONL, PARQUET, MANIFEST] at /States/S/ItemReader/ReaderConfig/InputType
-                 SCHEMA_VALIDATION_FAILED: Expected a whole number from 0 to 100000000, but got -1 at /States/S/ItemReader/ReaderConfig/MaxItems",
-                refused("ItemReader")
+                 SCHEMA_VALIDATION_FAILED: Expected a whole number from 0 to 100000000, but got -1 at /States/S/ItemReader/ReaderConfig/MaxItems"
             ),
         );
         check(
             &format!(r#"{DISTRIBUTED}, "ItemBatcher": {{}}, "ResultWriter": {{}}"#),
             &format!(
-                "{MODE}
+                "{REFUSED}
                  SCHEMA_VALIDATION_FAILED: MaxItemsPerBatch or MaxInputBytesPerBatch is required at /States/S/ItemBatcher
-                 {}
-                 SCHEMA_VALIDATION_FAILED: Value cannot be empty at /States/S/ResultWriter
-                 {}",
-                refused("ItemBatcher"), refused("ResultWriter")
+                 SCHEMA_VALIDATION_FAILED: Value cannot be empty at /States/S/ResultWriter"
             ),
         );
     }
@@ -226,10 +223,7 @@ mod tests {
         ] {
             check(
                 &format!(r#"{DISTRIBUTED}, "Label": "{label}""#),
-                &format!(
-                    "{MODE}\nINVALID_LABEL_NAME: {mistake} at /States/S/Label\n{}",
-                    refused("Label")
-                ),
+                &format!("{REFUSED}\nINVALID_LABEL_NAME: {mistake} at /States/S/Label"),
             );
         }
     }
@@ -253,8 +247,8 @@ mod tests {
         check(
             &text,
             &format!(
-                "SCHEMA_VALIDATION_FAILED: These fields are required: [ExecutionType] at /States/S/ItemProcessor/ProcessorConfig
-                 {MODE}"
+                "{REFUSED}
+                 SCHEMA_VALIDATION_FAILED: These fields are required: [ExecutionType] at /States/S/ItemProcessor/ProcessorConfig"
             ),
         );
     }

@@ -3,8 +3,9 @@
 use serde_json::{Map, Value};
 
 use crate::diagnostic::{Code, Place, Report};
+use crate::flow::{Expression, Filter, ResultPath};
+use crate::jsonata::{self, Query, Refusal, Sees};
 use crate::path::{Path, ReferencePath};
-use crate::program::{Filter, ResultPath};
 use crate::template::{MistakeKind, Template};
 use crate::warnings;
 
@@ -186,6 +187,13 @@ impl<'a> Object<'a> {
         self.wrong_at(name, expected(&range, value))
     }
 
+    /// A whole number in this range, or JSONata that gives one: checked, and not kept.
+    pub(crate) fn count(&self, name: &str, least: u64, most: u64) {
+        if self.query(name, Sees::default()).is_none() {
+            self.whole(name, least, most);
+        }
+    }
+
     /// A number in this range.
     pub(crate) fn number(&self, name: &str, least: f64, most: f64) -> Option<f64> {
         let value = self.value(name)?;
@@ -216,12 +224,6 @@ impl<'a> Object<'a> {
     /// A JSONPath.
     pub(crate) fn path(&self, name: &str) -> Option<Path> {
         let text = self.string(name)?;
-        if is_variable(text) {
-            return self.unsupported(
-                name,
-                "variables are not served yet; keep the value in the state's data",
-            );
-        }
         match Path::parse(text) {
             Ok(path) => Some(path),
             Err(mistake) if mistake.unsupported => self.unsupported(name, &mistake.message),
@@ -269,18 +271,49 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// A payload template. `Some(None)` where the field is absent.
+    /// A payload template, or JSON with JSONata in it. `Some(None)` where the field is absent.
     #[expect(clippy::option_option, reason = "absent is fine, unreadable is not")]
-    pub(crate) fn template(&self, name: &str) -> Option<Option<Template>> {
+    pub(crate) fn expression(&self, name: &str, sees: Sees) -> Option<Option<Expression>> {
         let Some(value) = self.value(name) else {
             return Some(None);
         };
-        if self.language == Language::Jsonata {
-            return None;
+        match self.language {
+            Language::JsonPath => self.template(name, value).map(Expression::Template),
+            Language::Jsonata => {
+                let read = jsonata::Template::parse(value, &self.location(name), sees);
+                self.accepted(name, read).map(Expression::Query)
+            }
         }
+        .map(Some)
+    }
+
+    /// The JSONata in this field, if it is one expression.
+    pub(crate) fn query(&self, name: &str, sees: Sees) -> Option<Query> {
+        let text = self.value(name)?.as_str().filter(|text| jsonata::is_expression(text))?;
+        self.accepted(name, Query::parse(text, &self.location(name), sees))
+    }
+
+    fn accepted<T>(&self, name: &str, read: Result<T, Vec<Refusal>>) -> Option<T> {
+        let refusals = match read {
+            Ok(read) => return Some(read),
+            Err(refusals) => refusals,
+        };
+        for refusal in refusals {
+            let inner = refusal.location.strip_prefix(&*self.location(name)).unwrap_or_default();
+            self.report.add(refusal.code, &format!("{}{inner}", self.at(name)), refusal.message);
+        }
+        None
+    }
+
+    /// Where this field is in its state, as AWS's `EvaluationFailed` events say it.
+    fn location(&self, name: &str) -> String {
+        self.at(name).within_state()
+    }
+
+    fn template(&self, name: &str, value: &Value) -> Option<Template> {
         warnings::no_dollar(value, &self.at(name), self.report);
         match Template::parse(value) {
-            Ok(template) => Some(Some(template)),
+            Ok(template) => Some(template),
             Err(mistakes) => {
                 for mistake in mistakes {
                     let code = match mistake.kind {
@@ -376,12 +409,6 @@ impl<'a> Object<'a> {
         self.language == Language::Jsonata
             && value.as_str().is_some_and(|text| text.starts_with("{%"))
     }
-}
-
-/// `$name…`, as opposed to `$.name` and `$$.name`.
-pub(crate) fn is_variable(text: &str) -> bool {
-    text.strip_prefix('$')
-        .is_some_and(|rest| rest.starts_with(|c: char| c.is_alphabetic() || c == '_'))
 }
 
 /// A sentence on what should have been there, and what is.

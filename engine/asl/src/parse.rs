@@ -13,6 +13,7 @@ use crate::diagnostic::{Code, Place, Report, bounded};
 use crate::object::{Field, Language, Object};
 use crate::position;
 use crate::program::{Next, StateId};
+use crate::references::assigned_by;
 use crate::states;
 
 /// AWS's quota for the text of a definition, in bytes.
@@ -44,20 +45,16 @@ pub(crate) fn parse(text: &str, kind: MachineKind, report: &Report) -> Option<De
     }
     let timeout_seconds = machine.whole("TimeoutSeconds", 0, states::MAX_SECONDS);
     let language = language(&machine).unwrap_or(Language::JsonPath);
-    if language == Language::Jsonata {
-        machine.unsupported::<()>("QueryLanguage", JSONATA_REMEDY);
-    }
     let mut parser = Parser {
         kind,
         language,
         labels: HashSet::new(),
+        assigned: Vec::new(),
         definition: Definition { states: Vec::new(), scopes: Vec::new(), timeout_seconds },
     };
     parser.scope(&machine.in_language(language));
     Some(parser.definition)
 }
-
-const JSONATA_REMEDY: &str = "JSONata is not served yet; write the state in JSONPath";
 
 fn json(text: &str, report: &Report) -> Option<Value> {
     if text.trim().is_empty() {
@@ -102,6 +99,8 @@ pub(crate) struct Parser {
     language: Language,
     /// Labels of distributed Maps seen so far.
     pub(crate) labels: HashSet<String>,
+    /// The variables that each of the scopes around a state assigns, the machine's first.
+    assigned: Vec<HashSet<String>>,
     definition: Definition,
 }
 
@@ -139,9 +138,13 @@ impl Parser {
             if count == 0 {
                 object.wrong_at::<()>("States", "Value cannot be empty".to_owned());
             }
+            let assigned = states.entries().flat_map(|(_, state)| assigned_by(state));
+            let assigned = assigned.map(str::to_owned).collect();
+            self.assigned.push(assigned);
             for ((name, value), id) in states.entries().zip(first..) {
                 self.state(&states, name, value, id as usize, &transitions);
             }
+            self.assigned.pop();
         }
         start
     }
@@ -155,7 +158,7 @@ impl Parser {
                 name,
                 ends: false,
                 targets: Vec::new(),
-                kind: None,
+                does: None,
             });
         }
     }
@@ -176,11 +179,25 @@ impl Parser {
         let language = self.state_language(&object);
         let object = object.in_language(language);
         transitions.taken.borrow_mut().clear();
-        let kind = states::read(&object, transitions, self);
+        let does = states::read(&object, transitions, self);
         let state = &mut self.definition.states[index];
         state.ends = states::ends(&object);
         state.targets = transitions.taken.take();
-        state.kind = kind;
+        state.does = does;
+        self.check_variables(&object, value);
+    }
+
+    /// A scope sees the variables of those around it, and does not assign them.
+    fn check_variables(&self, state: &Object<'_>, value: &Value) {
+        let Some((_, outer)) = self.assigned.split_last() else { return };
+        let mut taken: Vec<&str> = assigned_by(value).into_iter().collect();
+        taken.retain(|name| outer.iter().any(|scope| scope.contains(*name)));
+        taken.sort_unstable();
+        for name in taken {
+            state.wrong(format!(
+                "The variable name '{name}' was already defined in a parent scope."
+            ));
+        }
     }
 
     fn state_language(&self, state: &Object<'_>) -> Language {
@@ -193,9 +210,6 @@ impl Parser {
                 );
             }
             return Language::Jsonata;
-        }
-        if own == Language::Jsonata {
-            state.unsupported::<()>("QueryLanguage", JSONATA_REMEDY);
         }
         own
     }

@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::choice_rule::Condition;
-use crate::path::{Path, ReferencePath};
+use crate::flow::Flow;
+pub use crate::flow::{DataFlow, Expression, Filter, PathFlow, QueryFlow, ResultPath};
+use crate::jsonata::Query;
+use crate::path::Path;
 use crate::payload::Payload;
-use crate::template::Template;
 
 /// A compiled definition.
 #[derive(Debug)]
@@ -53,6 +55,7 @@ pub struct StateId(pub(crate) u32);
 #[derive(Debug)]
 pub struct State {
     pub name: Arc<str>,
+    pub flow: Flow,
     pub kind: StateKind,
 }
 
@@ -63,7 +66,8 @@ pub enum StateKind {
     Task(Task),
     Choice(Choice),
     Wait(Wait),
-    Succeed(Succeed),
+    /// Ends its scope well.
+    Succeed,
     Fail(Fail),
     Parallel(Parallel),
     Map(Map),
@@ -76,48 +80,26 @@ pub enum Next {
     End,
 }
 
-/// `InputPath` and `OutputPath`: which part of the data goes on.
-#[derive(Debug)]
-pub enum Filter {
-    /// `$`, the default.
-    Whole,
-    /// `null`: an empty object.
-    Empty,
-    Path(Path),
-}
-
-/// `ResultPath`: where the result goes in the state's raw input.
-#[derive(Debug)]
-pub enum ResultPath {
-    /// `$`, the default: the result replaces the input.
-    Replace,
-    /// `null`: the result is dropped.
-    Discard,
-    At(ReferencePath),
-}
-
-/// A number of seconds that is written down or looked up in the input.
+/// A number of seconds that is written down, looked up or worked out.
 #[derive(Debug)]
 pub enum Seconds {
     Fixed(u64),
     Path(Path),
+    Query(Query),
 }
 
-/// A text that is written down or looked up (`Error`/`ErrorPath`, `Cause`/`CausePath`).
+/// A text that is written down, looked up or worked out (`Error`/`ErrorPath`, `Cause`/`CausePath`).
 #[derive(Debug)]
 pub enum Text {
     Fixed(Box<str>),
     Path(Path),
+    Query(Query),
 }
 
 /// A Pass: hands its input on, perhaps with a fixed result.
 #[derive(Debug)]
 pub struct Pass {
-    pub input_path: Filter,
-    pub parameters: Option<Template>,
     pub result: Option<Payload>,
-    pub result_path: ResultPath,
-    pub output_path: Filter,
     pub next: Next,
 }
 
@@ -125,11 +107,6 @@ pub struct Pass {
 #[derive(Debug)]
 pub struct Task {
     pub resource: Resource,
-    pub input_path: Filter,
-    pub parameters: Option<Template>,
-    pub result_selector: Option<Template>,
-    pub result_path: ResultPath,
-    pub output_path: Filter,
     /// Absent: AWS's 99,999,999 seconds, which is no limit.
     pub timeout: Option<Seconds>,
     pub heartbeat: Option<Seconds>,
@@ -169,43 +146,47 @@ pub enum Pattern {
 /// A Choice: goes on with the state of the first rule that holds.
 #[derive(Debug)]
 pub struct Choice {
-    pub input_path: Filter,
     pub rules: Box<[ChoiceRule]>,
     pub default: Option<StateId>,
-    pub output_path: Filter,
 }
 
 /// One entry of `Choices`.
 #[derive(Debug)]
 pub struct ChoiceRule {
-    pub condition: Condition,
+    pub when: When,
+    pub assign: Option<Expression>,
+    /// Of a JSONata rule.
+    pub output: Option<Expression>,
     pub next: StateId,
+}
+
+/// When a rule holds.
+#[derive(Debug)]
+pub enum When {
+    Condition(Condition),
+    /// `Condition`, in JSONata.
+    Query(Query),
+    /// `Condition`, written down.
+    Fixed(bool),
 }
 
 /// A Wait: goes on later.
 #[derive(Debug)]
 pub struct Wait {
-    pub input_path: Filter,
     pub until: Until,
-    pub output_path: Filter,
     pub next: Next,
 }
 
-/// The four forms of Wait.
+/// The forms of Wait.
 #[derive(Debug)]
 pub enum Until {
     Seconds(u64),
     SecondsPath(Path),
+    SecondsQuery(Query),
     /// Milliseconds since 1970, whole seconds as on AWS.
     Timestamp(i64),
     TimestampPath(Path),
-}
-
-/// A Succeed: ends its scope well.
-#[derive(Debug)]
-pub struct Succeed {
-    pub input_path: Filter,
-    pub output_path: Filter,
+    TimestampQuery(Query),
 }
 
 /// A Fail: ends its scope with an error.
@@ -218,12 +199,7 @@ pub struct Fail {
 /// A Parallel: runs its branches at once; each is named by its first state.
 #[derive(Debug)]
 pub struct Parallel {
-    pub input_path: Filter,
-    pub parameters: Option<Template>,
     pub branches: Box<[StateId]>,
-    pub result_selector: Option<Template>,
-    pub result_path: ResultPath,
-    pub output_path: Filter,
     pub retry: Box<[Retrier]>,
     pub catch: Box<[Catcher]>,
     pub next: Next,
@@ -232,20 +208,24 @@ pub struct Parallel {
 /// An inline Map: runs its processor once for each item.
 #[derive(Debug)]
 pub struct Map {
-    pub input_path: Filter,
-    /// `$` by default.
-    pub items_path: Path,
+    pub items: Items,
     /// `ItemSelector`, or its older name `Parameters`.
-    pub item_selector: Option<Template>,
+    pub item_selector: Option<Expression>,
     pub max_concurrency: MaxConcurrency,
     /// First state of the `ItemProcessor`, or of the older `Iterator`.
     pub processor: StateId,
-    pub result_selector: Option<Template>,
-    pub result_path: ResultPath,
-    pub output_path: Filter,
     pub retry: Box<[Retrier]>,
     pub catch: Box<[Catcher]>,
     pub next: Next,
+}
+
+/// Where a Map's items are.
+#[derive(Debug)]
+pub enum Items {
+    /// `ItemsPath`; `$` by default.
+    Path(Path),
+    /// `Items`, in JSONata; the state's input by default.
+    Query(Option<Expression>),
 }
 
 /// How many iterations may run at once; 0 means as many as the limits allow.
@@ -253,6 +233,7 @@ pub struct Map {
 pub enum MaxConcurrency {
     Fixed(u64),
     Path(Path),
+    Query(Query),
 }
 
 /// One entry of `Retry`.
@@ -282,6 +263,16 @@ pub enum Jitter {
 #[derive(Debug)]
 pub struct Catcher {
     pub error_equals: Box<[Box<str>]>,
-    pub result_path: ResultPath,
+    pub output: Caught,
+    pub assign: Option<Expression>,
     pub next: StateId,
+}
+
+/// What a catcher hands on.
+#[derive(Debug)]
+pub enum Caught {
+    /// `ResultPath` of the error.
+    Path(ResultPath),
+    /// `Output`, in JSONata; the error by default.
+    Query(Option<Expression>),
 }

@@ -1,9 +1,11 @@
 //! Retriers and catchers: what they may say, and how long a retrier waits.
 
 use crate::error_name::ALL;
-use crate::object::{Field, Object};
+use crate::flow;
+use crate::jsonata::Sees;
+use crate::object::{Field, Language, Object};
 use crate::parse::Transitions;
-use crate::program::{Catcher, Jitter, Retrier};
+use crate::program::{Catcher, Caught, Jitter, Retrier};
 use crate::states;
 
 const RETRIER_FIELDS: &[Field] = &[
@@ -85,13 +87,15 @@ pub(crate) fn catchers(
     state.objects("Catch", |catcher, index| {
         catcher.allow(&[CATCHER_FIELDS]);
         catcher.string("Comment");
-        if catcher.has("Assign") {
-            states::assign(catcher);
-        }
+        let sees = Sees { result: false, error_output: true };
         let error_equals = error_equals(catcher, index == last);
-        let result_path = catcher.result_path();
+        let output = match catcher.language() {
+            Language::JsonPath => catcher.result_path().map(Caught::Path),
+            Language::Jsonata => catcher.expression("Output", sees).map(Caught::Query),
+        };
+        let assign = flow::assign(catcher, sees);
         let next = transitions.follow(catcher, "Next");
-        Some(Catcher { error_equals: error_equals?, result_path: result_path?, next: next? })
+        Some(Catcher { error_equals: error_equals?, output: output?, assign: assign?, next: next? })
     })
 }
 

@@ -12,6 +12,8 @@ mod wait;
 
 use serde_json::Value;
 
+use crate::flow::Flow;
+use crate::jsonata::Sees;
 use crate::object::{Field, Object};
 use crate::parse::{Parser, Transitions};
 use crate::program::StateKind;
@@ -44,21 +46,32 @@ pub(crate) fn read(
     state: &Object<'_>,
     transitions: &Transitions<'_>,
     parser: &mut Parser,
-) -> Option<StateKind> {
+) -> Option<(Flow, StateKind)> {
     state.string("Comment");
-    if state.has("Assign") {
-        assign(state);
-    }
-    match kind(state)? {
+    let kind = kind(state)?;
+    let flow = flow(state, kind);
+    let kind = match kind {
         "Task" => task::read(state, transitions, parser).map(StateKind::Task),
         "Wait" => wait::read(state, transitions).map(StateKind::Wait),
         "Pass" => pass::read(state, transitions).map(StateKind::Pass),
-        "Succeed" => succeed::read(state).map(StateKind::Succeed),
+        "Succeed" => {
+            succeed::read(state);
+            Some(StateKind::Succeed)
+        }
         "Fail" => fail::read(state).map(StateKind::Fail),
         "Choice" => choice::read(state, transitions).map(StateKind::Choice),
         "Parallel" => parallel::read(state, transitions, parser).map(StateKind::Parallel),
         _ => map::read(state, transitions, parser).map(StateKind::Map),
-    }
+    };
+    flow.zip(kind)
+}
+
+/// How data go through a state of this type.
+fn flow(state: &Object<'_>, kind: &str) -> Option<Flow> {
+    let sees = Sees { result: matches!(kind, "Task" | "Parallel" | "Map"), error_output: false };
+    // A Map's `Parameters` are another name of its `ItemSelector`.
+    let parameters = if kind == "Map" { "" } else { "Parameters" };
+    Flow::read(state, parameters, sees)
 }
 
 /// Whether a machine can end in this state.
@@ -87,15 +100,6 @@ fn kind(state: &Object<'_>) -> Option<&'static str> {
         return state.wrong_at("Type", message);
     }
     known.copied()
-}
-
-/// `Assign` of a state, a choice rule or a catcher.
-pub(crate) fn assign(object: &Object<'_>) {
-    object.object("Assign");
-    object.unsupported::<()>(
-        "Assign",
-        "variables are not served yet; keep the value in the state's data",
-    );
 }
 
 /// What to do instead of calling an intrinsic function.

@@ -56,6 +56,13 @@ impl Template {
         if mistakes.is_empty() { Ok(Self(node)) } else { Err(mistakes) }
     }
 
+    /// The variables it mentions.
+    pub fn variables(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        self.0.variables(&mut names);
+        names
+    }
+
     /// The template with the values of its paths. Fails with AWS's text, which quotes the whole
     /// input, if a path that must lead to one place leads nowhere.
     pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, EvaluationError> {
@@ -157,6 +164,15 @@ fn path(key: &str, value: &Value) -> Result<Path, (MistakeKind, String)> {
 }
 
 impl Node {
+    fn variables(&self, names: &mut Vec<String>) {
+        match self {
+            Self::Literal(_) => {}
+            Self::Array(nodes) => nodes.iter().for_each(|node| node.variables(names)),
+            Self::Object(members) => members.iter().for_each(|it| it.value.variables(names)),
+            Self::Path { path, .. } => names.extend(path.variable().map(str::to_owned)),
+        }
+    }
+
     fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, EvaluationError> {
         match self {
             Self::Literal(value) => scope.budget.copy(value),

@@ -170,8 +170,7 @@ fn the_query_language_is_the_machines() {
     check(
         r#"{"StartAt": "A", "QueryLanguage": "JSONata", "States":
             {"A": {"Type": "Pass", "End": true, "QueryLanguage": "JSONPath"}}}"#,
-        "UNSUPPORTED_FEATURE: `QueryLanguage`: JSONata is not served yet; write the state in JSONPath at /QueryLanguage
-         SCHEMA_VALIDATION_FAILED: 'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine at /States/A",
+        "SCHEMA_VALIDATION_FAILED: 'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine at /States/A",
     );
     check(
         r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true, "Output": 1}}}"#,
@@ -179,8 +178,7 @@ fn the_query_language_is_the_machines() {
     );
     check(
         r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true, "QueryLanguage": "jsonpath"}}}"#,
-        "SCHEMA_VALIDATION_FAILED: Value should be one of the following: [JSONPath, JSONata] at /States/A/QueryLanguage
-         UNSUPPORTED_FEATURE: `QueryLanguage`: JSONata is not served yet; write the state in JSONPath at /States/A/QueryLanguage",
+        "SCHEMA_VALIDATION_FAILED: Value should be one of the following: [JSONPath, JSONata] at /States/A/QueryLanguage",
     );
 }
 

@@ -40,7 +40,7 @@ impl Variables {
     }
 
     /// Gives values to variables of this scope.
-    pub fn assign<'v>(&mut self, values: impl IntoIterator<Item = (&'v str, &'v Payload)>) {
+    pub fn assign<'v>(&mut self, values: impl IntoIterator<Item = (&'v str, Payload)>) {
         let mut values = values.into_iter().peekable();
         if values.peek().is_none() {
             return;
@@ -50,7 +50,7 @@ impl Variables {
         });
         let own = &mut Arc::make_mut(level).own;
         for (name, value) in values {
-            own.insert(name.into(), value.clone());
+            own.insert(name.into(), value);
         }
     }
 
@@ -79,10 +79,10 @@ mod tests {
     #[test]
     fn a_scope_sees_those_outside_as_they_were_when_it_began() {
         let mut outer = Variables::default();
-        outer.assign([("a", &number(1)), ("b", &number(2))]);
+        outer.assign([("a", number(1)), ("b", number(2))]);
         let mut inner = outer.inside();
-        inner.assign([("c", &number(3))]);
-        outer.assign([("a", &number(9))]);
+        inner.assign([("c", number(3))]);
+        outer.assign([("a", number(9))]);
         let seen = |name| inner.get(name).map(Payload::raw);
         assert_eq!([seen("a"), seen("b"), seen("c")], [Some("1"), Some("2"), Some("3")]);
         assert_eq!(outer.get("c"), None);

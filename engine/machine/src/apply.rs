@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use asl::{Payload, Variables};
+use serde_json::Value;
 
 use crate::event::{Event, EventKind, FrameId};
 use crate::execution::{
@@ -31,7 +32,8 @@ pub(crate) fn begin(event: &Event) -> Option<Execution> {
         return None;
     };
     let start: Arc<str> = start.as_str().into();
-    let root = new_frame(FrameId::ROOT, None, start, input.clone(), 0, event.at);
+    let root =
+        new_frame(FrameId::ROOT, None, start, (input.clone(), Variables::default()), 0, event.at);
     Some(Execution {
         identity: Arc::new((**identity).clone()),
         input: input.clone(),
@@ -108,6 +110,8 @@ pub fn apply(execution: &mut Execution, event: &Event) {
         | EventKind::ParallelSucceeded
         | EventKind::MapStarted { .. }
         | EventKind::MapSucceeded => change_state(execution, event),
+        // What follows points back to it; the frame stays where it is.
+        EventKind::EvaluationFailed { .. } => change(execution, event, |frame| frame.at.clone()),
     }
 }
 
@@ -118,18 +122,22 @@ fn change_state(execution: &mut Execution, event: &Event) {
             frame.state = state.as_str().into();
             frame.input = input.clone();
             frame.entered = event.id;
+            frame.before = event.previous;
             frame.entered_at = event.at;
             frame.retries.clear();
             frame.retry_count = 0;
             At::Entered
         }
-        EventKind::StateExited { output, next, .. } => match next {
-            Some(next) => {
-                frame.input = output.clone();
-                At::Ready(next.as_str().into())
+        EventKind::StateExited { output, next, assigned, .. } => {
+            assign(&mut frame.variables, assigned.as_ref());
+            match next {
+                Some(next) => {
+                    frame.input = output.clone();
+                    At::Ready(next.as_str().into())
+                }
+                None => At::Done(output.clone()),
             }
-            None => At::Done(output.clone()),
-        },
+        }
         EventKind::WaitScheduled { until } => At::Waiting(*until),
         EventKind::MapStarted { items, length, concurrency, start } => At::Iterations(Iterations {
             items: items.clone(),
@@ -212,6 +220,14 @@ fn change_task_state(execution: &mut Execution, event: &Event) {
     });
 }
 
+/// The members of this object become variables.
+fn assign(variables: &mut Variables, assigned: Option<&Payload>) {
+    let Some(Value::Object(members)) = assigned.map(Payload::value) else { return };
+    variables.assign(members.iter().filter_map(|(name, value)| {
+        Some((name.as_str(), Payload::from_value(value.clone()).ok()?))
+    }));
+}
+
 fn change_task(at: &At, change: impl FnOnce(&mut OpenTask)) -> At {
     let mut at = at.clone();
     if let At::Task(task) = &mut at {
@@ -245,7 +261,7 @@ fn new_frame(
     id: FrameId,
     parent: Option<(FrameId, u32)>,
     start: Arc<str>,
-    input: Payload,
+    (input, variables): (Payload, Variables),
     last: u64,
     at: Timestamp,
 ) -> Frame {
@@ -254,8 +270,9 @@ fn new_frame(
         parent,
         state: start.clone(),
         input,
-        variables: Variables::default(),
+        variables,
         entered: 0,
+        before: 0,
         entered_at: at,
         last,
         retries: Vec::new(),
@@ -278,6 +295,9 @@ fn start_branches(
     input: &Payload,
 ) {
     let open = u32::try_from(starts.len()).unwrap_or(u32::MAX);
+    let Some(outer) = execution.frame(event.frame).map(|frame| frame.variables.inside()) else {
+        return;
+    };
     change(execution, event, |_| {
         At::Branches(Branches { results: vec![None; starts.len()], open })
     });
@@ -285,7 +305,8 @@ fn start_branches(
         let id = FrameId(first.0 + index);
         let parent = Some((event.frame, index));
         let start = start.as_str().into();
-        insert(execution, new_frame(id, parent, start, input.clone(), event.id, event.at));
+        let data = (input.clone(), outer.clone());
+        insert(execution, new_frame(id, parent, start, data, event.id, event.at));
     }
 }
 
@@ -306,9 +327,10 @@ fn start_iteration(
         start = Some(iterations.start.clone());
     }
     indexes.add(frame);
+    let data = (input.clone(), frame.variables.inside());
     let Some(start) = start else { return };
     let parent = Some((event.frame, index_of_item));
-    insert(execution, new_frame(child, parent, start, input.clone(), event.id, event.at));
+    insert(execution, new_frame(child, parent, start, data, event.id, event.at));
 }
 
 /// A branch or an iteration ended: its parent goes on where the child's chain of events ended,

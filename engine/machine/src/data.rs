@@ -1,12 +1,12 @@
-//! The way of data through a state:
-//! raw input → `InputPath` → `Parameters` → work → `ResultSelector` → `ResultPath` (onto the
-//! raw input) → `OutputPath`.
+//! The way of data through a state, as its [`Flow`] says it.
 
 use std::borrow::Cow;
 
 use asl::choice_rule::Condition;
 use asl::program::{Filter, ResultPath};
-use asl::{Budget, EvaluationError, Made, Path, Payload, Scope, StateKind, Template};
+use asl::{
+    Budget, DataFlow, EvaluationError, Expression, Flow, Made, Path, Payload, Scope, StateKind,
+};
 use serde_json::Value;
 
 use crate::context::{self, Item};
@@ -18,24 +18,49 @@ use crate::step::Step;
 pub(crate) struct Data<'a> {
     step: &'a Step<'a>,
     frame: &'a Frame,
+    flow: &'a Flow,
+    /// What the state's arguments are made for.
+    work: Made,
     retries: Option<u32>,
     item: Option<Item<'a>>,
     token: Option<String>,
 }
 
+/// What a state leaves behind: its output, and an object of variables that it assigns.
+#[derive(Clone, Debug)]
+pub(crate) struct Left {
+    pub(crate) output: Payload,
+    pub(crate) assigned: Option<Payload>,
+}
+
+/// What an expression of JSONata sees as `$states.result` and `$states.errorOutput`.
+#[derive(Clone, Copy, Default)]
+struct Sight<'a> {
+    result: Option<&'a Payload>,
+    error: Option<&'a Payload>,
+}
+
 impl<'a> Data<'a> {
     /// The data of the state a frame is in.
     pub(crate) fn of(step: &'a Step<'_>, id: FrameId) -> Result<Self, EvaluationError> {
-        let frame =
-            step.frame(id).ok_or_else(|| EvaluationError::runtime("the state is not under way"))?;
-        let state = step.state_of(id).map(|state| &step.program.state(state).kind);
-        let retries = match state {
-            Some(StateKind::Task(_) | StateKind::Parallel(_) | StateKind::Map(_)) => {
+        let gone = || EvaluationError::runtime("the state is not under way");
+        let frame = step.frame(id).ok_or_else(gone)?;
+        let state = step.program.state(step.state_of(id).ok_or_else(gone)?);
+        let retries = match &state.kind {
+            StateKind::Task(_) | StateKind::Parallel(_) | StateKind::Map(_) => {
                 Some(frame.retry_count)
             }
-            _ => None,
+            StateKind::Pass(_)
+            | StateKind::Choice(_)
+            | StateKind::Wait(_)
+            | StateKind::Succeed
+            | StateKind::Fail(_) => None,
         };
-        Ok(Self { step, frame, retries, item: None, token: None })
+        let work = match &state.kind {
+            StateKind::Pass(_) => Made::Result,
+            _ => Made::Parameters,
+        };
+        Ok(Self { step, frame, flow: &state.flow, work, retries, item: None, token: None })
     }
 
     /// The same, with an item of a Map.
@@ -58,82 +83,104 @@ impl<'a> Data<'a> {
         &self.frame.input
     }
 
-    fn with<T>(&self, made: Made, input: &Payload, f: impl FnOnce(&Scope<'_>) -> T) -> T {
-        let build = || {
-            let token = self.token.as_deref();
-            context::object(self.step.execution, self.frame, self.retries, self.item, token)
+    /// The part of the raw input that the state works on: `InputPath`, or in JSONata all of it.
+    pub(crate) fn effective_input(&self) -> Result<Payload, EvaluationError> {
+        match &self.flow.data {
+            DataFlow::JsonPath(flow) => self.filtered(&flow.input, &self.frame.input),
+            DataFlow::Jsonata(_) => Ok(self.frame.input.clone()),
+        }
+    }
+
+    /// What is handed to the work: `Parameters` of the effective input, or `Arguments`.
+    pub(crate) fn arguments(&self, effective: Payload) -> Result<Payload, EvaluationError> {
+        let arguments = match &self.flow.data {
+            DataFlow::JsonPath(flow) => &flow.parameters,
+            DataFlow::Jsonata(flow) => &flow.arguments,
         };
-        let budget = Budget::of(self.step.limits.payload_bytes, made);
-        let found = f(&Scope {
-            input: input.value(),
-            result: None,
-            error_output: None,
-            context: &build,
-            variables: &self.frame.variables,
-            chance: &|| self.step.random.bits(),
-            now_ms: self.step.now.0,
-            budget: &budget,
-        });
-        self.step.worked(budget.steps());
-        found
+        match arguments {
+            None => Ok(effective),
+            Some(arguments) => self.made(self.work, arguments, &effective, Sight::default()),
+        }
     }
 
-    /// `InputPath`, then `Parameters`.
-    pub(crate) fn effective_input(
-        &self,
-        input_path: &Filter,
-        parameters: Option<&Template>,
-    ) -> Result<Payload, EvaluationError> {
-        let input = self.filtered(input_path, &self.frame.input)?;
-        self.made(Made::Parameters, parameters, input)
-    }
-
-    /// `ResultSelector`: made from this payload.
+    /// `ItemSelector` or `Items`: made from this payload.
     pub(crate) fn selected(
         &self,
-        template: Option<&Template>,
+        expression: Option<&Expression>,
         from: Payload,
     ) -> Result<Payload, EvaluationError> {
-        self.made(Made::Result, template, from)
+        match expression {
+            None => Ok(from),
+            Some(expression) => self.made(Made::Parameters, expression, &from, Sight::default()),
+        }
     }
 
-    /// `Parameters`, `ResultSelector` or `ItemSelector`: made from this payload.
-    pub(crate) fn made(
-        &self,
-        made: Made,
-        template: Option<&Template>,
-        from: Payload,
-    ) -> Result<Payload, EvaluationError> {
-        match template {
-            None => Ok(from),
-            Some(template) => {
-                let value = self.with(made, &from, |scope| template.evaluate(scope))?;
-                Ok(Payload::from_value(value)?)
+    /// What the state leaves when its work gave this result.
+    pub(crate) fn left(&self, result: Payload) -> Result<Left, EvaluationError> {
+        match &self.flow.data {
+            DataFlow::JsonPath(flow) => {
+                let assigned = self.assigned(&result, Sight::default())?;
+                let result = self.shaped(flow.result_selector.as_ref(), result)?;
+                let output = self.merged(result, &flow.result_path)?;
+                Ok(Left { output: self.filtered(&flow.output, &output)?, assigned })
+            }
+            DataFlow::Jsonata(flow) => {
+                let sight = Sight { result: Some(&result), error: None };
+                let assigned = self.assigned(&self.frame.input, sight)?;
+                let output = self.output(flow.output.as_ref(), &result, sight)?;
+                Ok(Left { output, assigned })
             }
         }
     }
 
-    /// `InputPath` or `OutputPath` of this payload.
-    pub(crate) fn filtered(
-        &self,
-        filter: &Filter,
-        payload: &Payload,
-    ) -> Result<Payload, EvaluationError> {
-        match filter {
-            Filter::Whole => Ok(payload.clone()),
-            Filter::Empty => Ok(Payload::empty_object()),
-            Filter::Path(path) => self.payload_at(path, payload),
-        }
+    /// What the state leaves that only hands its effective input on.
+    pub(crate) fn passed(&self, effective: &Payload) -> Result<Left, EvaluationError> {
+        let assigned = self.assigned(effective, Sight::default())?;
+        let output = match &self.flow.data {
+            DataFlow::JsonPath(flow) => self.filtered(&flow.output, effective)?,
+            DataFlow::Jsonata(flow) => {
+                self.output(flow.output.as_ref(), effective, Sight::default())?
+            }
+        };
+        Ok(Left { output, assigned })
     }
 
-    /// `InputPath` and `OutputPath` of a state that only hands its input on.
-    pub(crate) fn pass_through(
+    /// What a Choice leaves when a rule with this `Assign` and `Output` holds.
+    pub(crate) fn ruled(
         &self,
-        input_path: &Filter,
-        output_path: &Filter,
-    ) -> Result<Payload, EvaluationError> {
-        let input = self.filtered(input_path, &self.frame.input)?;
-        self.filtered(output_path, &input)
+        effective: &Payload,
+        assign: Option<&Expression>,
+        output: Option<&Expression>,
+    ) -> Result<Left, EvaluationError> {
+        let assigned = self.variables(assign, effective, Sight::default())?;
+        let output = match &self.flow.data {
+            DataFlow::JsonPath(flow) => self.filtered(&flow.output, effective)?,
+            DataFlow::Jsonata(_) => self.output(output, effective, Sight::default())?,
+        };
+        Ok(Left { output, assigned })
+    }
+
+    /// What a catcher with this `ResultPath` and `Assign` leaves; no `OutputPath` follows.
+    pub(crate) fn caught_at(
+        &self,
+        error: &Payload,
+        result_path: &ResultPath,
+        assign: Option<&Expression>,
+    ) -> Result<Left, EvaluationError> {
+        let assigned = self.variables(assign, error, Sight::default())?;
+        Ok(Left { output: self.merged(error.clone(), result_path)?, assigned })
+    }
+
+    /// What a catcher with this `Output` and `Assign` leaves.
+    pub(crate) fn caught(
+        &self,
+        error: &Payload,
+        output: Option<&Expression>,
+        assign: Option<&Expression>,
+    ) -> Result<Left, EvaluationError> {
+        let sight = Sight { result: None, error: Some(error) };
+        let assigned = self.variables(assign, &self.frame.input, sight)?;
+        Ok(Left { output: self.output(output, error, sight)?, assigned })
     }
 
     /// What a path finds in this payload, as a payload of its own.
@@ -154,19 +201,16 @@ impl<'a> Data<'a> {
         path: &Path,
         payload: &Payload,
     ) -> Result<Value, EvaluationError> {
-        self.with(Made::Result, payload, |scope| path.evaluate(scope).map(Cow::into_owned))
-    }
-
-    /// What a path finds in this payload, if it finds anything.
-    pub(crate) fn find_in(&self, path: &Path, payload: &Payload) -> Option<Box<Value>> {
-        self.with(Made::Result, payload, |scope| {
-            path.find(scope).map(|found| Box::new(found.into_owned()))
+        self.with(Made::Result, payload, Sight::default(), |scope| {
+            path.evaluate(scope).map(Cow::into_owned)
         })
     }
 
-    /// What a path finds in the raw input, if it finds anything.
-    pub(crate) fn find(&self, path: &Path) -> Option<Box<Value>> {
-        self.find_in(path, &self.frame.input)
+    /// What a path finds in this payload, if it finds anything.
+    pub(crate) fn find(&self, path: &Path, payload: &Payload) -> Option<Box<Value>> {
+        self.with(Made::Result, payload, Sight::default(), |scope| {
+            path.find(scope).map(|found| Box::new(found.into_owned()))
+        })
     }
 
     /// Whether a condition holds for this payload.
@@ -175,32 +219,117 @@ impl<'a> Data<'a> {
         condition: &Condition,
         payload: &Payload,
     ) -> Result<bool, EvaluationError> {
-        self.with(Made::Result, payload, |scope| condition.holds(scope))
+        self.with(Made::Result, payload, Sight::default(), |scope| condition.holds(scope))
     }
 
-    /// `ResultPath`, then `OutputPath`.
-    pub(crate) fn output(
+    /// What JSONata makes of the state's input.
+    pub(crate) fn ask<T>(
+        &self,
+        ask: impl FnOnce(&Scope<'_>) -> Result<T, EvaluationError>,
+    ) -> Result<T, EvaluationError> {
+        self.with(Made::Parameters, &self.frame.input, Sight::default(), ask)
+    }
+
+    fn with<T>(
+        &self,
+        made: Made,
+        input: &Payload,
+        sight: Sight<'_>,
+        f: impl FnOnce(&Scope<'_>) -> T,
+    ) -> T {
+        let build = || {
+            let token = self.token.as_deref();
+            context::object(self.step.execution, self.frame, self.retries, self.item, token)
+        };
+        let budget = Budget::of(self.step.limits.payload_bytes, made);
+        let found = f(&Scope {
+            input: input.value(),
+            result: sight.result.map(Payload::value),
+            error_output: sight.error.map(Payload::value),
+            context: &build,
+            variables: &self.frame.variables,
+            chance: &|| self.step.random.bits(),
+            now_ms: self.step.now.0,
+            budget: &budget,
+        });
+        self.step.worked(budget.steps());
+        found
+    }
+
+    fn made(
+        &self,
+        made: Made,
+        expression: &Expression,
+        from: &Payload,
+        sight: Sight<'_>,
+    ) -> Result<Payload, EvaluationError> {
+        let value = self.with(made, from, sight, |scope| expression.evaluate(scope))?;
+        Ok(Payload::from_value(value)?)
+    }
+
+    /// `ResultSelector`.
+    fn shaped(
+        &self,
+        selector: Option<&Expression>,
+        result: Payload,
+    ) -> Result<Payload, EvaluationError> {
+        match selector {
+            None => Ok(result),
+            Some(selector) => self.made(Made::Result, selector, &result, Sight::default()),
+        }
+    }
+
+    /// `Output` of JSONata.
+    fn output(
+        &self,
+        output: Option<&Expression>,
+        otherwise: &Payload,
+        sight: Sight<'_>,
+    ) -> Result<Payload, EvaluationError> {
+        match output {
+            None => Ok(otherwise.clone()),
+            Some(output) => self.made(Made::Result, output, &self.frame.input, sight),
+        }
+    }
+
+    /// The state's own `Assign`.
+    fn assigned(
+        &self,
+        from: &Payload,
+        sight: Sight<'_>,
+    ) -> Result<Option<Payload>, EvaluationError> {
+        self.variables(self.flow.assign.as_ref(), from, sight)
+    }
+
+    fn variables(
+        &self,
+        assign: Option<&Expression>,
+        from: &Payload,
+        sight: Sight<'_>,
+    ) -> Result<Option<Payload>, EvaluationError> {
+        assign.map(|assign| self.made(Made::Result, assign, from, sight)).transpose()
+    }
+
+    fn filtered(&self, filter: &Filter, payload: &Payload) -> Result<Payload, EvaluationError> {
+        match filter {
+            Filter::Whole => Ok(payload.clone()),
+            Filter::Empty => Ok(Payload::empty_object()),
+            Filter::Path(path) => self.payload_at(path, payload),
+        }
+    }
+
+    /// `ResultPath`: the result in its place of the raw input.
+    fn merged(
         &self,
         result: Payload,
         result_path: &ResultPath,
-        output_path: &Filter,
     ) -> Result<Payload, EvaluationError> {
-        let merged = match result_path {
-            ResultPath::Replace => result,
-            ResultPath::Discard => self.frame.input.clone(),
+        match result_path {
+            ResultPath::Replace => Ok(result),
+            ResultPath::Discard => Ok(self.frame.input.clone()),
             ResultPath::At(path) => {
-                Payload::from_value(path.insert(self.frame.input.value(), result.value())?)?
+                Ok(Payload::from_value(path.insert(self.frame.input.value(), result.value())?)?)
             }
-        };
-        self.filtered(output_path, &merged)
-    }
-
-    /// The `ResultPath` of a catcher: no `OutputPath` follows.
-    pub(crate) fn merged(
-        &self,
-        result: Value,
-        result_path: &ResultPath,
-    ) -> Result<Payload, EvaluationError> {
-        self.output(Payload::from_value(result)?, result_path, &Filter::Whole)
+        }
     }
 }

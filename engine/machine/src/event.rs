@@ -117,6 +117,17 @@ pub enum EventKind<P = Payload> {
         /// The state that follows; absent at the end of a branch.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         next: Option<String>,
+        /// An object of the variables that `Assign` gave values to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        assigned: Option<P>,
+    },
+    /// An expression of JSONata had no value that suits.
+    EvaluationFailed {
+        state: String,
+        /// Which field, `Output/total`; absent where the definition has no such field.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        location: Option<String>,
+        failure: Failure,
     },
     /// A state was under way in a branch that ended because something failed.
     StateAborted {
@@ -268,6 +279,7 @@ impl<P> EventKind<P> {
             | Self::ExecutionTimedOut
             | Self::ExecutionAborted { .. }
             | Self::StateAborted { .. }
+            | Self::EvaluationFailed { .. }
             | Self::TaskStarted { .. }
             | Self::TaskFailed { .. }
             | Self::TaskTimedOut { .. }
@@ -285,6 +297,14 @@ impl<P> EventKind<P> {
             | Self::TaskBegan { .. }
             | Self::BranchSucceeded
             | Self::BranchFailed => None,
+        }
+    }
+
+    /// The variables it assigns, if any.
+    pub fn assigned(&self) -> Option<&P> {
+        match self {
+            Self::StateExited { assigned, .. } => assigned.as_ref(),
+            _ => None,
         }
     }
 

@@ -65,6 +65,8 @@ pub struct Frame {
     pub variables: Variables,
     /// Id of the state's `…StateEntered` event, and its time.
     pub entered: u64,
+    /// What that event points back to.
+    pub before: u64,
     pub entered_at: Timestamp,
     /// Id of the last visible event in this frame's chain: the next one's `previousEventId`.
     pub last: u64,

@@ -1,8 +1,9 @@
 //! What happens when a state fails: Retry, then Catch, then the state around it, and so on
 //! outwards until somebody deals with it or the execution has failed.
 
-use asl::program::{Catcher, Next, Retrier};
-use asl::{Program, StateKind};
+use asl::error_name::QUERY_EVALUATION_ERROR;
+use asl::program::{self, Catcher, Next, Retrier};
+use asl::{Payload, Program, StateKind};
 use serde_json::{Value, json};
 
 use crate::data::Data;
@@ -29,7 +30,7 @@ impl Step<'_> {
             if self.retries(id, &failure, also) {
                 return;
             }
-            self.close(id);
+            self.close(id, &failure);
             match self.catches(id, &failure, also) {
                 Caught::Yes => return,
                 Caught::No => {}
@@ -60,10 +61,18 @@ impl Step<'_> {
 
     /// A Parallel or Map that fails stops what is under way in it. One that has not begun, or
     /// is over, has nothing to close.
-    fn close(&mut self, id: FrameId) {
+    fn close(&mut self, id: FrameId, failure: &Failure) {
         let closing = match self.execution.frame(id).map(|frame| &frame.at) {
             Some(At::Branches(_)) => EventKind::ParallelFailed,
             Some(At::Iterations(_)) => EventKind::MapFailed,
+            // As recorded on AWS: one that fails by its JSONata is closed though it has not begun.
+            Some(At::Entered) if failure.name() == QUERY_EVALUATION_ERROR => {
+                match self.state_of(id).map(|state| &self.program.state(state).kind) {
+                    Some(StateKind::Parallel(_)) => EventKind::ParallelFailed,
+                    Some(StateKind::Map(_)) => EventKind::MapFailed,
+                    _ => return,
+                }
+            }
             _ => return,
         };
         self.abort_children(id);
@@ -79,10 +88,17 @@ impl Step<'_> {
         }) else {
             return Caught::No;
         };
-        let output = Data::of(self, id)
-            .and_then(|data| data.merged(error_output(failure), &catcher.result_path))
-            .map_err(|error| self.runtime_failure(id, &error));
-        match output.and_then(|output| self.leave(id, output, Next::State(catcher.next))) {
+        let assign = catcher.assign.as_ref();
+        let left = Data::of(self, id)
+            .and_then(|data| {
+                let error = Payload::from_value(error_output(failure))?;
+                match &catcher.output {
+                    program::Caught::Path(path) => data.caught_at(&error, path, assign),
+                    program::Caught::Query(output) => data.caught(&error, output.as_ref(), assign),
+                }
+            })
+            .map_err(|error| self.evaluation_failure(id, &error));
+        match left.and_then(|left| self.leave(id, left, Next::State(catcher.next))) {
             Ok(()) => Caught::Yes,
             Err(another) => Caught::Failed(another),
         }

@@ -71,9 +71,16 @@ impl View<'_> {
                 format!("{}StateEntered", of.name()),
                 Some(("stateEnteredEventDetails", self.input(json!({ "name": state }), input))),
             )),
-            K::StateExited { state, of, output, .. } => Some((
+            K::StateExited { state, of, output, assigned, .. } => Some((
                 format!("{}StateExited", of.name()),
-                Some(("stateExitedEventDetails", self.output(json!({ "name": state }), output))),
+                Some((
+                    "stateExitedEventDetails",
+                    self.assigned(self.output(json!({ "name": state }), output), assigned.as_ref()),
+                )),
+            )),
+            K::EvaluationFailed { state, location, failure: of } => Some((
+                "EvaluationFailed".to_owned(),
+                Some(("evaluationFailedEventDetails", evaluation(state, location.as_deref(), of))),
             )),
             K::StateAborted { of } => Some((format!("{}StateAborted", of.name()), None)),
             K::TaskScheduled { .. }
@@ -227,6 +234,20 @@ impl View<'_> {
         details
     }
 
+    /// Each variable with its value as a JSON text.
+    fn assigned(&self, mut details: Value, assigned: Option<&Payload>) -> Value {
+        if let Some(Value::Object(variables)) = assigned.map(Payload::value)
+            && self.with_data
+            && !variables.is_empty()
+        {
+            let texts: Map<String, Value> =
+                variables.iter().map(|(name, it)| (name.clone(), json!(it.to_string()))).collect();
+            details["assignedVariables"] = Value::Object(texts);
+            details["assignedVariablesDetails"] = json!({ "truncated": false });
+        }
+        details
+    }
+
     fn output(&self, mut details: Value, output: &Payload) -> Value {
         if self.with_data {
             details["output"] = json!(output.raw());
@@ -241,6 +262,14 @@ fn started(mut task: Value, worker: Option<&str>) -> Value {
         task["workerName"] = json!(worker);
     }
     task
+}
+
+fn evaluation(state: &str, location: Option<&str>, of: &Failure) -> Value {
+    let mut details = failure(json!({ "state": state }), of);
+    if let Some(location) = location {
+        details["location"] = json!(location);
+    }
+    details
 }
 
 fn failure(mut details: Value, failure: &Failure) -> Value {

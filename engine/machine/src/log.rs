@@ -164,11 +164,17 @@ impl<P> EventKind<P> {
             K::StateEntered { state, of, input } => {
                 K::StateEntered { state: state.clone(), of: *of, input: f(input) }
             }
-            K::StateExited { state, of, output, next } => K::StateExited {
+            K::StateExited { state, of, output, next, assigned } => K::StateExited {
                 state: state.clone(),
                 of: *of,
                 output: f(output),
                 next: next.clone(),
+                assigned: assigned.as_ref().map(&mut *f),
+            },
+            K::EvaluationFailed { state, location, failure } => K::EvaluationFailed {
+                state: state.clone(),
+                location: location.clone(),
+                failure: failure.clone(),
             },
             K::StateAborted { of } => K::StateAborted { of: *of },
             K::TaskScheduled { kind, parameters, timeout_seconds, heartbeat_seconds } => {

@@ -12,6 +12,7 @@ pub(crate) mod wait;
 use asl::program::Next;
 use asl::{EvaluationError, Made, Payload, Raised, StateId, StateKind};
 
+use crate::data::Left;
 use crate::event::{EventKind, FrameId, StateType};
 use crate::execution::At;
 use crate::step::Step;
@@ -24,7 +25,7 @@ pub(crate) fn type_of(kind: &StateKind) -> StateType {
         StateKind::Task(_) => StateType::Task,
         StateKind::Choice(_) => StateType::Choice,
         StateKind::Wait(_) => StateType::Wait,
-        StateKind::Succeed(_) => StateType::Succeed,
+        StateKind::Succeed => StateType::Succeed,
         StateKind::Fail(_) => StateType::Fail,
         StateKind::Parallel(_) => StateType::Parallel,
         StateKind::Map(_) => StateType::Map,
@@ -39,7 +40,7 @@ pub(crate) fn enter(step: &mut Step<'_>, id: FrameId, state: StateId) {
         StateKind::Task(task) => task::perform(step, id, task),
         StateKind::Choice(choice) => choice::enter(step, id, choice),
         StateKind::Wait(wait) => wait::enter(step, id, wait),
-        StateKind::Succeed(succeed) => succeed::enter(step, id, succeed),
+        StateKind::Succeed => succeed::enter(step, id),
         StateKind::Fail(fail) => fail::enter(step, id, fail),
         StateKind::Parallel(parallel) => parallel::begin(step, id, parallel),
         StateKind::Map(map) => map::begin(step, id, map),
@@ -59,7 +60,7 @@ pub(crate) fn try_again(step: &mut Step<'_>, id: FrameId, state: StateId) {
         StateKind::Pass(_)
         | StateKind::Choice(_)
         | StateKind::Wait(_)
-        | StateKind::Succeed(_)
+        | StateKind::Succeed
         | StateKind::Fail(_) => unreachable!("only Task, Parallel and Map have `Retry`"),
     };
     if let Err(failure) = outcome {
@@ -69,13 +70,9 @@ pub(crate) fn try_again(step: &mut Step<'_>, id: FrameId, state: StateId) {
 
 impl Step<'_> {
     /// Leaves a state with its output, and whatever follows from that.
-    pub(crate) fn leave(
-        &mut self,
-        id: FrameId,
-        output: Payload,
-        next: Next,
-    ) -> Result<(), Failure> {
-        let output = self.within_limit(id, output)?;
+    pub(crate) fn leave(&mut self, id: FrameId, left: Left, next: Next) -> Result<(), Failure> {
+        let output = self.within_limit(id, left.output)?;
+        let assigned = left.assigned;
         let Some(state) = self.state_of(id) else { return Ok(()) };
         let program = self.program;
         let next = match next {
@@ -91,6 +88,7 @@ impl Step<'_> {
                 of: type_of(&state.kind),
                 output,
                 next,
+                assigned,
             },
         );
         if ends {
@@ -154,8 +152,9 @@ impl Step<'_> {
         }
     }
 
-    /// The error of an expression that has no value, in AWS's words.
-    pub(crate) fn runtime_failure(&self, id: FrameId, error: &EvaluationError) -> Failure {
+    /// The error of an expression that has no value, in AWS's words. What JSONata raises has an event of
+    /// its own, which is recorded here.
+    pub(crate) fn evaluation_failure(&mut self, id: FrameId, error: &EvaluationError) -> Failure {
         let (state, entered) = self
             .frame(id)
             .map(|frame| (frame.state.to_string(), frame.entered))
@@ -170,7 +169,13 @@ impl Step<'_> {
              (entered at the event id #{entered}). {}",
             error.cause
         );
-        Failure::new(name, cause)
+        let failure = Failure::new(name, cause);
+        if error.raised == Raised::Query {
+            let location = error.location.as_deref().map(str::to_owned);
+            let failure = failure.clone();
+            self.record(id, EventKind::EvaluationFailed { state, location, failure });
+        }
+        failure
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use asl::{Payload, Program, StateId};
+use asl::{Payload, Program, StateId, StateKind};
 
 use crate::apply::{apply, begin};
 use crate::command::{Command, Offer};
@@ -309,6 +309,7 @@ impl<'a> Step<'a> {
         let previous = match &kind {
             EventKind::ExecutionTimedOut | EventKind::ExecutionAborted { .. } => 0,
             EventKind::IterationStarted { .. } => self.frame(frame).map_or(0, chain),
+            EventKind::EvaluationFailed { .. } => self.evaluated_from(frame),
             _ => self.frame(frame).map_or(0, |frame| frame.last),
         };
         let (id, previous) = if visible { (self.execution.next_id, previous) } else { (0, 0) };
@@ -318,7 +319,8 @@ impl<'a> Step<'a> {
         let at = self.now.max(self.execution.last_at);
         let event = Event { id, previous, at, frame, kind };
         apply(self.execution, &event);
-        self.bytes += event.kind.payload().map_or(0, Payload::size_bytes);
+        let payloads = event.kind.payload().into_iter().chain(event.kind.assigned());
+        self.bytes += payloads.map(Payload::size_bytes).sum::<usize>();
         self.events.push(event);
         id
     }
@@ -326,6 +328,15 @@ impl<'a> Step<'a> {
     /// An evaluation of this turn has taken so many steps.
     pub(crate) fn worked(&self, steps: u64) {
         self.work.set(self.work.get().saturating_add(steps));
+    }
+
+    /// What a failed evaluation points back to. As recorded on AWS: to the event before the state was
+    /// entered, if it failed before anything else happened there; a Wait evaluates after it was entered.
+    fn evaluated_from(&self, id: FrameId) -> u64 {
+        let Some(frame) = self.frame(id) else { return 0 };
+        let kind = self.state_of(id).map(|state| &self.program.state(state).kind);
+        let at_once = frame.last == frame.entered && !matches!(kind, Some(StateKind::Wait(_)));
+        if at_once { frame.before } else { frame.last }
     }
 
     /// Ends the execution; nobody waits for its open tasks any more.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use asl::Program;
 use machine::{Limits, Timestamp};
 use store::{Lane, Store};
 use tokio::sync::{broadcast, mpsc, watch};
@@ -25,6 +26,7 @@ use crate::options::EngineOptions;
 use crate::owner::{Owner, owner_of};
 use crate::passivate;
 use crate::perform::Perform;
+use crate::programs::ProgramError;
 use crate::share::Readiness;
 use crate::shared::Shared;
 use crate::skew::Comparison;
@@ -179,6 +181,11 @@ impl Engine {
 
     pub fn store(&self) -> &Store {
         &self.shared.store
+    }
+
+    /// The compiled definition of this revision.
+    pub async fn program(&self, revision: Uuid) -> Result<Arc<Program>, ProgramError> {
+        self.shared.programs.of(revision).await
     }
 
     pub fn now(&self) -> Timestamp {

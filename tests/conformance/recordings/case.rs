@@ -105,7 +105,7 @@ pub(super) struct Function {
 /// What a function does.
 #[derive(Clone, Deserialize)]
 #[serde(tag = "behaviour", rename_all = "snake_case")]
-pub(super) enum Behaviour {
+pub(crate) enum Behaviour {
     Echo,
     Return {
         value: Value,
@@ -133,7 +133,7 @@ pub(super) enum Behaviour {
 /// How a failing function's payload is written.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Spacing {
+pub(crate) enum Spacing {
     Compact,
     Spaced,
 }

@@ -22,11 +22,11 @@ use super::spaced::to_spaced_text;
 
 /// What the functions do, by name.
 #[derive(Clone, Default)]
-pub(super) struct Functions(Arc<Mutex<HashMap<String, Behaviour>>>);
+pub(crate) struct Functions(Arc<Mutex<HashMap<String, Behaviour>>>);
 
 impl Functions {
     /// Serves the Invoke API until the runtime ends; the address is what the server is told to use.
-    pub(super) async fn serve(&self) -> Result<SocketAddr> {
+    pub(crate) async fn serve(&self) -> Result<SocketAddr> {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let router = Router::new()
@@ -36,11 +36,11 @@ impl Functions {
         Ok(address)
     }
 
-    pub(super) fn provide(&self, name: &str, behaviour: Behaviour) {
+    pub(crate) fn provide(&self, name: &str, behaviour: Behaviour) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), behaviour);
     }
 
-    pub(super) fn delete(&self, name: &str) {
+    pub(crate) fn delete(&self, name: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
     }
 

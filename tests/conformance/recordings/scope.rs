@@ -10,9 +10,9 @@ use uuid::Uuid;
 use super::spaced::to_spaced_text;
 
 /// The account of the server under test.
-pub(super) const ACCOUNT: &str = "123456789012";
+pub(crate) const ACCOUNT: &str = "123456789012";
 /// The second account of the cases that need one.
-pub(super) const SECOND_ACCOUNT: &str = "210987654321";
+pub(crate) const SECOND_ACCOUNT: &str = "210987654321";
 /// The values that references of one run of a case stand for.
 pub(super) struct Scope {
     started: DateTime<Utc>,

@@ -12,7 +12,7 @@ use super::wire::Wire;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Polls until the condition holds or thirty seconds have passed; `about` is filled in.
-pub(super) async fn wait(
+pub(crate) async fn wait(
     wire: &Wire,
     condition: &str,
     about: &Map<String, Value>,

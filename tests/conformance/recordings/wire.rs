@@ -9,38 +9,38 @@ const MOST_PAGES: usize = 1_000;
 
 /// The server under test.
 #[derive(Clone)]
-pub(super) struct Wire {
+pub(crate) struct Wire {
     aws: Aws,
     keys: Option<Keys>,
 }
 
 /// Who calls it.
 #[derive(Clone)]
-pub(super) struct Keys {
-    pub(super) first: Key,
+pub(crate) struct Keys {
+    pub(crate) first: Key,
     /// The key of the second account, for the cases that need one.
-    pub(super) second: Key,
+    pub(crate) second: Key,
 }
 
 /// What a call saved.
-pub(super) struct Answer {
+pub(crate) struct Answer {
     /// Whether it was accepted.
-    pub(super) accepted: bool,
-    pub(super) saved: Value,
+    pub(crate) accepted: bool,
+    pub(crate) saved: Value,
 }
 
 impl Wire {
     /// A server that looks at no signature.
-    pub(super) fn new(url: &str) -> Self {
+    pub(crate) fn new(url: &str) -> Self {
         Self { aws: Aws::new(url), keys: None }
     }
 
-    pub(super) fn with_keys(self, keys: Keys) -> Self {
+    pub(crate) fn with_keys(self, keys: Keys) -> Self {
         Self { keys: Some(keys), ..self }
     }
 
     /// Makes one call. `Err` is for a server that does not answer in the protocol's terms.
-    pub(super) async fn call(
+    pub(crate) async fn call(
         &self,
         operation: &str,
         params: &Value,
@@ -53,7 +53,7 @@ impl Wire {
     }
 
     /// Follows `nextToken` to the end; the first answer, with its lists joined.
-    pub(super) async fn call_for_all(
+    pub(crate) async fn call_for_all(
         &self,
         operation: &str,
         params: &Value,

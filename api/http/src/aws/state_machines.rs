@@ -88,6 +88,7 @@ pub(super) async fn describe(
     members.check()?;
     let Described { arn, name, kind, status, created_at, description, pinned } =
         state_machines::describe(engine, caller, &arn).await?;
+    let variables = references(&pinned, metadata_only);
     let Pinned { definition, role_arn, logging, tracing, encryption, revision_id, .. } = pinned;
     Ok(object([
         ("stateMachineArn", Some(json!(arn))),
@@ -102,7 +103,14 @@ pub(super) async fn describe(
         ("encryptionConfiguration", encryption.map(|encryption| json!(encryption))),
         ("revisionId", revision_id.map(|id| json!(id))),
         ("description", description.map(Value::from)),
+        ("variableReferences", variables),
     ]))
+}
+
+/// `variableReferences`, if there are any: part of the definition.
+fn references(pinned: &Pinned, metadata_only: bool) -> Option<Value> {
+    let references = &pinned.variable_references;
+    (!metadata_only && !references.is_empty()).then(|| json!(references))
 }
 
 pub(super) async fn describe_for_execution(
@@ -115,7 +123,8 @@ pub(super) async fn describe_for_execution(
     let metadata_only = metadata_only(&mut members)?;
     members.check()?;
     let (name, pinned) = state_machines::describe_for_execution(engine, caller, &arn).await?;
-    let Pinned { definition, role_arn, logging, tracing, encryption, revision_id, made_at } =
+    let variables = references(&pinned, metadata_only);
+    let Pinned { definition, role_arn, logging, tracing, encryption, revision_id, made_at, .. } =
         pinned;
     Ok(object([
         ("stateMachineArn", Some(json!(caller.state_machine_arn(&name)))),
@@ -127,6 +136,7 @@ pub(super) async fn describe_for_execution(
         ("tracingConfiguration", Some(json!(tracing))),
         ("encryptionConfiguration", encryption.map(|encryption| json!(encryption))),
         ("revisionId", revision_id.map(|id| json!(id))),
+        ("variableReferences", variables),
     ]))
 }
 

@@ -55,7 +55,7 @@ pub struct Tracing {
 }
 
 /// How data is encrypted at rest.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Encryption {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,9 +67,10 @@ pub struct Encryption {
 }
 
 /// Whose key encrypts.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum EncryptionType {
+    #[default]
     AwsOwnedKey,
     CustomerManagedKmsKey,
 }

@@ -1,6 +1,9 @@
 //! Revisions: what an update can change. Executions are pinned to one.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, Utc};
+use runtime::Engine;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use store::{NewStateMachine, Revision, StateMachine, Version};
@@ -21,14 +24,27 @@ pub struct Pinned {
     /// Absent for the revision the state machine was created with, as on AWS.
     pub revision_id: Option<Uuid>,
     pub made_at: DateTime<Utc>,
+    /// The variables that each state mentions; empty if none does.
+    pub variable_references: VariableReferences,
 }
 
+/// Names of variables by names of states.
+pub type VariableReferences = BTreeMap<String, BTreeSet<String>>;
+
 /// What a revision shows of itself.
-pub(super) fn pinned(revision: Revision) -> Pinned {
+pub(super) async fn pinned(engine: &Engine, revision: Revision) -> Pinned {
+    // One that does not compile with this release is shown all the same.
+    let program = engine.program(revision.id).await.ok();
+    let references = program.iter().flat_map(|program| program.variable_references());
+    // The default is shown as in AWS's answers since there are variables and JSONata; in those recorded
+    // before, the member is not there.
+    let by_default = program.as_ref().is_some_and(|program| program.has_variables_or_jsonata());
     Pinned {
+        variable_references: references.map(|(state, it)| (state.to_owned(), it)).collect(),
         logging: parsed(revision.logging.as_deref()),
         tracing: parsed(revision.tracing.as_deref()),
-        encryption: parsed(revision.encryption.as_deref()),
+        encryption: parsed::<Option<Encryption>>(revision.encryption.as_deref())
+            .or_else(|| by_default.then(Encryption::default)),
         revision_id: (!revision.initial).then_some(revision.id),
         made_at: revision.created_at,
         definition: revision.definition,

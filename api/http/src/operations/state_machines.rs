@@ -267,7 +267,7 @@ pub async fn describe(
         status: machine.status.as_str(),
         created_at,
         description,
-        pinned: pinned(revision),
+        pinned: pinned(engine, revision).await,
     })
 }
 
@@ -284,7 +284,7 @@ pub async fn describe_for_execution(
         tracing::error!(execution.arn = execution_arn, "an execution's revision is missing");
         return Err(OperationError::internal());
     };
-    Ok((head.state_machine, pinned(revision)))
+    Ok((head.state_machine, pinned(engine, revision).await))
 }
 
 /// A page of the caller's state machines, by name.

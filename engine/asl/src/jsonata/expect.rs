@@ -62,7 +62,8 @@ impl Query {
         read(&value).ok_or_else(|| self.unexpected(kind, &value))
     }
 
-    fn unexpected(&self, kind: &str, value: &Value) -> EvaluationError {
+    /// That a value of this type was to come out, and this one did.
+    pub(crate) fn unexpected(&self, kind: &str, value: &Value) -> EvaluationError {
         let was = kind_of(value);
         self.error_of_expression(&format!(
             "returned an unexpected result type. Expected '{kind}', but was '{was}' for value: {value}"

@@ -62,7 +62,7 @@ fn an_expression_sees_the_scope() {
     let (input, result, error) = (json!({"a": 1}), json!([2]), json!({"Error": "E"}));
     let mut outside = Outside::default();
     let payload = |value: Value| Payload::from_value(value).unwrap();
-    outside.variables.assign([("x", &payload(json!([[1]]))), ("range", &payload(json!("mine")))]);
+    outside.variables.assign([("x", payload(json!([[1]]))), ("range", payload(json!("mine")))]);
     let mut scope = outside.scope(&input, &context);
     scope.result = Some(&result);
     scope.error_output = Some(&error);

@@ -1,9 +1,13 @@
 //! Choice: goes on with the state of the first rule that holds.
 
 use crate::choice_rule::{Comparison, Condition, OPERATORS, Test};
-use crate::object::{Field, Language, Object};
+use serde_json::Value;
+
+use crate::flow;
+use crate::jsonata::Sees;
+use crate::object::{Field, Language, Object, expected};
 use crate::parse::Transitions;
-use crate::program::{Choice, ChoiceRule};
+use crate::program::{Choice, ChoiceRule, When};
 
 const FIELDS: &[Field] =
     &[Field::both("Choices").required(), Field::both("Default"), Field::both("Assign")];
@@ -27,30 +31,36 @@ const COMBINERS: &[&str] = &["And", "Or", "Not"];
 
 pub(super) fn read(state: &Object<'_>, transitions: &Transitions<'_>) -> Option<Choice> {
     state.allow(&[super::COMMON, super::DATA, FIELDS]);
-    let input_path = state.filter("InputPath");
     let rules = state.some_objects("Choices", |rule, _| read_rule(rule, transitions));
     let default = transitions.follow(state, "Default");
-    let output_path = state.filter("OutputPath");
     if state.has("Default") {
         default?;
     }
-    Some(Choice { input_path: input_path?, rules: rules?, default, output_path: output_path? })
+    Some(Choice { rules: rules?, default })
 }
 
 fn read_rule(rule: &Object<'_>, transitions: &Transitions<'_>) -> Option<ChoiceRule> {
     rule.string("Comment");
-    if rule.has("Assign") {
-        super::assign(rule);
-    }
+    let assign = flow::assign(rule, Sees::default());
     let next = transitions.follow(rule, "Next");
-    let condition = match rule.language() {
-        Language::JsonPath => condition(rule, RULE_FIELDS),
+    let (when, output) = match rule.language() {
+        Language::JsonPath => (condition(rule, RULE_FIELDS).map(When::Condition), Some(None)),
         Language::Jsonata => {
             rule.allow(&[RULE_FIELDS]);
-            None
+            (query(rule), rule.expression("Output", Sees::default()))
         }
     };
-    Some(ChoiceRule { condition: condition?, next: next? })
+    Some(ChoiceRule { when: when?, assign: assign?, output: output?, next: next? })
+}
+
+/// `Condition`: an expression, or its answer written down.
+fn query(rule: &Object<'_>) -> Option<When> {
+    const NAME: &str = "Condition";
+    match rule.value(NAME)? {
+        Value::Bool(holds) => Some(When::Fixed(*holds)),
+        value if rule.is_expression(value) => rule.query(NAME, Sees::default()).map(When::Query),
+        other => rule.wrong_at(NAME, expected("a JSONata expression or a boolean", other)),
+    }
 }
 
 /// The condition that this object states: a comparison, or others combined.

@@ -1,6 +1,7 @@
 //! Fail: ends its scope with an error.
 
 use crate::diagnostic::Code;
+use crate::jsonata::Sees;
 use crate::object::{Field, Object};
 use crate::program::{Fail, Text};
 use crate::warnings;
@@ -39,6 +40,9 @@ fn text(state: &Object<'_>, name: &str, path: &str) -> Option<Option<Text>> {
     }
     if !state.has(name) {
         return Some(None);
+    }
+    if state.value(name).is_some_and(|value| state.is_expression(value)) {
+        return state.query(name, Sees::default()).map(|query| Some(Text::Query(query)));
     }
     let text = state.string(name)?;
     if warnings::looks_evaluated(text) {

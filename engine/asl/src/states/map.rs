@@ -2,10 +2,11 @@
 
 use crate::MachineKind;
 use crate::distributed_map;
-use crate::object::{Field, Object};
+use crate::jsonata::Sees;
+use crate::object::{Field, Language, Object};
 use crate::parse::{Parser, Transitions};
 use crate::path::Path;
-use crate::program::{Map, MaxConcurrency, StateId};
+use crate::program::{Expression, Items, Map, MaxConcurrency, StateId};
 use crate::retry;
 
 const FIELDS: &[Field] = &[
@@ -40,49 +41,45 @@ pub(super) fn read(
         super::ERRORS,
         FIELDS,
         distributed_map::FIELDS,
+        distributed_map::TOLERANCE,
     ]);
-    let input_path = state.filter("InputPath");
-    let items_path = items_path(state);
+    let items = items(state);
     let item_selector = item_selector(state);
     let max_concurrency = max_concurrency(state);
-    let processor = processor(state, parser);
-    let inline = distributed_map::check(state, parser);
-    let result_selector = state.template("ResultSelector");
-    let result_path = state.result_path();
-    let output_path = state.filter("OutputPath");
+    let (processor, distributed) = processor(state, parser);
+    let inline = distributed_map::check(state, parser, distributed);
     let retry = retry::retriers(state);
     let catch = retry::catchers(state, transitions);
     let next = transitions.next(state);
     inline?;
     Some(Map {
-        input_path: input_path?,
-        items_path: items_path?,
+        items: items?,
         item_selector: item_selector?,
         max_concurrency: max_concurrency?,
         processor: processor?,
-        result_selector: result_selector?,
-        result_path: result_path?,
-        output_path: output_path?,
         retry: retry?,
         catch: catch?,
         next: next?,
     })
 }
 
-fn items_path(state: &Object<'_>) -> Option<Path> {
-    if state.has("ItemsPath") {
-        return state.single_path("ItemsPath");
+fn items(state: &Object<'_>) -> Option<Items> {
+    if state.language() == Language::Jsonata {
+        return state.expression("Items", Sees::default()).map(Items::Query);
     }
-    Some(Path::parse("$").expect("`$` is a path"))
+    if state.has("ItemsPath") {
+        return state.single_path("ItemsPath").map(Items::Path);
+    }
+    Some(Items::Path(Path::parse("$").expect("`$` is a path")))
 }
 
 #[expect(clippy::option_option, reason = "absent is fine, unreadable is not")]
-fn item_selector(state: &Object<'_>) -> Option<Option<crate::template::Template>> {
+fn item_selector(state: &Object<'_>) -> Option<Option<Expression>> {
     state.at_most_one(&["ItemSelector", "Parameters"]);
     if state.has("ItemSelector") {
-        state.template("ItemSelector")
+        state.expression("ItemSelector", Sees::default())
     } else {
-        state.template("Parameters")
+        state.expression("Parameters", Sees::default())
     }
 }
 
@@ -91,30 +88,30 @@ fn max_concurrency(state: &Object<'_>) -> Option<MaxConcurrency> {
     if state.has("MaxConcurrencyPath") {
         return state.single_path("MaxConcurrencyPath").map(MaxConcurrency::Path);
     }
-    if !state.has("MaxConcurrency") {
-        return Some(MaxConcurrency::Fixed(0));
+    match state.value("MaxConcurrency") {
+        None => return Some(MaxConcurrency::Fixed(0)),
+        Some(value) if state.is_expression(value) => {
+            return state.query("MaxConcurrency", Sees::default()).map(MaxConcurrency::Query);
+        }
+        Some(_) => {}
     }
     state.whole("MaxConcurrency", 0, u64::MAX).map(MaxConcurrency::Fixed)
 }
 
-fn processor(state: &Object<'_>, parser: &mut Parser) -> Option<StateId> {
+/// The state that an iteration begins with, and whether the Map is to be distributed.
+fn processor(state: &Object<'_>, parser: &mut Parser) -> (Option<StateId>, bool) {
     state.exactly_one(&["ItemProcessor", "Iterator"]);
     let name = if state.has("ItemProcessor") { "ItemProcessor" } else { "Iterator" };
-    let processor = state.object(name)?;
+    let Some(processor) = state.object(name) else { return (None, false) };
     processor.allow(&[PROCESSOR_FIELDS]);
     processor.string("Comment");
-    let inline = config(&processor, parser.kind);
-    let start = parser.scope(&processor);
-    inline?;
-    start
+    let distributed = is_distributed(&processor, parser.kind);
+    (parser.scope(&processor), distributed)
 }
 
-/// `ProcessorConfig`, if it asks for an inline Map.
-fn config(processor: &Object<'_>, kind: MachineKind) -> Option<()> {
-    if !processor.has("ProcessorConfig") {
-        return Some(());
-    }
-    let config = processor.object("ProcessorConfig")?;
+/// Whether `ProcessorConfig` asks for a distributed Map.
+fn is_distributed(processor: &Object<'_>, kind: MachineKind) -> bool {
+    let Some(config) = processor.object("ProcessorConfig") else { return false };
     config.allow(&[CONFIG_FIELDS]);
     let mode = config.word("Mode", &["INLINE", "DISTRIBUTED"]);
     config.word("ExecutionType", &["STANDARD", "EXPRESS"]);
@@ -126,14 +123,13 @@ fn config(processor: &Object<'_>, kind: MachineKind) -> Option<()> {
         if !config.has("ExecutionType") {
             config.wrong("These fields are required: [ExecutionType]".to_owned());
         }
-        return config.unsupported("Mode", distributed_map::REMEDY);
     }
-    Some(())
+    mode == Some("DISTRIBUTED")
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::program::{MaxConcurrency, StateKind};
+    use crate::program::{Items, MaxConcurrency, StateKind};
     use crate::tests::{check_state as check, program_of};
 
     const PROCESSOR: &str =
@@ -146,7 +142,7 @@ mod tests {
             panic!("a map");
         };
         assert!(matches!(map.max_concurrency, MaxConcurrency::Fixed(0)));
-        assert_eq!(map.items_path.text(), "$");
+        assert!(matches!(&map.items, Items::Path(path) if path.is_whole()));
         assert_eq!(Some(map.processor), program.find("A"));
     }
 

@@ -16,30 +16,15 @@ pub(super) fn read(
     parser: &mut Parser,
 ) -> Option<Parallel> {
     state.allow(&[super::COMMON, super::FLOW, super::DATA, super::RESULT, super::ERRORS, FIELDS]);
-    let input_path = state.filter("InputPath");
-    let parameters = state.template("Parameters");
     let branches = state.some_objects("Branches", |branch, _| {
         branch.allow(&[BRANCH_FIELDS]);
         branch.string("Comment");
         parser.scope(branch)
     });
-    let result_selector = state.template("ResultSelector");
-    let result_path = state.result_path();
-    let output_path = state.filter("OutputPath");
     let retry = retry::retriers(state);
     let catch = retry::catchers(state, transitions);
     let next = transitions.next(state);
-    Some(Parallel {
-        input_path: input_path?,
-        parameters: parameters?,
-        branches: branches?,
-        result_selector: result_selector?,
-        result_path: result_path?,
-        output_path: output_path?,
-        retry: retry?,
-        catch: catch?,
-        next: next?,
-    })
+    Some(Parallel { branches: branches?, retry: retry?, catch: catch?, next: next? })
 }
 
 #[cfg(test)]

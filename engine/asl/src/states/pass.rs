@@ -13,11 +13,7 @@ const FIELDS: &[Field] =
 
 pub(super) fn read(state: &Object<'_>, transitions: &Transitions<'_>) -> Option<Pass> {
     state.allow(&[super::COMMON, super::FLOW, super::DATA, FIELDS]);
-    let input_path = state.filter("InputPath");
-    let parameters = state.template("Parameters");
     let result = state.value("Result");
-    let result_path = state.result_path();
-    let output_path = state.filter("OutputPath");
     let next = transitions.next(state);
     if result.is_some_and(warnings::holds_path) {
         let message = "The value of 'Result' is static: the path in it is not evaluated";
@@ -28,14 +24,7 @@ pub(super) fn read(state: &Object<'_>, transitions: &Transitions<'_>) -> Option<
         state.report().add(Code::TooDeeplyNested, &state.at("Result"), message);
         return None;
     };
-    Some(Pass {
-        input_path: input_path?,
-        parameters: parameters?,
-        result,
-        result_path: result_path?,
-        output_path: output_path?,
-        next: next?,
-    })
+    Some(Pass { result, next: next? })
 }
 
 #[cfg(test)]
@@ -104,11 +93,17 @@ mod tests {
     }
 
     #[test]
-    fn variables_are_not_served() {
+    fn variables_have_names() {
+        check(r#""Type": "Pass", "End": true, "Assign": {"a": 1, "größe_2.$": "$.b"}"#, "");
         check(
-            r#""Type": "Pass", "End": true, "Assign": {"a": 1}, "InputPath": "$a.b""#,
-            "UNSUPPORTED_FEATURE: `Assign`: variables are not served yet; keep the value in the state's data at /States/S/Assign
-             UNSUPPORTED_FEATURE: `InputPath`: variables are not served yet; keep the value in the state's data at /States/S/InputPath",
+            r#""Type": "Pass", "End": true, "Assign": {"states": 1, "a.b": 1, "2.$": "$.b"}"#,
+            "SCHEMA_VALIDATION_FAILED: 'states' is not the name of a variable: a letter, then letters, digits, '_' and '-', at most 80 characters, and not 'states' at /States/S/Assign/states
+             SCHEMA_VALIDATION_FAILED: 'a.b' is not the name of a variable: a letter, then letters, digits, '_' and '-', at most 80 characters, and not 'states' at /States/S/Assign/a.b
+             SCHEMA_VALIDATION_FAILED: '2' is not the name of a variable: a letter, then letters, digits, '_' and '-', at most 80 characters, and not 'states' at /States/S/Assign/2.$",
+        );
+        check(
+            r#""Type": "Pass", "End": true, "Assign": 5"#,
+            "SCHEMA_VALIDATION_FAILED: Expected an object, but got 5 at /States/S/Assign",
         );
     }
 }

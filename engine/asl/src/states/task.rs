@@ -1,7 +1,8 @@
 //! Task: work outside the engine.
 
 use crate::MachineKind;
-use crate::object::{Field, Language, Object};
+use crate::jsonata::Sees;
+use crate::object::{Field, Object};
 use crate::parse::{Parser, Transitions};
 use crate::program::{Pattern, Resource, Seconds, Task};
 use crate::resource;
@@ -24,11 +25,6 @@ pub(super) fn read(
 ) -> Option<Task> {
     state.allow(&[super::COMMON, super::FLOW, super::DATA, super::RESULT, super::ERRORS, FIELDS]);
     let resource = resource(state, parser.kind);
-    let input_path = state.filter("InputPath");
-    let parameters = state.template("Parameters");
-    let result_selector = state.template("ResultSelector");
-    let result_path = state.result_path();
-    let output_path = state.filter("OutputPath");
     let timeout = seconds(state, "TimeoutSeconds", "TimeoutSecondsPath");
     let heartbeat = seconds(state, "HeartbeatSeconds", "HeartbeatSecondsPath");
     let credentials = credentials(state);
@@ -46,11 +42,6 @@ pub(super) fn read(
     credentials?;
     Some(Task {
         resource: resource?,
-        input_path: input_path?,
-        parameters: parameters?,
-        result_selector: result_selector?,
-        result_path: result_path?,
-        output_path: output_path?,
         timeout,
         heartbeat,
         retry: retry?,
@@ -66,8 +57,12 @@ fn seconds(state: &Object<'_>, name: &str, path: &str) -> Option<Option<Seconds>
     if state.has(path) {
         return state.single_path(path).map(|path| Some(Seconds::Path(path)));
     }
-    if !state.has(name) {
-        return Some(None);
+    match state.value(name) {
+        None => return Some(None),
+        Some(value) if state.is_expression(value) => {
+            return state.query(name, Sees::default()).map(|query| Some(Seconds::Query(query)));
+        }
+        Some(_) => {}
     }
     state.whole(name, 1, super::MAX_SECONDS).map(|seconds| Some(Seconds::Fixed(seconds)))
 }
@@ -116,13 +111,11 @@ fn credentials(state: &Object<'_>) -> Option<()> {
     if !state.has("Credentials") {
         return Some(());
     }
-    if state.language() == Language::Jsonata
-        && state.value("Credentials").is_some_and(|value| state.is_expression(value))
-    {
-        return Some(());
+    let template = state.expression("Credentials", Sees::default());
+    if state.value("Credentials").is_some_and(|value| state.is_expression(value)) {
+        return template.map(|_| ());
     }
     let credentials = state.object("Credentials")?;
-    let template = state.template("Credentials");
     if !credentials.has("RoleArn") && !credentials.has("RoleArn.$") {
         credentials.wrong("The field 'RoleArn' is required but was missing".to_owned());
         return None;

@@ -2,6 +2,7 @@
 
 use chrono::DateTime;
 
+use crate::jsonata::Sees;
 use crate::object::{Field, Object};
 use crate::parse::Transitions;
 use crate::program::{Until, Wait};
@@ -16,17 +17,15 @@ const FIELDS: &[Field] = &[
 pub(super) fn read(state: &Object<'_>, transitions: &Transitions<'_>) -> Option<Wait> {
     state.allow(&[super::COMMON, super::FLOW, super::DATA, FIELDS]);
     state.exactly_one(&["Seconds", "SecondsPath", "Timestamp", "TimestampPath"]);
-    let input_path = state.filter("InputPath");
-    let output_path = state.filter("OutputPath");
     let next = transitions.next(state);
     let seconds = state.whole("Seconds", 0, super::MAX_SECONDS).map(Until::Seconds);
     let seconds_path = state.single_path("SecondsPath").map(Until::SecondsPath);
     let timestamp = timestamp(state).map(Until::Timestamp);
+    let queried = (state.query("Seconds", Sees::default()).map(Until::SecondsQuery))
+        .or_else(|| state.query("Timestamp", Sees::default()).map(Until::TimestampQuery));
     let timestamp_path = state.single_path("TimestampPath").map(Until::TimestampPath);
     Some(Wait {
-        input_path: input_path?,
-        until: seconds.or(seconds_path).or(timestamp).or(timestamp_path)?,
-        output_path: output_path?,
+        until: seconds.or(seconds_path).or(timestamp).or(timestamp_path).or(queried)?,
         next: next?,
     })
 }

@@ -15,7 +15,7 @@ pub(crate) fn enter(step: &mut Step<'_>, id: FrameId, fail: &Fail) -> Result<(),
             let error = text(&data, fail.error.as_ref(), "ErrorPath")?;
             Ok(Failure::of(error, text(&data, fail.cause.as_ref(), "CausePath")?))
         })
-        .map_err(|error| step.runtime_failure(id, &error))?;
+        .map_err(|error| step.evaluation_failure(id, &error))?;
     Err(failure)
 }
 
@@ -28,8 +28,9 @@ fn text(
         None => return Ok(None),
         Some(Text::Fixed(text)) => return Ok(Some(text.to_string())),
         Some(Text::Path(path)) => path,
+        Some(Text::Query(query)) => return data.ask(|scope| query.string(scope)).map(Some),
     };
-    let Some(value) = data.find(path) else {
+    let Some(value) = data.find(path, data.input()) else {
         return Err(EvaluationError::runtime(format!(
             "The JSONPath '{}' specified for the field '{field}' could not be found in the \
                  input '{}'",

@@ -1,7 +1,8 @@
 //! Map: runs its processor once for each item and gathers the outputs in the items' order.
 
-use asl::program::{Map, MaxConcurrency};
-use asl::{EvaluationError, Made, Payload, StateKind};
+use asl::flow::no_items;
+use asl::program::{Items, Map, MaxConcurrency};
+use asl::{EvaluationError, Payload, StateKind};
 use serde_json::Value;
 
 use crate::data::Data;
@@ -15,15 +16,12 @@ pub(crate) fn begin(step: &mut Step<'_>, id: FrameId, map: &Map) -> Result<(), F
     let most = step.limits.map_concurrency;
     let (items, concurrency) = Data::of(step, id)
         .and_then(|data| {
-            let effective = data.effective_input(&map.input_path, None)?;
-            let items = data.payload_at(&map.items_path, &effective)?;
+            let effective = data.effective_input()?;
+            let items = items(&data, map, &effective)?;
             Ok((items, concurrency(&data, map, &effective, most)?))
         })
-        .map_err(|error| step.runtime_failure(id, &error))?;
-    let Value::Array(array) = items.value() else {
-        let cause = format!("Reference path \"{}\" must point to array.", map.items_path.text());
-        return Err(Failure::new("States.Runtime", cause));
-    };
+        .map_err(|error| step.evaluation_failure(id, &error))?;
+    let Value::Array(array) = items.value() else { return Err(no_array(step, id, map, &items)) };
     let length = u32::try_from(array.len()).expect("a payload has far fewer than 2^32 items");
     let items = step.limited_input(id, items)?;
     let program = step.program;
@@ -35,6 +33,27 @@ pub(crate) fn begin(step: &mut Step<'_>, id: FrameId, map: &Map) -> Result<(), F
     Ok(())
 }
 
+fn items(data: &Data<'_>, map: &Map, effective: &Payload) -> Result<Payload, EvaluationError> {
+    match &map.items {
+        Items::Path(path) => data.payload_at(path, effective),
+        Items::Query(None) => Ok(effective.clone()),
+        Items::Query(Some(items)) => data.selected(Some(items), effective.clone()),
+    }
+}
+
+/// There is nothing to go through.
+fn no_array(step: &mut Step<'_>, id: FrameId, map: &Map, items: &Payload) -> Failure {
+    let error = match &map.items {
+        Items::Path(path) => {
+            let cause = format!("Reference path \"{}\" must point to array.", path.text());
+            return Failure::new("States.Runtime", cause);
+        }
+        Items::Query(None) => no_items(items.value(), None),
+        Items::Query(Some(expression)) => expression.not_an_array(items.value()),
+    };
+    step.evaluation_failure(id, &error)
+}
+
 fn concurrency(
     data: &Data<'_>,
     map: &Map,
@@ -43,6 +62,9 @@ fn concurrency(
 ) -> Result<u32, EvaluationError> {
     let wanted = match &map.max_concurrency {
         MaxConcurrency::Fixed(wanted) => *wanted,
+        MaxConcurrency::Query(query) => {
+            data.ask(|scope| query.integer(scope, 0..=i64::MAX))?.unsigned_abs()
+        }
         MaxConcurrency::Path(path) => {
             let value = data.evaluate(path, effective)?;
             match (value.as_u64(), value.as_i64()) {
@@ -91,11 +113,11 @@ fn try_start_next(step: &mut Step<'_>, id: FrameId, map: &Map) -> Result<(), Fai
     let input = match &map.item_selector {
         None => Payload::from_value(item.clone()).map_err(EvaluationError::from),
         Some(selector) => Data::of_item(step, id, index, item).and_then(|data| {
-            let from = || data.effective_input(&map.input_path, None);
-            data.made(Made::Parameters, Some(selector), iterations.selected_from.get(from)?)
+            let from = || data.effective_input();
+            data.selected(Some(selector), iterations.selected_from.get(from)?)
         }),
     };
-    let input = input.map_err(|error| step.runtime_failure(id, &error))?;
+    let input = input.map_err(|error| step.evaluation_failure(id, &error))?;
     let input = step.limited_input(id, input)?;
     let child = step.execution.next_frame;
     let map = step.frame(id).map(|frame| frame.state.to_string()).unwrap_or_default();
@@ -124,11 +146,8 @@ fn finish(step: &mut Step<'_>, id: FrameId, map: &Map) -> Result<(), Failure> {
     };
     let result = Payload::array(iterations.results.iter().flatten());
     step.record(id, EventKind::MapSucceeded);
-    let output = Data::of(step, id)
-        .and_then(|data| {
-            let result = data.selected(map.result_selector.as_ref(), result?)?;
-            data.output(result, &map.result_path, &map.output_path)
-        })
-        .map_err(|error| step.runtime_failure(id, &error))?;
-    step.leave(id, output, map.next)
+    let left = Data::of(step, id)
+        .and_then(|data| data.left(result?))
+        .map_err(|error| step.evaluation_failure(id, &error))?;
+    step.leave(id, left, map.next)
 }

@@ -13,8 +13,8 @@ use crate::stimulus::Failure;
 /// Starts all branches, each with a copy of the effective input.
 pub(crate) fn begin(step: &mut Step<'_>, id: FrameId, parallel: &Parallel) -> Result<(), Failure> {
     let input = Data::of(step, id)
-        .and_then(|data| data.effective_input(&parallel.input_path, parallel.parameters.as_ref()))
-        .map_err(|error| step.runtime_failure(id, &error))?;
+        .and_then(|data| data.arguments(data.effective_input()?))
+        .map_err(|error| step.evaluation_failure(id, &error))?;
     let input = step.limited_input(id, input)?;
     let first = step.execution.next_frame;
     let program = step.program;
@@ -47,11 +47,8 @@ fn leave(
     parallel: &Parallel,
     result: Result<Payload, TooDeep>,
 ) -> Result<(), Failure> {
-    let output = Data::of(step, id)
-        .and_then(|data| {
-            let result = data.selected(parallel.result_selector.as_ref(), result?)?;
-            data.output(result, &parallel.result_path, &parallel.output_path)
-        })
-        .map_err(|error| step.runtime_failure(id, &error))?;
-    step.leave(id, output, parallel.next)
+    let left = Data::of(step, id)
+        .and_then(|data| data.left(result?))
+        .map_err(|error| step.evaluation_failure(id, &error))?;
+    step.leave(id, left, parallel.next)
 }

@@ -8,12 +8,15 @@ use crate::step::Step;
 use crate::stimulus::Failure;
 
 pub(crate) fn enter(step: &mut Step<'_>, id: FrameId, pass: &Pass) -> Result<(), Failure> {
-    let output = Data::of(step, id)
+    let left = Data::of(step, id)
         .and_then(|data| {
-            let effective = data.effective_input(&pass.input_path, pass.parameters.as_ref())?;
-            let result = pass.result.clone().unwrap_or(effective);
-            data.output(result, &pass.result_path, &pass.output_path)
+            let effective = data.effective_input()?;
+            let result = match &pass.result {
+                Some(result) => result.clone(),
+                None => data.arguments(effective)?,
+            };
+            data.left(result)
         })
-        .map_err(|error| step.runtime_failure(id, &error))?;
-    step.leave(id, output, pass.next)
+        .map_err(|error| step.evaluation_failure(id, &error))?;
+    step.leave(id, left, pass.next)
 }

@@ -30,15 +30,14 @@ pub(crate) fn perform(step: &mut Step<'_>, id: FrameId, task: &Task) -> Result<(
             } else {
                 data
             };
-            let effective = data.effective_input(&task.input_path, None)?;
-            let parameters =
-                data.made(Made::Parameters, task.parameters.as_ref(), effective.clone())?;
+            let effective = data.effective_input()?;
+            let parameters = data.arguments(effective.clone())?;
             let timeout = seconds(&data, task.timeout.as_ref(), &effective, "TimeoutSecondsPath")?;
             let heartbeat =
                 seconds(&data, task.heartbeat.as_ref(), &effective, "HeartbeatSecondsPath")?;
             Ok((parameters, timeout, heartbeat))
         })
-        .map_err(|error| step.runtime_failure(id, &error))?;
+        .map_err(|error| step.evaluation_failure(id, &error))?;
     if parameters.size_bytes() > step.limits.payload_bytes {
         return Err(too_large(kind.named(), Made::Parameters));
     }
@@ -83,6 +82,11 @@ fn seconds(
         None => return Ok(None),
         Some(Seconds::Fixed(seconds)) => return Ok(Some(*seconds)),
         Some(Seconds::Path(path)) => path,
+        Some(Seconds::Query(query)) => {
+            return data
+                .ask(|scope| query.integer(scope, 0..=99_999_999))
+                .map(|it| Some(it.unsigned_abs()));
+        }
     };
     let value = data.evaluate(path, effective)?;
     match value.as_u64() {
@@ -189,7 +193,7 @@ pub(crate) fn activity_found(step: &mut Step<'_>, id: FrameId, sought: u64) {
 pub(crate) fn activity_missing(step: &mut Step<'_>, id: FrameId, sought: u64) {
     let Some(open) = seeking(step, id, sought) else { return };
     let cause = format!("The activity {} does not exist.", open.arn);
-    let failure = step.runtime_failure(id, &EvaluationError::runtime(cause));
+    let failure = step.evaluation_failure(id, &EvaluationError::runtime(cause));
     step.fail(id, failure);
 }
 
@@ -257,15 +261,11 @@ fn succeeded(step: &mut Step<'_>, task: u64, result: Payload) {
     let Some(state) = step.state_of(id) else { return };
     let program = step.program;
     let StateKind::Task(definition) = &program.state(state).kind else { return };
-    // Evaluated before it is recorded, so that what the selector sees is the attempt's frame.
     step.record(id, EventKind::TaskSucceeded { kind, result: result.clone() });
-    let output = Data::of(step, id)
-        .and_then(|data| {
-            let result = data.selected(definition.result_selector.as_ref(), result)?;
-            data.output(result, &definition.result_path, &definition.output_path)
-        })
-        .map_err(|error| step.runtime_failure(id, &error));
-    if let Err(failure) = output.and_then(|output| step.leave(id, output, definition.next)) {
+    let left = Data::of(step, id)
+        .and_then(|data| data.left(result))
+        .map_err(|error| step.evaluation_failure(id, &error));
+    if let Err(failure) = left.and_then(|left| step.leave(id, left, definition.next)) {
         step.fail(id, failure);
     }
 }

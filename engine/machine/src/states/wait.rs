@@ -18,7 +18,7 @@ pub(crate) fn enter(step: &mut Step<'_>, id: FrameId, wait: &Wait) -> Result<(),
     let now = step.now;
     let until = Data::of(step, id)
         .and_then(|data| due(&data, wait, now))
-        .map_err(|error| step.runtime_failure(id, &error))?;
+        .map_err(|error| step.evaluation_failure(id, &error))?;
     if until <= now {
         return leave(step, id, wait);
     }
@@ -38,24 +38,37 @@ pub(crate) fn over(step: &mut Step<'_>, id: FrameId) {
 }
 
 fn leave(step: &mut Step<'_>, id: FrameId, wait: &Wait) -> Result<(), Failure> {
-    let output = Data::of(step, id)
-        .and_then(|data| data.pass_through(&wait.input_path, &wait.output_path))
-        .map_err(|error| step.runtime_failure(id, &error))?;
-    step.leave(id, output, wait.next)
+    let left = Data::of(step, id)
+        .and_then(|data| data.passed(&data.effective_input()?))
+        .map_err(|error| step.evaluation_failure(id, &error))?;
+    step.leave(id, left, wait.next)
 }
 
 /// When this Wait is over. The texts are AWS's.
 fn due(data: &Data<'_>, wait: &Wait, now: Timestamp) -> Result<Timestamp, EvaluationError> {
-    let effective = data.effective_input(&wait.input_path, None)?;
+    let effective = data.effective_input()?;
     let until = match &wait.until {
         Until::Seconds(seconds) => now.plus_seconds(*seconds),
         Until::SecondsPath(path) => {
-            let value = data.find_in(path, &effective);
+            let value = data.find(path, &effective);
             now.plus_seconds(seconds(path, value.as_deref())?)
+        }
+        Until::SecondsQuery(query) => {
+            now.plus_seconds(data.ask(|scope| query.integer(scope, 0..=99_999_999))?.unsigned_abs())
+        }
+        Until::TimestampQuery(query) => {
+            let text = data.ask(|scope| query.string(scope))?;
+            instant(&text).ok_or_else(|| {
+                let cause = format!(
+                    "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time \
+                     format string: {text}"
+                );
+                query.error(cause)
+            })?
         }
         Until::Timestamp(until) => Timestamp(*until),
         Until::TimestampPath(path) => {
-            let value = data.find_in(path, &effective);
+            let value = data.find(path, &effective);
             timestamp(path, value.as_deref())?
         }
     };
@@ -94,12 +107,15 @@ fn timestamp(path: &Path, value: Option<&Value>) -> Result<Timestamp, Evaluation
             )));
         }
     };
-    match parse_timestamp(&text) {
-        // Whole seconds: AWS drops the fraction.
-        Some(moment) => Ok(Timestamp(moment.timestamp() * 1000)),
-        None => Err(EvaluationError::runtime(format!(
+    instant(&text).ok_or_else(|| {
+        EvaluationError::runtime(format!(
             "The TimestampPath parameter does not reference a valid ISO-8601 extended offset \
-                 date-time format string: {path} == {text}"
-        ))),
-    }
+             date-time format string: {path} == {text}"
+        ))
+    })
+}
+
+/// Whole seconds: AWS drops the fraction.
+fn instant(text: &str) -> Option<Timestamp> {
+    parse_timestamp(text).map(|moment| Timestamp(moment.timestamp() * 1000))
 }

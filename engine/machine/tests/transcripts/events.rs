@@ -10,7 +10,7 @@ use machine::EventKind;
 
 /// Each event, and what it is called where it is told: AWS's types, or the words of a transcript
 /// for what only the log knows.
-const EVENTS: [(&str, &[&str]); 32] = [
+const EVENTS: [(&str, &[&str]); 33] = [
     ("ExecutionStarted", &["ExecutionStarted"]),
     ("ExecutionSucceeded", &["ExecutionSucceeded"]),
     ("ExecutionFailed", &["ExecutionFailed"]),
@@ -67,6 +67,7 @@ const EVENTS: [(&str, &[&str]); 32] = [
     ("ActivityReturned", &["- ActivityReturned"]),
     ("WaitScheduled", &["- wait until"]),
     ("RetryScheduled", &["- retry by"]),
+    ("EvaluationFailed", &["EvaluationFailed"]),
     ("TaskQueued", &["- TaskQueued"]),
     ("TaskBegan", &["- TaskBegan"]),
     ("BranchSucceeded", &["- BranchSucceeded"]),

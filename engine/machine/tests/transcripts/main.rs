@@ -11,6 +11,7 @@ mod failures;
 mod flow;
 mod history;
 mod keep;
+mod language;
 mod limits;
 mod milestones;
 mod tasks;
@@ -195,6 +196,8 @@ fn line(event: &Event) -> String {
         "input",
         "parameters",
         "output",
+        "assignedVariables",
+        "location",
         "error",
         "cause",
         "workerName",

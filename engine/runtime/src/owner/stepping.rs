@@ -220,7 +220,7 @@ pub(super) fn number(task: u64) -> i64 {
 /// drawn before does not come again.
 pub(super) fn seed(id: Uuid, next_event: u64) -> u64 {
     let (high, low) = id.as_u64_pair();
-    let mut of_execution = machine::Random::seeded(high ^ low.rotate_left(32));
+    let of_execution = machine::Random::seeded(high ^ low.rotate_left(32));
     machine::Random::seeded(of_execution.bits() ^ next_event).bits()
 }
 

@@ -1,0 +1,204 @@
+//! Which variables each state mentions: `variableReferences` of `DescribeStateMachine`, and the names that
+//! an inner scope may not assign.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use serde_json::Value;
+
+use crate::choice_rule::{Comparison, Condition, Operand, Test};
+use crate::flow::{DataFlow, Expression};
+use crate::jsonata::Query;
+use crate::path::Path;
+use crate::program::{
+    Catcher, Caught, Items, MaxConcurrency, Program, Seconds, State, StateKind, Text, Until, When,
+};
+
+impl Program {
+    /// Whether it has variables or JSONata, which AWS brought in November 2024.
+    pub fn has_variables_or_jsonata(&self) -> bool {
+        self.states().any(|state| {
+            let is_jsonata = matches!(state.flow.data, DataFlow::Jsonata(_));
+            is_jsonata || state.flow.assign.is_some() || !state.variables().is_empty()
+        })
+    }
+
+    /// The variables that each state mentions, by the names of the states; those that mention none are left
+    /// out.
+    pub fn variable_references(&self) -> BTreeMap<&str, BTreeSet<String>> {
+        self.states()
+            .map(|state| (&*state.name, state.variables()))
+            .filter(|(_, variables)| !variables.is_empty())
+            .collect()
+    }
+}
+
+impl State {
+    fn variables(&self) -> BTreeSet<String> {
+        let mut found = Found(self.flow.variables().into_iter().collect());
+        match &self.kind {
+            StateKind::Pass(_) | StateKind::Succeed => {}
+            StateKind::Task(task) => {
+                for seconds in [&task.timeout, &task.heartbeat].into_iter().flatten() {
+                    match seconds {
+                        Seconds::Fixed(_) => {}
+                        Seconds::Path(path) => found.path(path),
+                        Seconds::Query(query) => found.query(query),
+                    }
+                }
+                found.catchers(&task.catch);
+            }
+            StateKind::Choice(choice) => {
+                for rule in &choice.rules {
+                    match &rule.when {
+                        When::Condition(condition) => found.condition(condition),
+                        When::Query(query) => found.query(query),
+                        When::Fixed(_) => {}
+                    }
+                    found.expressions([&rule.assign, &rule.output]);
+                }
+            }
+            StateKind::Wait(wait) => match &wait.until {
+                Until::Seconds(_) | Until::Timestamp(_) => {}
+                Until::SecondsPath(path) | Until::TimestampPath(path) => found.path(path),
+                Until::SecondsQuery(query) | Until::TimestampQuery(query) => {
+                    found.query(query);
+                }
+            },
+            StateKind::Fail(fail) => {
+                for text in [&fail.error, &fail.cause].into_iter().flatten() {
+                    match text {
+                        Text::Fixed(_) => {}
+                        Text::Path(path) => found.path(path),
+                        Text::Query(query) => found.query(query),
+                    }
+                }
+            }
+            StateKind::Parallel(parallel) => found.catchers(&parallel.catch),
+            StateKind::Map(map) => {
+                match &map.items {
+                    Items::Path(path) => found.path(path),
+                    Items::Query(items) => found.expressions([items]),
+                }
+                match &map.max_concurrency {
+                    MaxConcurrency::Fixed(_) => {}
+                    MaxConcurrency::Path(path) => found.path(path),
+                    MaxConcurrency::Query(query) => found.query(query),
+                }
+                found.expressions([&map.item_selector]);
+                found.catchers(&map.catch);
+            }
+        }
+        found.0
+    }
+}
+
+/// The variables found so far.
+struct Found(BTreeSet<String>);
+
+impl Found {
+    fn query(&mut self, query: &Query) {
+        self.0.extend(query.variables().map(str::to_owned));
+    }
+
+    fn path(&mut self, path: &Path) {
+        self.0.extend(path.variable().map(str::to_owned));
+    }
+
+    fn expressions<const N: usize>(&mut self, expressions: [&Option<Expression>; N]) {
+        let expressions = expressions.into_iter().flatten();
+        self.0.extend(expressions.flat_map(Expression::variables));
+    }
+
+    fn catchers(&mut self, catchers: &[Catcher]) {
+        for catcher in catchers {
+            self.expressions([&catcher.assign]);
+            if let Caught::Query(output) = &catcher.output {
+                self.expressions([output]);
+            }
+        }
+    }
+
+    fn condition(&mut self, condition: &Condition) {
+        match condition {
+            Condition::And(all) | Condition::Or(all) => {
+                all.iter().for_each(|condition| self.condition(condition));
+            }
+            Condition::Not(condition) => self.condition(condition),
+            Condition::Compare(Comparison { variable, test }) => {
+                self.path(variable);
+                match test {
+                    Test::Is(..) | Test::Matches(_) => {}
+                    Test::Boolean(side) => self.operand(side),
+                    Test::Numeric(_, side) => self.operand(side),
+                    Test::String(_, side) => self.operand(side),
+                    Test::Timestamp(_, side) => self.operand(side),
+                }
+            }
+        }
+    }
+
+    fn operand<T>(&mut self, operand: &Operand<T>) {
+        if let Operand::Path(path) = operand {
+            self.path(path);
+        }
+    }
+}
+
+/// The names that a state and its rules assign, as they are written. As recorded, AWS does not count those
+/// of catchers.
+pub(crate) fn assigned_by(state: &Value) -> HashSet<&str> {
+    let rules = state["Choices"].as_array().into_iter().flatten();
+    std::iter::once(state)
+        .chain(rules)
+        .filter_map(|object| object["Assign"].as_object())
+        .flat_map(|variables| variables.keys())
+        .map(|field| field.strip_suffix(".$").unwrap_or(field))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::check;
+
+    #[test]
+    fn references_are_found_wherever_a_state_may_mention_a_variable() {
+        let program = crate::compile(
+            r#"{"StartAt": "C", "States": {
+                "C": {"Type": "Choice", "Default": "M", "Choices": [
+                    {"Not": {"Variable": "$a.x", "StringEqualsPath": "$b"}, "Next": "M",
+                     "Assign": {"z.$": "$c"}}]},
+                "M": {"Type": "Map", "ItemsPath": "$items", "MaxConcurrencyPath": "$most",
+                    "ItemSelector": {"v.$": "$e[0]"}, "Next": "F",
+                    "ItemProcessor": {"StartAt": "W", "States": {
+                        "W": {"Type": "Wait", "SecondsPath": "$seconds", "End": true}}},
+                    "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "F",
+                        "Assign": {"y.$": "$g"}}]},
+                "F": {"Type": "Fail", "ErrorPath": "$h", "Cause": "c"}}}"#,
+        )
+        .unwrap();
+        let shown: Vec<String> = program
+            .variable_references()
+            .into_iter()
+            .map(|(state, names)| {
+                format!("{state}: {}", names.into_iter().collect::<Vec<_>>().join(" "))
+            })
+            .collect();
+        assert_eq!(shown, ["C: a b c", "F: h", "M: e g items most", "W: seconds"]);
+    }
+
+    #[test]
+    fn an_inner_scope_does_not_assign_a_name_of_an_outer_one() {
+        check(
+            r#"{"StartAt": "A", "States": {
+                "A": {"Type": "Pass", "Assign": {"shared.$": "$.x"}, "Next": "P"},
+                "P": {"Type": "Parallel", "End": true, "Assign": {"late": 1}, "Branches": [
+                    {"StartAt": "B", "States": {
+                        "B": {"Type": "Pass", "Assign": {"shared": 1, "own": 2}, "Next": "C"},
+                        "C": {"Type": "Pass", "Assign": {"late": 1}, "End": true}}},
+                    {"StartAt": "D", "States": {
+                        "D": {"Type": "Pass", "Assign": {"own": 2}, "End": true}}}]}}}"#,
+            "SCHEMA_VALIDATION_FAILED: The variable name 'shared' was already defined in a parent scope. at /States/P/Branches[0]/States/B
+             SCHEMA_VALIDATION_FAILED: The variable name 'late' was already defined in a parent scope. at /States/P/Branches[0]/States/C",
+        );
+    }
+}

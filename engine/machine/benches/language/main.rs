@@ -1,0 +1,14 @@
+//! What the language costs: `make bench-language`. Compiling, Maps over ever more items, and single
+//! expressions. What does not compile yet is skipped, with the reason.
+
+mod compiling;
+mod expressions;
+mod maps;
+mod node;
+mod run;
+
+fn main() {
+    compiling::print();
+    maps::print();
+    expressions::print();
+}
