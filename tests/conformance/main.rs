@@ -5,6 +5,7 @@
 mod cron;
 mod data;
 mod definitions;
+mod jsonata;
 mod ledger;
 mod measured;
 mod recordings;

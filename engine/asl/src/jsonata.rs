@@ -12,12 +12,17 @@
 mod chance;
 mod check;
 mod copy;
+pub mod document;
 mod enclose;
 mod evaluate;
 mod expect;
 mod functions;
+#[cfg(test)]
+mod fuzz;
 mod guarded;
 mod guards;
+#[cfg(test)]
+mod hostile;
 mod meter;
 mod query;
 mod result;

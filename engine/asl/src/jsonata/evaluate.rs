@@ -2,9 +2,11 @@
 //!
 //! Steps alone bound no work, for one step may copy megabytes. So there are two ways. Almost every
 //! expression is done the quick way: it reads borrowed values, and has few steps and small
-//! values to do with. One that needs more begins anew the careful way: on a copy of what it
-//! reads, watched step by step, so that the sizes of the values it handles count as well. Both are
-//! charged to the budget of the scope, and neither asks the clock, but as a last backstop.
+//! values to do with. The library does not tell how many steps one took that ended; so it gets few
+//! at first, and begins anew with more if they do not suffice, and what it gets is charged. One that
+//! needs yet more begins anew the careful way: on a copy of what it reads, watched step by step,
+//! so that the sizes of the values it handles count as well. Both are charged to the budget of
+//! the scope, and neither asks the clock, but as a last backstop.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -27,7 +29,7 @@ const MOST_STEPS: u64 = 1 << 20;
 /// read the scope; and how long strings and arrays may be that it builds. Enough to filter
 /// thousands of records, and little enough that all of it together is some hundreds of megabytes
 /// at the very worst.
-const QUICK_STEPS: u64 = 1 << 15;
+const QUICK_STEPS: [u64; 3] = [1 << 6, 1 << 11, 1 << 15];
 const QUICK_READS: u64 = 1 << 18;
 const QUICK_BYTES: usize = 1 << 15;
 const QUICK_ITEMS: usize = 1 << 12;
@@ -69,20 +71,22 @@ type Evaluated = Result<Option<Value>, Failure>;
 impl Program {
     /// The value; `None` if it is undefined, or a function.
     pub(super) fn evaluate(&self, scope: &Scope<'_>) -> Evaluated {
-        match self.quickly(scope) {
-            Err(Failure::Expression(error))
-                if matches!(error.code(), "U1001" | "U1004" | "U1006") =>
-            {
-                self.carefully(scope)
+        for steps in QUICK_STEPS {
+            match self.quickly(scope, steps + 4 * self.nodes) {
+                Err(Failure::Expression(error)) => match error.code() {
+                    "U1006" => {}
+                    // Something is too large, or too much is read.
+                    "U1001" | "U1004" => break,
+                    _ => return Err(Failure::Expression(error)),
+                },
+                done => return done,
             }
-            done => done,
         }
+        self.carefully(scope)
     }
 
-    fn quickly(&self, scope: &Scope<'_>) -> Evaluated {
-        let steps = QUICK_STEPS + 4 * self.nodes;
-        // An expression whose nodes are visited once each.
-        scope.budget.work(self.nodes).map_err(Failure::Budget)?;
+    fn quickly(&self, scope: &Scope<'_>, steps: u64) -> Evaluated {
+        scope.budget.work(steps).map_err(Failure::Budget)?;
         let (supply, bindings) = self.supply(scope, steps);
         let options = options(scope)
             .max_steps(steps)
@@ -95,8 +99,7 @@ impl Program {
         let made = self
             .expression
             .evaluate_source_to(&document, &bindings, &options, |output| output.write(&mut making));
-        let exhausted = matches!(&made, Err(error) if error.code() == "U1006");
-        let taken = count.taken() + supply.taken() + if exhausted { steps } else { 0 };
+        let taken = count.taken() + supply.taken();
         scope.budget.work(taken).map_err(Failure::Budget)?;
         match making.failure {
             Some(failure) => Err(Failure::Budget(failure)),

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use jlens_core::{Error, Expression};
+use jlens_core::ast::BinaryOp;
+use jlens_core::{Ast, Error, Expression, Node, NodeKind};
 use serde_json::Value;
 
 use super::check::check;
@@ -26,6 +27,8 @@ pub struct Query {
     mentioned: Box<[Box<str>]>,
     /// Whether a number may come out that JSON does not have.
     calculates: bool,
+    /// The operands, if all of it is one operation on numbers.
+    operation: Option<(BinaryOp, [Box<str>; 2])>,
 }
 
 impl Query {
@@ -53,6 +56,7 @@ impl Query {
             text: text.into(),
             program,
             calculates: found.calculates,
+            operation: operation(&ast),
             mentioned: found.free.iter().map(|name| (*name).into()).collect(),
             location: Arc::clone(&location),
         })
@@ -64,6 +68,9 @@ impl Query {
             Ok(Some(Value::Null)) if self.calculates => Ok(self.no_json_number(scope)),
             Ok(Some(value)) => Ok(value),
             Ok(None) => Err(self.nothing(scope)),
+            Err(Failure::Expression(error)) if error.code() == "D1001" => {
+                self.infinity(scope).ok_or_else(|| self.failed(Failure::Expression(error)))
+            }
             Err(failure) => Err(self.failed(failure)),
         }
     }
@@ -135,6 +142,22 @@ impl Query {
         }
     }
 
+    /// The library fails where the last operation gives an infinity; AWS writes it as a text.
+    fn infinity(&self, scope: &Scope<'_>) -> Option<Value> {
+        let (operator, operands) = self.operation.as_ref()?;
+        let operand = |text: &str| self.ask(scope, |_| format!("({text}\n)"))?.as_f64();
+        let (left, right) = (operand(&operands[0])?, operand(&operands[1])?);
+        let number = match operator {
+            BinaryOp::Add => left + right,
+            BinaryOp::Sub => left - right,
+            BinaryOp::Mul => left * right,
+            BinaryOp::Div => left / right,
+            _ => return None,
+        };
+        let text = if number > 0.0 { "Infinity" } else { "-Infinity" };
+        number.is_infinite().then(|| text.into())
+    }
+
     /// Something about the value that the value itself does not tell. Seldom needed.
     fn ask(&self, scope: &Scope<'_>, question: impl Fn(&str) -> String) -> Option<Value> {
         let mentioned: Vec<&str> = self.mentioned.iter().map(|name| &**name).collect();
@@ -142,6 +165,12 @@ impl Query {
         let program = program(&question(&self.text), &mentioned, reads.clone(), *nodes).ok()?;
         program.evaluate(scope).ok().flatten()
     }
+}
+
+fn operation(ast: &Ast) -> Option<(BinaryOp, [Box<str>; 2])> {
+    let NodeKind::Binary { op, lhs, rhs } = &ast.root.kind else { return None };
+    let operand = |node: &Node| ast.source.get(node.span.start..node.span.end).map(Box::from);
+    Some((*op, [operand(lhs)?, operand(rhs)?]))
 }
 
 fn program(text: &str, mentioned: &[&str], reads: Reads, nodes: u64) -> Result<Program, Error> {

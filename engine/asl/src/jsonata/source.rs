@@ -170,7 +170,7 @@ impl<'a> Source<'a> for Items<'a> {
     }
 }
 
-fn hand_out<'a>(value: &'a Value, count: &'a Count, sink: &mut Sink<'_, 'a>) -> Read {
+pub(super) fn hand_out<'a>(value: &'a Value, count: &'a Count, sink: &mut Sink<'_, 'a>) -> Read {
     match value {
         Value::Null => sink.null(),
         Value::Bool(value) => sink.bool(*value),

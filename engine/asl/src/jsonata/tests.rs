@@ -95,6 +95,8 @@ fn values_come_out_as_jsonata_has_them() {
     gives("-0", json!(0));
     gives("1e20", json!(1e20));
     gives("0/0", json!("NaN"));
+    gives("1/0", json!("Infinity"));
+    gives("(1 - 3) / (2 - 2)", json!("-Infinity"));
     gives("[1..3].($*2)", json!([2, 4, 6]));
     gives("$map([1,2], function($v) { $v + 1 })", json!([2, 3]));
     gives("($f := function($n) { $n < 2 ? 1 : $n * $f($n - 1) }; $f(5))", json!(120));
