@@ -35,14 +35,13 @@ const DESCRIPTIONS: [&str; 2] = ["api/http/src/rest/document.rs", "api/http/src/
 const NO_SHOW: [&str; 3] = ["tests/conformance/", "tests/texts.rs", "tests/texts/"];
 
 /// Texts that no test shows, each with the reason why. Keep it short.
-const UNSHOWN: [(&str, &str); 14] = [
+const UNSHOWN: [(&str, &str); 13] = [
     ("`{other}` is not an action", "the router has no other"),
     ("the query cannot be read: {}", "pairs of texts are read from any query"),
     ("the request body was cut off", "who cut it off hears no answer"),
     ("no text", "of a panic, for the log"),
     ("Schedule group {name} is being deleted.", "it takes a group of ten thousands of schedules"),
     ("a thousand firings of this schedule wait already", "the engine is faster than a test asks"),
-    ("the step `{text}` is", "nothing is asked of the library that it does not read"),
     ("The value of 'Result' is nested too deeply", "a definition is no deeper than data"),
     ("the state is not under way", "nothing happens to a frame that is gone"),
     ("the engine did not answer; it is tried again", "the next attempt has another reason"),

@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! text ─► syntax ─► steps ─► walk ─► one value, or an array of all that match
+//!                    ├─ select: the steps to several nodes
 //!                    └─ filter: the `?(…)` of a step
 //! ```
 
 mod filter;
 mod insert;
+mod select;
 mod syntax;
 #[cfg(test)]
 mod tests;
@@ -15,7 +17,6 @@ mod walk;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use jsonpath_rust::parser::model::JpQuery;
 use serde_json::Value;
 
 use crate::expression::{EvaluationError, Scope};
@@ -50,12 +51,27 @@ enum Step {
     Names(Box<[Box<str>]>),
     /// `.length()`, last in its path: how many members or elements.
     Length,
-    /// `*`, `[a:b]`, `[0,1]`, `['a','b']` before further steps, `..x`.
-    Query { text: Box<str>, query: Box<JpQuery> },
+    /// `[*]`
+    Select(Selector),
+    /// `..[*]`
+    DescendantSelect(Selector),
     /// `[?(…)]`
     Filter(Filter),
     /// `..[?(…)]`
     DescendantFilter(Filter),
+}
+
+/// Which members or elements of a node.
+#[derive(Debug)]
+enum Selector {
+    /// `*`
+    All,
+    /// `['a','b']` before further steps, `..a`
+    Names(Box<[Box<str>]>),
+    /// `[0,1]`, `..[0]`; negative ones count from the end.
+    Indexes(Box<[i64]>),
+    /// `[a:b]`; negative bounds count from the end.
+    Slice(Option<i64>, Option<i64>),
 }
 
 /// Why a text is not a path.
@@ -95,7 +111,8 @@ impl Path {
             Step::Name(_) | Step::Index(_) => true,
             Step::Names(_)
             | Step::Length
-            | Step::Query { .. }
+            | Step::Select(_)
+            | Step::DescendantSelect(_)
             | Step::Filter(_)
             | Step::DescendantFilter(_) => false,
         })
@@ -142,9 +159,9 @@ fn fragments(steps: &[Step], text: &mut String) {
             Step::Index(index) => _ = write!(text, "[{index}]"),
             Step::Names(names) => _ = write!(text, "['{}']", names.join("','")),
             Step::Length => text.push_str(".length()"),
-            Step::Query { text: step, .. } => text.push_str(step),
-            Step::Filter(_) => text.push_str("[?]"),
-            Step::DescendantFilter(_) => text.push_str("..[?]"),
+            // These miss nothing: what does not fit them they drop.
+            Step::Select(_) | Step::Filter(_) => text.push_str("[?]"),
+            Step::DescendantSelect(_) | Step::DescendantFilter(_) => text.push_str("..[?]"),
         }
     }
 }

@@ -45,7 +45,8 @@ impl ReferencePath {
             Step::Index(index) => node.as_array_mut()?.get_mut(usize::try_from(*index).ok()?),
             Step::Names(_)
             | Step::Length
-            | Step::Query { .. }
+            | Step::Select(_)
+            | Step::DescendantSelect(_)
             | Step::Filter(_)
             | Step::DescendantFilter(_) => None,
         });

@@ -3,10 +3,8 @@
 //! More generous than RFC 9535 (`$.detail-type`, `$.[0]`, `$[(@.length-1)]`) and less (no step in
 //! a slice). What AWS's reader knows and this one does not is refused, never misread.
 
-use jsonpath_rust::parser::parse_json_path;
-
 use super::filter::{self, Filter};
-use super::{PathSyntaxError, Root, Step};
+use super::{PathSyntaxError, Root, Selector, Step};
 
 const MAX_BYTES: usize = 8192;
 
@@ -55,13 +53,12 @@ pub(super) fn steps(cursor: &mut Cursor<'_>) -> Parsed<Vec<Step>> {
         if matches!(steps.last(), Some(Step::Length)) && matches!(cursor.peek(), Some('.' | '[')) {
             return Err(cursor.wrong("nothing can follow `.length()`"));
         }
-        if let Some(Step::Names(names)) = steps.last()
+        if let Some(Step::Names(names)) = steps.last_mut()
             && matches!(cursor.peek(), Some('.' | '['))
         {
-            let text =
-                format!("[{}]", names.iter().map(|name| quote(name)).collect::<Vec<_>>().join(","));
-            let last = steps.len() - 1;
-            steps[last] = query(cursor, text)?;
+            let names = std::mem::take(names);
+            steps.pop();
+            steps.push(Step::Select(Selector::Names(names)));
         }
         let step = if cursor.eat("..") {
             descend(cursor)?
@@ -82,12 +79,12 @@ pub(super) fn steps(cursor: &mut Cursor<'_>) -> Parsed<Vec<Step>> {
 fn descend(cursor: &mut Cursor<'_>) -> Parsed<Step> {
     let step = if cursor.peek() == Some('[') { bracket(cursor)? } else { dotted(cursor)? };
     match step {
-        Step::Name(name) => query(cursor, format!("..[{}]", quote(&name))),
-        Step::Index(index) => query(cursor, format!("..[{index}]")),
-        Step::Query { text, .. } => query(cursor, format!("..{text}")),
+        Step::Name(name) => Ok(Step::DescendantSelect(Selector::Names([name].into()))),
+        Step::Index(index) => Ok(Step::DescendantSelect(Selector::Indexes([index].into()))),
+        Step::Select(selector) => Ok(Step::DescendantSelect(selector)),
         Step::Filter(filter) => Ok(Step::DescendantFilter(filter)),
         Step::Names(_) => Err(cursor.unsupported("several names after `..` are")),
-        Step::Length | Step::DescendantFilter(_) => {
+        Step::Length | Step::DescendantSelect(_) | Step::DescendantFilter(_) => {
             Err(cursor.unsupported("a function after `..` is"))
         }
     }
@@ -96,7 +93,7 @@ fn descend(cursor: &mut Cursor<'_>) -> Parsed<Step> {
 /// What follows a dot: `*`, a name, a function.
 fn dotted(cursor: &mut Cursor<'_>) -> Parsed<Step> {
     if cursor.eat("*") {
-        return query(cursor, "[*]".to_owned());
+        return Ok(Step::Select(Selector::All));
     }
     let name = cursor.take_while(|c| !matches!(c, '.' | '[' | '(') && plain(c));
     if cursor.peek() == Some('(') {
@@ -140,7 +137,7 @@ fn bracket(cursor: &mut Cursor<'_>) -> Parsed<Step> {
         Some('\'' | '"') => names(cursor)?,
         Some('*') => {
             cursor.eat("*");
-            query(cursor, "[*]".to_owned())?
+            Step::Select(Selector::All)
         }
         Some('?') => {
             cursor.eat("?");
@@ -204,33 +201,15 @@ fn numbers(cursor: &mut Cursor<'_>) -> Parsed<Step> {
             (Some(from), Some(to)) if (from < 0) != (to < 0) => {
                 Err(cursor.wrong("a slice counts both its bounds from the same end"))
             }
-            (from, to) => {
-                let text = |bound: Option<i64>| bound.map_or(String::new(), |n| n.to_string());
-                query(cursor, format!("[{}:{}]", text(from), text(to)))
-            }
+            (from, to) => Ok(Step::Select(Selector::Slice(from, to))),
         };
     }
     let indexes: Option<Vec<i64>> = text.split(',').map(number).collect();
     match indexes.as_deref() {
         Some([index]) => Ok(Step::Index(*index)),
-        Some(indexes) => {
-            let list: Vec<String> = indexes.iter().map(i64::to_string).collect();
-            query(cursor, format!("[{}]", list.join(",")))
-        }
+        Some(indexes) => Ok(Step::Select(Selector::Indexes(indexes.into()))),
         None => Err(cursor.expected("an index, a slice, a quoted name, `*` or `?(`")),
     }
-}
-
-fn query(cursor: &Cursor<'_>, text: String) -> Parsed<Step> {
-    match parse_json_path(&format!("${text}")) {
-        Ok(query) => Ok(Step::Query { text: text.into(), query: Box::new(query) }),
-        Err(_) => Err(cursor.unsupported(&format!("the step `{text}` is"))),
-    }
-}
-
-/// A name as RFC 9535 quotes it.
-fn quote(name: &str) -> String {
-    serde_json::Value::from(name).to_string()
 }
 
 impl<'t> Cursor<'t> {

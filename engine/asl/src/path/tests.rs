@@ -207,6 +207,8 @@ fn a_path_that_finds_without_end_is_cut_short() {
     let scope = Scope { input: &input, context: &context };
     let error = Path::parse("$[*][*]").unwrap().evaluate(&scope).unwrap_err();
     assert_eq!(error.cause, "Invalid path '$[*][*]' : more than 200000 nodes match");
+    let error = Path::parse("$..*").unwrap().evaluate(&scope).unwrap_err();
+    assert_eq!(error.cause, "Invalid path '$..*' : more than 200000 nodes match");
 }
 
 #[test]
@@ -277,13 +279,31 @@ impl Dice {
     }
 
     fn path(&mut self) -> String {
-        const STEPS: [&str; 12] = [
-            ".a", ".b", "['c']", "[0]", "[-1]", "[*]", ".*", "[1:]", "[:2]", "[0,1]", "..a",
+        const STEPS: [&str; 20] = [
+            ".a",
+            ".b",
+            "['c']",
+            "[0]",
+            "[-1]",
+            "[*]",
+            ".*",
+            "[1:]",
+            "[:2]",
+            "[1:2]",
+            "[-2:]",
+            "[-3:-1]",
+            "[2:1]",
+            "[0,1]",
+            "['a','c'][*]",
+            "..a",
             "..[0]",
+            "..*",
+            "..[1,0]",
+            "..[:-1]",
         ];
         let mut path = String::from("$");
         for _ in 0..=self.roll(3) {
-            path.push_str(STEPS[usize::try_from(self.roll(12)).unwrap()]);
+            path.push_str(STEPS[usize::try_from(self.roll(20)).unwrap()]);
         }
         path
     }

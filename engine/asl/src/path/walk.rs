@@ -3,15 +3,14 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use jsonpath_rust::query::js_path_process;
 use serde_json::{Map, Value};
 
-use super::filter::Filter;
+use super::select::{below, descendants, nth, passing, selected};
 use super::{Step, canonical, fragments};
 use crate::context::Part;
 
 /// How many nodes one step may lead to. `$..*..*` leads to the same nodes again and again.
-const MAX_NODES: usize = 200_000;
+pub(super) const MAX_NODES: usize = 200_000;
 
 /// How much one path may gather, in bytes, roughly; the same nodes again and again add up.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
@@ -36,7 +35,10 @@ pub(super) enum Miss {
 pub(super) fn is_definite(steps: &[Step]) -> bool {
     steps.iter().all(|step| match step {
         Step::Name(_) | Step::Index(_) | Step::Names(_) | Step::Length => true,
-        Step::Query { .. } | Step::Filter(_) | Step::DescendantFilter(_) => false,
+        Step::Select(_)
+        | Step::DescendantSelect(_)
+        | Step::Filter(_)
+        | Step::DescendantFilter(_) => false,
     })
 }
 
@@ -77,7 +79,10 @@ fn lead<'v>(root: &'v Value, steps: &[Step], first: usize) -> Result<Cow<'v, Val
             Step::Index(index) => element(node, *index, at)?,
             Step::Names(names) => return members(node, names, at).map(Cow::Owned),
             Step::Length => return Ok(Cow::Owned(length(node))),
-            Step::Query { .. } | Step::Filter(_) | Step::DescendantFilter(_) => {
+            Step::Select(_)
+            | Step::DescendantSelect(_)
+            | Step::Filter(_)
+            | Step::DescendantFilter(_) => {
                 unreachable!("a definite path has none of these")
             }
         };
@@ -103,11 +108,6 @@ fn element(node: &Value, index: i64, at: usize) -> Result<&Value, Miss> {
         Value::Null => Err(Miss::Null(at)),
         _ => Err(Miss::NotAnArray(at, java_text(node))),
     }
-}
-
-fn nth(items: &[Value], index: i64) -> Option<&Value> {
-    let index = if index < 0 { i64::try_from(items.len()).ok()? + index } else { index };
-    items.get(usize::try_from(index).ok()?)
 }
 
 fn members(node: &Value, names: &[Box<str>], at: usize) -> Result<Value, Miss> {
@@ -136,10 +136,8 @@ fn all(root: &Value, steps: &[Step]) -> Result<Value, Miss> {
                 Step::Index(index) => {
                     next.extend(node.as_array().and_then(|items| nth(items, *index)));
                 }
-                Step::Query { query, .. } => {
-                    let found = js_path_process(query, node).unwrap_or_default();
-                    next.extend(found.into_iter().map(jsonpath_rust::query::QueryRef::val));
-                }
+                Step::Select(selector) => selected(selector, node, &mut next),
+                Step::DescendantSelect(selector) => below(selector, node, &mut next)?,
                 Step::Filter(filter) => passing(filter, node, root, &mut next),
                 Step::DescendantFilter(filter) => descendants(filter, node, root, &mut next)?,
                 // Both are the last step of their path.
@@ -177,37 +175,6 @@ fn weigh(value: &Value, left: &mut usize) -> Option<()> {
         Value::Array(items) => items.iter().try_for_each(|item| weigh(item, left)),
         Value::Object(members) => members.values().try_for_each(|value| weigh(value, left)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Some(()),
-    }
-}
-
-/// Elements of an array that pass, or the object itself.
-fn passing<'v>(filter: &Filter, node: &'v Value, root: &Value, found: &mut Vec<&'v Value>) {
-    match node {
-        Value::Array(items) => found.extend(items.iter().filter(|item| filter.accepts(item, root))),
-        Value::Object(_) if filter.accepts(node, root) => found.push(node),
-        Value::Object(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
-/// Every object at or below the node that passes, outer before inner.
-fn descendants<'v>(
-    filter: &Filter,
-    node: &'v Value,
-    root: &Value,
-    found: &mut Vec<&'v Value>,
-) -> Result<(), Miss> {
-    if found.len() > MAX_NODES {
-        return Err(Miss::TooMany);
-    }
-    match node {
-        Value::Object(members) => {
-            passing(filter, node, root, found);
-            members.values().try_for_each(|value| descendants(filter, value, root, found))
-        }
-        Value::Array(items) => {
-            items.iter().try_for_each(|item| descendants(filter, item, root, found))
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
     }
 }
 

@@ -1,14 +1,11 @@
 //! A cron expression as a walk over local times, which knows no zone.
 //!
-//! The `cron` crate keeps minutes, hours and months and walks over the times of a day. Days and
-//! years are ours: it knows no `L`, `W` or `#`, ends in 2100, and would look at every day one by
-//! one for a date that never comes.
+//! It is ours for what AWS's expressions have and no library: `L`, `W` and `#`, years up to 2199, and
+//! that a date which never comes is not looked for day by day.
 
 use std::collections::BTreeSet;
-use std::str::FromStr as _;
 
-use chrono::{Datelike as _, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
-use cron::TimeUnitSpec as _;
+use chrono::{Datelike as _, NaiveDate, NaiveDateTime, NaiveTime, Timelike as _};
 
 use super::days::{Days, Special};
 use super::error::ScheduleError;
@@ -17,9 +14,10 @@ use super::field::{self, DAY_OF_MONTH, DAY_OF_WEEK, Field, HOURS, MINUTES, MONTH
 /// The six fields of a cron expression.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Calendar {
-    /// Minutes, hours and months; every day of every year.
-    times: cron::Schedule,
+    minutes: BTreeSet<u16>,
+    hours: BTreeSet<u16>,
     days: Days,
+    months: BTreeSet<u16>,
     years: BTreeSet<u16>,
 }
 
@@ -39,10 +37,7 @@ impl Calendar {
         let days = parse_days(day_of_month, day_of_week)?;
         let months = field::numbers(&MONTH, month)?;
         let years = field::numbers(&YEAR, year)?;
-        let source = format!("0 {} {} * {} * *", list(&minutes), list(&hours), list(&months));
-        let times = cron::Schedule::from_str(&source)
-            .expect("lists of numbers within their bounds are a cron expression");
-        Ok(Self { times, days, years })
+        Ok(Self { minutes, hours, days, months, years })
     }
 
     /// The first time that is due at `earliest` or later.
@@ -61,10 +56,8 @@ impl Calendar {
     fn first_date_from(&self, earliest: NaiveDate) -> Option<NaiveDate> {
         let start = (earliest.year(), earliest.month());
         for year in self.years.iter().map(|year| i32::from(*year)) {
-            for month in (1..=12).filter(|month| (year, *month) >= start) {
-                if !self.times.months().includes(month) {
-                    continue;
-                }
+            let months = self.months.iter().map(|month| u32::from(*month));
+            for month in months.filter(|month| (year, *month) >= start) {
                 let too_early = if (year, month) == start { earliest.day() } else { 0 };
                 let days = self.days.in_month(year, month) >> too_early << too_early;
                 if days != 0 {
@@ -77,17 +70,15 @@ impl Calendar {
 
     /// The first time of a day at `earliest` or later.
     fn first_time_from(&self, earliest: NaiveTime) -> Option<NaiveTime> {
-        // Any day will do, if it is in a month of the expression.
-        let month = self.times.months().iter().next()?;
-        let day = NaiveDate::from_ymd_opt(2000, month, 2)?;
-        let just_before = day.and_time(earliest) - TimeDelta::seconds(1);
-        let time = self.times.after(&just_before.and_local_timezone(Utc).single()?).next()?;
-        (time.date_naive() == day).then(|| time.time())
+        let begun = earliest.second() > 0 || earliest.nanosecond() > 0;
+        let hours = self.hours.iter().map(|hour| u32::from(*hour));
+        hours.skip_while(|hour| *hour < earliest.hour()).find_map(|hour| {
+            let this_hour = hour == earliest.hour();
+            let least = if this_hour { earliest.minute() + u32::from(begun) } else { 0 };
+            let mut minutes = self.minutes.iter().map(|minute| u32::from(*minute));
+            NaiveTime::from_hms_opt(hour, minutes.find(|minute| *minute >= least)?, 0)
+        })
     }
-}
-
-fn list(numbers: &BTreeSet<u16>) -> String {
-    numbers.iter().map(u16::to_string).collect::<Vec<_>>().join(",")
 }
 
 fn parse_days(day_of_month: &str, day_of_week: &str) -> Result<Days, ScheduleError> {
