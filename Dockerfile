@@ -3,22 +3,19 @@
 FROM rust:1.95-slim-trixie AS build
 WORKDIR /build
 COPY . .
-# The caches outlive the build, so that a second one compiles only what has changed; the binary
-# is copied out because a cache is no part of the image.
+# The caches outlive the build, so that a second one compiles only what has changed; the image's root is
+# put together outside of them, because a cache is no part of the image.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/build/target \
-    cargo build --release --locked -p server \
-    && cp target/release/statewright /usr/local/bin/statewright
+    .ci/program && .ci/image-root target/dist/statewright /image
 
 FROM debian:trixie-slim
-# Certificates for https calls to functions; curl for the health check.
+# curl for the health check; the program needs nothing but what is copied.
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates curl \
-    && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --no-create-home --uid 10001 statewright \
-    && install -d -m 0700 -o statewright /var/lib/statewright
-COPY --from=build /usr/local/bin/statewright /usr/local/bin/statewright
-USER statewright
+    && apt-get install -y --no-install-recommends curl \
+    && rm -rf /var/lib/apt/lists/*
+COPY --from=build /image /
+USER 10001:10001
 ENV STATEWRIGHT_LISTEN=0.0.0.0:8083
 EXPOSE 8083
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \

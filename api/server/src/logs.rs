@@ -4,7 +4,9 @@ use std::io::IsTerminal as _;
 
 use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// The names of levels, from nothing to everything.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
@@ -34,25 +36,26 @@ pub fn check_level(level: &str) -> anyhow::Result<()> {
 /// # Errors
 /// The level says nothing; logging has been started already.
 pub fn start(format: LogFormat, level: &str) -> anyhow::Result<()> {
+    let wanted = filter(level)?;
     let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter(level)?)
+        .with_max_level(LevelFilter::TRACE)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
     let started = match format {
-        LogFormat::Text => lines.with_target(false).try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+        LogFormat::Text => lines.with_target(false).finish().with(wanted).try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).finish().with(wanted).try_init(),
     };
     started.map_err(|error| anyhow::anyhow!("logging cannot be started: {error}"))
 }
 
-fn filter(level: &str) -> anyhow::Result<EnvFilter> {
+fn filter(level: &str) -> anyhow::Result<Targets> {
     let wrong = || {
         let names = LEVELS.map(|name| format!("`{name}`")).join(", ");
         format!("`log_level` is `{level}`, expected {names}, or `CRATE=LEVEL,…`")
     };
     ensure!(level.split(',').all(is_directive), wrong());
     let heard = if level.contains("sqlx") { level } else { &format!("{level},{QUIET}") };
-    EnvFilter::builder().parse(heard).with_context(wrong)
+    heard.parse().with_context(wrong)
 }
 
 /// Whether this is a level, or one for a crate or module. The filter itself takes a level that it

@@ -47,6 +47,10 @@ const HTTP2_ERRORS: usize = 256;
 /// How often a client is asked whether it is still there, and how long it may take to say so.
 const HTTP2_PING: Duration = Duration::from_secs(20);
 
+/// What is talked over: a socket, or TLS over one. HTTP is compiled once for both.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
 /// How connections are talked to.
 #[derive(Clone)]
 pub(super) struct Conversation {
@@ -87,23 +91,18 @@ impl Conversation {
         guest: &Arc<Guest>,
     ) {
         let socket = Socket::new(stream, guest.clone(), tls.is_some());
-        let Some(tls) = tls else { return self.talk(socket, peer, guest).await };
+        let Some(tls) = tls else { return self.talk(Box::new(socket), peer, guest).await };
         let secured = tokio::select! {
             secured = tls.accept(socket) => secured,
             () = guest.asked_to_leave() => return,
         };
         match secured {
-            Ok(secured) => self.talk(secured, peer, guest).await,
+            Ok(secured) => self.talk(Box::new(secured), peer, guest).await,
             Err(error) => tracing::debug!(%error, "a client does not speak TLS with us: {error}"),
         }
     }
 
-    async fn talk(
-        &self,
-        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-        peer: SocketAddr,
-        guest: &Arc<Guest>,
-    ) {
+    async fn talk(&self, stream: Box<dyn Stream>, peer: SocketAddr, guest: &Arc<Guest>) {
         let service =
             service_fn(|request| answer(self.router.clone(), request, peer, guest.clone()));
         let mut connection = pin!(self.http.serve_connection(TokioIo::new(stream), service));

@@ -98,7 +98,7 @@ pub(crate) struct BackfillId {
     #[param(min_length = 1, max_length = 64, pattern = "^[0-9A-Za-z_.-]+$")]
     pub(crate) name: String,
     /// The id of the backfill.
-    #[param(format = Uuid)]
+    #[param(format = "uuid")]
     pub(crate) id: String,
 }
 

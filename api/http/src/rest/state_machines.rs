@@ -72,6 +72,7 @@ pub(crate) struct StateMachine {
     role_arn: Option<String>,
     /// Absent until the state machine is updated for the first time.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = "uuid")]
     revision_id: Option<Uuid>,
     created_at: DateTime<Utc>,
 }

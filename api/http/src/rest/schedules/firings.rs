@@ -110,6 +110,7 @@ pub(crate) struct Firing {
     due_count: i64,
     /// The request that asked for it: what `run` was asked with, or the id of a backfill.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = "uuid")]
     request: Option<Uuid>,
 }
 
@@ -127,6 +128,7 @@ pub(crate) struct Firings {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Run {
     /// Asking twice with the same makes one firing; a new one by default.
+    #[schema(value_type = Option<String>, format = "uuid")]
     request: Option<Uuid>,
 }
 
@@ -142,12 +144,14 @@ pub(crate) struct NewBackfill {
     #[schema(minimum = 1, maximum = 6000, default = 60)]
     per_minute: Option<i32>,
     /// Asking twice with the same makes one backfill; a new one by default.
+    #[schema(value_type = Option<String>, format = "uuid")]
     id: Option<Uuid>,
 }
 
 /// A backfill.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Backfill {
+    #[schema(value_type = String, format = "uuid")]
     id: Uuid,
     from: DateTime<Utc>,
     until: DateTime<Utc>,
