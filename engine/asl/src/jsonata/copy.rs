@@ -15,6 +15,9 @@ pub(super) struct Reads {
     pub(super) variables: Box<[Box<str>]>,
 }
 
+/// The members of `$states`.
+const EVERYTHING: [&str; 4] = ["context", "input", "result", "errorOutput"];
+
 impl Reads {
     pub(super) fn new(paths: &[Vec<&str>], variables: &[&str]) -> Self {
         let boxed = |names: &[&str]| names.iter().map(|name| (*name).into()).collect();
@@ -25,7 +28,6 @@ impl Reads {
     pub(super) fn copy(&self, scope: &Scope<'_>) -> (Value, u64) {
         let mut copied = 0;
         let mut states = Value::Object(Map::new());
-        const EVERYTHING: [&str; 4] = ["context", "input", "result", "errorOutput"];
         let all: Vec<Box<[Box<str>]>> = if self.paths.iter().any(|path| path.is_empty()) {
             EVERYTHING.iter().map(|name| [Box::from(*name)].into()).collect()
         } else {

@@ -72,7 +72,9 @@ fn try_one(expression: &str, input: &Value) -> bool {
 }
 
 fn mutation(tokens: &[Vec<&str>], chance: &mut Chance) -> String {
-    let pick = |chance: &mut Chance, most: usize| (chance.draw() % most.max(1) as u64) as usize;
+    let pick = |chance: &mut Chance, most: usize| {
+        usize::try_from(chance.draw() % most.max(1) as u64).unwrap()
+    };
     let seed = pick(chance, tokens.len());
     let mut made = tokens[seed].clone();
     for _ in 0..=pick(chance, 3) {

@@ -40,7 +40,9 @@ pub(super) fn names(value: Option<&Value>, take: impl Fn(usize) -> Result<(), Er
         }
     }
     let mut all = Vec::new();
-    value.iter().for_each(|value| collect(value, &mut all));
+    if let Some(value) = value {
+        collect(value, &mut all);
+    }
     take(all.len() * size_of::<Value>())?;
     if all.len() < MANY {
         return Ok(None);

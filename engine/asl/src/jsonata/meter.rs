@@ -35,13 +35,11 @@ impl Tracer for Meter {
         if !handles(node) {
             return;
         }
-        match self.left.checked_sub(steps_for(value).saturating_mul(factor(node))) {
-            Some(left) => self.left = left,
-            None => {
-                self.left = 0;
-                self.stop.cancel();
-            }
+        let steps = steps_for(value).saturating_mul(factor(node));
+        if steps > self.left {
+            self.stop.cancel();
         }
+        self.left = self.left.saturating_sub(steps);
     }
 
     fn steps(&mut self, steps: u64) {
@@ -123,7 +121,7 @@ fn steps_for(value: ValueRef<'_>) -> u64 {
 fn items(shown: &Value) -> u64 {
     let note = match shown {
         Value::Array(items) => items.last(),
-        Value::Object(members) => members.values().last(),
+        Value::Object(members) => members.values().next_back(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
     };
     let digits = note.and_then(Value::as_str).unwrap_or_default();

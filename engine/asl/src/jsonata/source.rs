@@ -81,7 +81,7 @@ impl<'s, 'a: 's> Source<'s> for Names<'s, 'a> {
             "input" => hand_out(scope.input, count, sink)?,
             "result" => scope.result.iter().try_for_each(|it| hand_out(it, count, sink))?,
             "errorOutput" => {
-                scope.error_output.iter().try_for_each(|it| hand_out(it, count, sink))?
+                scope.error_output.iter().try_for_each(|it| hand_out(it, count, sink))?;
             }
             _ => {}
         }
