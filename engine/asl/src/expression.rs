@@ -1,12 +1,21 @@
-//! What an expression is evaluated against, what it may spend, and how it fails.
+//! What takes its value from data, what it is evaluated against, and how it fails.
 
-use std::cell::Cell;
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::budget::{Budget, Made};
 use crate::context::Part;
+use crate::jsonata;
+use crate::template::Template;
 use crate::variables::Variables;
+
+/// What takes its value from data: a payload template, or JSON with JSONata in it.
+#[derive(Debug)]
+pub enum Expression {
+    Template(Template),
+    Query(jsonata::Template),
+}
 
 /// What the expressions of a state can see. No part is copied to be read.
 #[derive(Clone, Copy)]
@@ -26,111 +35,6 @@ pub struct Scope<'a> {
     /// Milliseconds since 1970.
     pub now_ms: i64,
     pub budget: &'a Budget,
-}
-
-/// What one evaluation may spend, and what it has spent. Counts bytes and steps, never time, so that it
-/// falls the same wherever and whenever it is done again.
-#[derive(Debug)]
-pub struct Budget {
-    makes: Made,
-    bytes: Cell<usize>,
-    steps: Cell<u64>,
-}
-
-/// What a value is made for; says how its excess is reported.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Made {
-    /// An effective input.
-    Parameters,
-    /// A result or an output.
-    Result,
-}
-
-/// A step is about as much work as reading one small value.
-pub(crate) const MOST_STEPS: u64 = 4_000_000;
-
-/// How many bytes built or copied count as one step.
-const BYTES_PER_STEP: usize = 64;
-
-impl Budget {
-    /// For a value that is at most this long as JSON, in bytes.
-    pub fn of(bytes: usize, makes: Made) -> Self {
-        Self { makes, bytes: Cell::new(bytes), steps: Cell::new(0) }
-    }
-
-    /// How many bytes may still be built.
-    pub fn bytes_left(&self) -> usize {
-        self.bytes.get()
-    }
-
-    /// Steps taken so far.
-    pub fn steps(&self) -> u64 {
-        self.steps.get()
-    }
-
-    /// Some work is about to be done.
-    pub fn work(&self, steps: u64) -> Result<(), EvaluationError> {
-        let taken = self.steps.get().saturating_add(steps);
-        self.steps.set(taken);
-        if taken > MOST_STEPS {
-            return Err(EvaluationError::runtime(format!(
-                "The evaluation takes more than {MOST_STEPS} steps"
-            )));
-        }
-        Ok(())
-    }
-
-    /// So many bytes of the value are about to be built.
-    pub fn build(&self, bytes: usize) -> Result<(), EvaluationError> {
-        self.work((bytes / BYTES_PER_STEP) as u64)?;
-        match self.bytes.get().checked_sub(bytes) {
-            Some(left) => {
-                self.bytes.set(left);
-                Ok(())
-            }
-            None => Err(EvaluationError::too_large(self.makes)),
-        }
-    }
-
-    /// Does something whose values do not become part of the value that is built: together they
-    /// may be as long as what is left, and at least 1 MiB. Steps count as ever.
-    pub fn aside<T>(&self, something: impl FnOnce() -> T) -> T {
-        const LEAST: usize = 1024 * 1024;
-        let left = self.bytes.get();
-        self.bytes.set(left.max(LEAST));
-        let done = something();
-        self.bytes.set(left);
-        done
-    }
-
-    /// A copy of this value, which becomes part of the value that is built; it is weighed before
-    /// it is made.
-    pub fn copy(&self, value: &Value) -> Result<Value, EvaluationError> {
-        self.weigh(value)?;
-        Ok(value.clone())
-    }
-
-    /// This value is about to become part of the value that is built.
-    pub fn weigh(&self, value: &Value) -> Result<(), EvaluationError> {
-        self.work(1)?;
-        match value {
-            Value::Null | Value::Bool(_) => self.build(4),
-            Value::Number(_) => self.build(1),
-            Value::String(text) => self.build(text.len() + 2),
-            Value::Array(items) => {
-                self.build(items.len() + 1)?;
-                items.iter().try_for_each(|item| self.weigh(item))
-            }
-            Value::Object(members) => {
-                self.build(2)?;
-                self.work(members.len() as u64)?;
-                members.iter().try_for_each(|(name, value)| {
-                    self.build(name.len() + 3)?;
-                    self.weigh(value)
-                })
-            }
-        }
-    }
 }
 
 /// Why an expression has no value.
@@ -169,4 +73,39 @@ impl EvaluationError {
     pub fn too_large(makes: Made) -> Self {
         Self { raised: Raised::DataLimit(makes), cause: String::new(), location: None }
     }
+}
+
+impl Expression {
+    /// Its value.
+    pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, EvaluationError> {
+        match self {
+            Self::Template(template) => template.evaluate(scope),
+            Self::Query(template) => template.evaluate(scope),
+        }
+    }
+
+    /// That it was to be an array, and is this.
+    pub fn not_an_array(&self, found: &Value) -> EvaluationError {
+        match self {
+            Self::Query(template) => match template.query() {
+                Some(query) => query.unexpected("array", found),
+                None => no_items(found, Some("Items")),
+            },
+            Self::Template(_) => no_items(found, None),
+        }
+    }
+
+    /// The variables it mentions.
+    pub fn variables(&self) -> Vec<String> {
+        match self {
+            Self::Template(template) => template.variables(),
+            Self::Query(template) => template.variables().into_iter().map(str::to_owned).collect(),
+        }
+    }
+}
+
+/// That a Map of JSONata finds this, and no array, in its input or in the field at this location.
+pub fn no_items(found: &Value, location: Option<&str>) -> EvaluationError {
+    let cause = format!("Map state input must be an array but was: {found}");
+    EvaluationError { raised: Raised::Query, cause, location: location.map(Arc::from) }
 }

@@ -1,15 +1,10 @@
 //! The way of data through a state, in its query language: what is handed to the work, what becomes of its
 //! result, and which variables are assigned.
 
-use std::sync::Arc;
-
-use serde_json::Value;
-
-use crate::expression::{EvaluationError, Raised, Scope};
-use crate::jsonata::{self, Sees};
+use crate::expression::Expression;
+use crate::jsonata::Sees;
 use crate::object::{Language, Object};
 use crate::path::{Path, ReferencePath};
-use crate::template::Template;
 
 /// How data go through a state.
 #[derive(Debug)]
@@ -44,13 +39,6 @@ pub struct QueryFlow {
     pub output: Option<Expression>,
 }
 
-/// What takes its value from data: a payload template, or JSON with JSONata in it.
-#[derive(Debug)]
-pub enum Expression {
-    Template(Template),
-    Query(jsonata::Template),
-}
-
 /// `InputPath` and `OutputPath`: which part of the data goes on.
 #[derive(Debug)]
 pub enum Filter {
@@ -69,41 +57,6 @@ pub enum ResultPath {
     /// `null`: the result is dropped.
     Discard,
     At(ReferencePath),
-}
-
-impl Expression {
-    /// Its value.
-    pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, EvaluationError> {
-        match self {
-            Self::Template(template) => template.evaluate(scope),
-            Self::Query(template) => template.evaluate(scope),
-        }
-    }
-
-    /// That it was to be an array, and is this.
-    pub fn not_an_array(&self, found: &Value) -> EvaluationError {
-        match self {
-            Self::Query(template) => match template.query() {
-                Some(query) => query.unexpected("array", found),
-                None => no_items(found, Some("Items")),
-            },
-            Self::Template(_) => no_items(found, None),
-        }
-    }
-
-    /// The variables it mentions.
-    pub fn variables(&self) -> Vec<String> {
-        match self {
-            Self::Template(template) => template.variables(),
-            Self::Query(template) => template.variables().into_iter().map(str::to_owned).collect(),
-        }
-    }
-}
-
-/// That a Map of JSONata finds this, and no array, in its input or in the field at this location.
-pub fn no_items(found: &Value, location: Option<&str>) -> EvaluationError {
-    let cause = format!("Map state input must be an array but was: {found}");
-    EvaluationError { raised: Raised::Query, cause, location: location.map(Arc::from) }
 }
 
 impl Flow {

@@ -9,6 +9,7 @@
 //! nothing is parsed while an execution runs.
 
 pub mod arn;
+pub mod budget;
 mod check;
 pub mod choice_rule;
 mod compile;
@@ -40,10 +41,11 @@ mod tests;
 pub mod variables;
 mod warnings;
 
+pub use budget::{Budget, Made};
 pub use context::Part;
 pub use diagnostic::{Code, Diagnostic, Severity};
-pub use expression::{Budget, EvaluationError, Made, Raised, Scope};
-pub use flow::{DataFlow, Expression, Flow};
+pub use expression::{EvaluationError, Expression, Raised, Scope};
+pub use flow::{DataFlow, Flow};
 pub use intrinsic::Call;
 pub use parse::MAX_DEFINITION_BYTES;
 pub use path::{Path, ReferencePath};

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 
 use crate::diagnostic::{Code, Place, Report};
-use crate::flow::{Expression, Filter, ResultPath};
+use crate::expression::Expression;
+use crate::flow::{Filter, ResultPath};
 use crate::jsonata::{self, Query, Refusal, Sees};
 use crate::path::{Path, ReferencePath};
 use crate::template::{MistakeKind, Template};

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::choice_rule::Condition;
+pub use crate::expression::Expression;
 use crate::flow::Flow;
-pub use crate::flow::{DataFlow, Expression, Filter, PathFlow, QueryFlow, ResultPath};
+pub use crate::flow::{DataFlow, Filter, PathFlow, QueryFlow, ResultPath};
 use crate::intrinsic::Call;
 use crate::jsonata::Query;
 use crate::path::Path;

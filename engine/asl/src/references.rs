@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use serde_json::Value;
 
 use crate::choice_rule::{Comparison, Condition, Operand, Test};
-use crate::flow::{DataFlow, Expression};
+use crate::expression::Expression;
+use crate::flow::DataFlow;
 use crate::jsonata::Query;
 use crate::path::Path;
 use crate::program::{

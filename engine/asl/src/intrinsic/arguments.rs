@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::{Failure, Function};
-use crate::expression::Budget;
+use crate::budget::Budget;
 
 /// The arguments of one call, evaluated.
 pub(super) struct Arguments<'x> {

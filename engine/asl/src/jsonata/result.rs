@@ -3,7 +3,8 @@
 use jlens_core::output::Builder;
 use serde_json::{Map, Number, Value};
 
-use crate::expression::{Budget, EvaluationError};
+use crate::budget::Budget;
+use crate::expression::EvaluationError;
 
 /// Builds a value within a budget; what comes after the first failure is not built.
 pub(super) struct Making<'b> {

@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::condition::Seen;
 use super::filter::Operator;
 use super::pattern::Pattern;
-use crate::expression::{Budget, EvaluationError};
+use crate::budget::Budget;
+use crate::expression::EvaluationError;
 
 type Answer = Result<bool, EvaluationError>;
 

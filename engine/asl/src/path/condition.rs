@@ -8,7 +8,8 @@ use super::compare;
 use super::filter::{Filter, Operand};
 use super::miss::Miss;
 use super::walk::{self, Walk};
-use crate::expression::{Budget, EvaluationError};
+use crate::budget::Budget;
+use crate::expression::EvaluationError;
 
 /// What a path within a filter leads to.
 pub(super) enum Seen<'v> {

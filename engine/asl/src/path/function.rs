@@ -9,7 +9,7 @@ use super::cursor::{Cursor, Parsed};
 use super::filter::{self, Operand};
 use super::miss::Miss;
 use super::walk::Walk;
-use crate::expression::Budget;
+use crate::budget::Budget;
 use crate::java;
 
 /// A call at the end of a path.

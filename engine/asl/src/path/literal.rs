@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::cursor::{Cursor, Parsed};
 
-/// JSON, in which single quotes are as good as double ones.
+/// JSON, in which single quotes are as good as double ones, and a word is a text.
 pub(super) fn literal(cursor: &mut Cursor<'_>) -> Parsed<Value> {
     match cursor.peek() {
         Some('\'' | '"') => Ok(Value::String(quoted(cursor)?)),
@@ -31,9 +31,16 @@ pub(super) fn literal(cursor: &mut Cursor<'_>) -> Parsed<Value> {
             Ok(Value::Object(members))
         }
         _ => {
-            let word =
-                cursor.take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '+' | '.'));
-            serde_json::from_str(word).map_err(|_| cursor.expected("`@`, `$` or a literal"))
+            let word = cursor
+                .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '+' | '.' | '_'));
+            match serde_json::from_str(word) {
+                Ok(value) => Ok(value),
+                // Published definitions have words without quotes, and AWS takes them.
+                Err(_) if word.starts_with(|c: char| c.is_ascii_alphabetic()) => {
+                    Ok(Value::from(word))
+                }
+                Err(_) => Err(cursor.expected("`@`, `$` or a literal")),
+            }
         }
     }
 }

@@ -6,7 +6,8 @@
 use regex::{Regex, RegexBuilder};
 
 use super::cursor::{Cursor, Parsed};
-use crate::expression::{Budget, EvaluationError};
+use crate::budget::Budget;
+use crate::expression::EvaluationError;
 
 /// A regular expression that must match the whole text.
 #[derive(Debug)]

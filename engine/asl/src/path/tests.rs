@@ -255,7 +255,8 @@ fn what_is_not_read_is_refused() {
         $.a[?(@.x =~ /(?=a)/)] → in a regular expression, look-around is not supported at byte 20 of `$.a[?(@.x =~ /(?=a)/)]`
         $.a[?(@.x in [1 2])] → expected `,` or `]`, found `2` at byte 16 of `$.a[?(@.x in [1 2])]`
         $.a[?(@.x in {'a' 1})] → expected `:`, found `1` at byte 18 of `$.a[?(@.x in {'a' 1})]`
-        $.a[?(@.x == yes)] → expected `@`, `$` or a literal, found `)` at byte 16 of `$.a[?(@.x == yes)]`
+        $.a[?(@.x == %)] → expected `@`, `$` or a literal, found `%` at byte 13 of `$.a[?(@.x == %)]`
+        $.books[?(@.t == one)].price → [8]
         $.a['b → expected the closing quote, found the end at byte 6 of `$.a['b`
         $.a['b' → expected `]`, found the end at byte 7 of `$.a['b'`
         $.a['b', 3] → expected a quoted text, found `]` at byte 10 of `$.a['b', 3]`

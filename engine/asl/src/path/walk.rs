@@ -9,8 +9,9 @@ use super::condition::Seen;
 use super::filter::Operand;
 use super::miss::Miss;
 use super::{Root, Step, filter};
+use crate::budget::Budget;
 use crate::context::Part;
-use crate::expression::{Budget, Scope};
+use crate::expression::Scope;
 use crate::java;
 
 /// What the steps from one root are followed with.

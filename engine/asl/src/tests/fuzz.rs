@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::budget::MOST_STEPS;
 use crate::context::Part;
-use crate::expression::MOST_STEPS;
 use crate::payload::Payload;
 use crate::tests::Outside;
 use crate::{Budget, Call, Made, Path, Raised, Scope, Template};

@@ -1,6 +1,6 @@
 //! Map: runs its processor once for each item and gathers the outputs in the items' order.
 
-use asl::flow::no_items;
+use asl::expression::no_items;
 use asl::program::{Items, Map, MaxConcurrency};
 use asl::{EvaluationError, Payload, StateKind};
 use serde_json::Value;
