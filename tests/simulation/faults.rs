@@ -56,7 +56,7 @@ impl Faults {
 
     /// Some of everything, another mixture for each seed.
     pub(super) fn storm(seed: u64) -> Self {
-        let mut random = Random::seeded(seed ^ 0x5701);
+        let random = Random::seeded(seed ^ 0x5701);
         Self {
             crash: random.up_to(250),
             landed: random.up_to(1_000),

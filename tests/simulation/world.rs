@@ -110,7 +110,7 @@ impl<'m> World<'m> {
     /// A new owner: from the log if there is one, or the start of it all.
     fn take_over(&mut self) {
         self.say(|| "an owner takes over".to_owned());
-        let mut random = Random::seeded(7);
+        let random = Random::seeded(7);
         let (execution, pending) = if let Some(mut execution) = machine::fold(&self.log) {
             self.nobody_was_there();
             self.nothing_waits_any_more();
@@ -123,15 +123,8 @@ impl<'m> World<'m> {
         } else {
             let input = asl::Payload::from_text(self.machine.input).expect("the input is JSON");
             let (program, limits) = (&self.machine.program, &self.limits);
-            let (execution, turn) = machine::start(
-                program,
-                identity(),
-                input,
-                self.now,
-                &mut random,
-                limits,
-                &Numbered,
-            );
+            let (execution, turn) =
+                machine::start(program, identity(), input, self.now, &random, limits, &Numbered);
             (execution, VecDeque::from([turn]))
         };
         self.epoch += 1;

@@ -85,7 +85,7 @@ fn every_kept_execution_goes_on_from_each_of_its_turns() {
             log.extend(log::decode(row.as_bytes()).unwrap());
             let mut execution = machine::fold(&log).unwrap_or_else(|| panic!("{place}"));
             let _ = machine::open_commands(&execution);
-            let (mut random, limits) = (Random::seeded(1), Limits::lifted());
+            let (random, limits) = (Random::seeded(1), Limits::lifted());
             let mut after = log.clone();
             for stimulus in [Stimulus::Continue, Stimulus::Timer] {
                 let turn = machine::step(
@@ -93,7 +93,7 @@ fn every_kept_execution_goes_on_from_each_of_its_turns() {
                     &mut execution,
                     stimulus,
                     LATE,
-                    &mut random,
+                    &random,
                     &limits,
                     &NoTokens,
                 );

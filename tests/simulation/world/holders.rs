@@ -12,6 +12,9 @@ const NO_TASK: u64 = 1_000_000;
 /// A claim that nobody made.
 const NO_CLAIM: u64 = 99;
 
+/// Before anything else that is under way, even if the clock is set back.
+const AT_ONCE: i64 = -86_400_000;
+
 impl World<'_> {
     /// Workers and holders of tokens who were not answered do again what they did.
     pub(super) fn try_again(&mut self, execution: &Execution) {
@@ -26,7 +29,7 @@ impl World<'_> {
     /// A task waits for a worker from now on. Before one is there, nobody has a token to answer with.
     pub(super) fn offered(&mut self, task: u64) {
         if self.faults.forges() {
-            self.forge(task, 1);
+            self.forge(task, AT_ONCE);
         }
         self.take(task);
     }
