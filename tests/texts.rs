@@ -34,6 +34,13 @@ const DESCRIPTIONS: [&str; 2] = ["api/http/src/rest/document.rs", "api/http/src/
 /// Tests that need data from outside, or make up texts, show nothing.
 const NO_SHOW: [&str; 3] = ["tests/conformance/", "tests/texts.rs", "tests/texts/"];
 
+/// JSONata and regular expressions of our own: nobody reads them as texts.
+const PROGRAMS: [&str; 3] = [
+    "engine/asl/src/jsonata/enclose.rs",
+    "engine/asl/src/jsonata/guards.rs",
+    "engine/asl/src/path/pattern.rs",
+];
+
 /// Texts that no test shows, each with the reason why. Keep it short.
 const UNSHOWN: [(&str, &str); 13] = [
     ("`{other}` is not an action", "the router has no other"),
@@ -73,7 +80,8 @@ fn read_all() -> (Vec<Text>, Vec<String>) {
             Literals::of_code(&text)
         };
         shown.extend(literals.of_tests.iter().flat_map(|text| text.lines()).map(spaced));
-        let describes = DESCRIPTIONS.contains(&path.as_str()) || LOGS.contains(&path.as_str());
+        let describes =
+            [&DESCRIPTIONS[..], &LOGS, &PROGRAMS].iter().any(|list| list.contains(&path.as_str()));
         if !describes && ROOMS.iter().any(|room| path.starts_with(room)) {
             let lines = literals.of_code.iter().flat_map(|text| text.lines());
             let has_names = NAMES.contains(&path.as_str());

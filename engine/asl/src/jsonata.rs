@@ -17,12 +17,8 @@ mod enclose;
 mod evaluate;
 mod expect;
 mod functions;
-#[cfg(test)]
-mod fuzz;
 mod guarded;
 mod guards;
-#[cfg(test)]
-mod hostile;
 mod meter;
 mod query;
 mod result;

@@ -1,5 +1,8 @@
 //! Expressions and what they give. What AWS recorded is replayed whole in `tests/conformance`.
 
+mod fuzz;
+mod hostile;
+
 use serde_json::{Value, json};
 
 use super::{Query, Sees, Template, is_expression};
@@ -322,4 +325,16 @@ fn evaluations_may_be_nested_a_hundred_deep() {
     gives(&nested(most), json!(1));
     let error = evaluate(&nested(most + 1), &json!({})).unwrap_err();
     assert!(error.cause.contains("Stack overflow error"), "{}", error.cause);
+}
+
+#[test]
+fn what_does_not_end_is_ended() {
+    fails(
+        "($f := function($n) { $f($n + 1) }; $f(1))",
+        "threw an error during evaluation. Expression evaluation timeout: Check for infinite loop",
+    );
+    fails(
+        "($f := function($n) { 1 + $f($n + 1) }; $f(1))",
+        "threw an error during evaluation. Stack overflow error: Check for non-terminating recursive function. Consider rewriting as tail-recursive.",
+    );
 }

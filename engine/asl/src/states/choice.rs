@@ -188,6 +188,25 @@ mod tests {
     }
 
     #[test]
+    fn a_jsonata_condition_is_an_expression_or_an_answer() {
+        let check = |condition: &str, expected: &str| {
+            check(
+                &format!(
+                    r#""Type": "Choice", "QueryLanguage": "JSONata",
+                       "Choices": [{{"Condition": {condition}, "Next": "T"}}]"#
+                ),
+                expected,
+            );
+        };
+        check(r#""{% $states.input.n > 1 %}""#, "");
+        check("true", "");
+        check(
+            "5",
+            "SCHEMA_VALIDATION_FAILED: Expected a JSONata expression or a boolean, but got 5 at /States/S/Choices[0]/Condition",
+        );
+    }
+
+    #[test]
     fn targets_of_rules_and_the_default_exist() {
         check(
             r#""Type": "Choice", "Choices": [{"Variable": "$.a", "IsNull": true, "Next": "X"}], "Default": "Y""#,

@@ -4,7 +4,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use super::{Query, Sees};
+use crate::jsonata::{Query, Sees};
 use crate::tests::Outside;
 use crate::{Budget, Made, Part};
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::chance::Chance;
-use super::{Query, Sees};
+use crate::jsonata::chance::Chance;
+use crate::jsonata::{Query, Sees};
 use crate::tests::Outside;
 use crate::{Budget, Made, Part};
 
