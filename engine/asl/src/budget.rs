@@ -36,6 +36,11 @@ impl Budget {
         Self { makes, bytes: Cell::new(bytes), steps: Cell::new(0) }
     }
 
+    /// The same for another value of the same visit of a state, which has taken so many steps already.
+    pub fn after(steps: u64, bytes: usize, makes: Made) -> Self {
+        Self { steps: Cell::new(steps), ..Self::of(bytes, makes) }
+    }
+
     /// How many bytes may still be built.
     pub fn bytes_left(&self) -> usize {
         self.bytes.get()

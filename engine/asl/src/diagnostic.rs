@@ -148,14 +148,20 @@ impl Place<'_> {
     /// This place from its state on: `Choices[1]/Condition`.
     pub(crate) fn within_state(&self) -> String {
         match self {
+            Self::Root => String::new(),
             // The state itself.
-            Self::Root | Self::Field(Place::Field(_, "States"), _) => String::new(),
+            Self::Field(parent, _) if parent.holds_states() => String::new(),
             Self::Field(parent, name) => match parent.within_state() {
                 outer if outer.is_empty() => (*name).to_owned(),
                 outer => format!("{outer}/{name}"),
             },
             Self::Element(parent, index) => format!("{}[{index}]", parent.within_state()),
         }
+    }
+
+    /// Whether it is the field `States` of a machine or branch, and not a state of that name.
+    fn holds_states(&self) -> bool {
+        matches!(self, Self::Field(parent, "States") if !parent.holds_states())
     }
 }
 

@@ -137,9 +137,9 @@ fn writer(state: &Object<'_>) {
 fn tolerated_failures(state: &Object<'_>) {
     state.at_most_one(&["ToleratedFailurePercentage", "ToleratedFailurePercentagePath"]);
     state.at_most_one(&["ToleratedFailureCount", "ToleratedFailureCountPath"]);
-    state.number("ToleratedFailurePercentage", 0.0, 100.0);
+    state.quantity("ToleratedFailurePercentage", 0.0, 100.0);
     state.single_path("ToleratedFailurePercentagePath");
-    state.whole("ToleratedFailureCount", 0, u64::MAX);
+    state.count("ToleratedFailureCount", 0, u64::MAX);
     state.single_path("ToleratedFailureCountPath");
 }
 

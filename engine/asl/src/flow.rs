@@ -90,8 +90,8 @@ impl Flow {
     /// The variables that its expressions mention.
     pub fn variables(&self) -> Vec<String> {
         let filter = |filter: &Filter| match filter {
-            Filter::Path(path) => path.variable().map(str::to_owned),
-            Filter::Whole | Filter::Empty => None,
+            Filter::Path(path) => path.variables().into_iter().map(str::to_owned).collect(),
+            Filter::Whole | Filter::Empty => Vec::new(),
         };
         let (expressions, paths) = match &self.data {
             DataFlow::JsonPath(flow) => (
@@ -99,7 +99,7 @@ impl Flow {
                 [filter(&flow.input), filter(&flow.output)],
             ),
             DataFlow::Jsonata(flow) => {
-                ([flow.arguments.as_ref(), flow.output.as_ref()], [None, None])
+                ([flow.arguments.as_ref(), flow.output.as_ref()], [Vec::new(), Vec::new()])
             }
         };
         let all = expressions.into_iter().flatten().chain(&self.assign);

@@ -195,6 +195,13 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// A number in this range, or JSONata that gives one: checked, and not kept.
+    pub(crate) fn quantity(&self, name: &str, least: f64, most: f64) {
+        if self.query(name, Sees::default()).is_none() {
+            self.number(name, least, most);
+        }
+    }
+
     /// A number in this range.
     pub(crate) fn number(&self, name: &str, least: f64, most: f64) -> Option<f64> {
         let value = self.value(name)?;
@@ -407,8 +414,7 @@ impl<'a> Object<'a> {
 
     /// In a JSONata state any value may be an expression.
     pub(crate) fn is_expression(&self, value: &Value) -> bool {
-        self.language == Language::Jsonata
-            && value.as_str().is_some_and(|text| text.starts_with("{%"))
+        self.language == Language::Jsonata && value.as_str().is_some_and(jsonata::is_expression)
     }
 }
 

@@ -48,6 +48,8 @@ pub(crate) fn retriers(state: &Object<'_>) -> Option<Box<[Retrier]>> {
     }
     let last = last_index(state, "Retry");
     state.objects("Retry", |retrier, index| {
+        // No field of it may be JSONata.
+        let retrier = &retrier.in_language(Language::JsonPath);
         retrier.allow(&[RETRIER_FIELDS]);
         retrier.string("Comment");
         let error_equals = error_equals(retrier, index == last);

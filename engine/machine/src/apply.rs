@@ -224,7 +224,7 @@ fn change_task_state(execution: &mut Execution, event: &Event) {
 fn assign(variables: &mut Variables, assigned: Option<&Payload>) {
     let Some(Value::Object(members)) = assigned.map(Payload::value) else { return };
     variables.assign(members.iter().filter_map(|(name, value)| {
-        Some((name.as_str(), Payload::from_value(value.clone()).ok()?))
+        Some((name.as_str(), Payload::from_text(value.to_string()).ok()?))
     }));
 }
 

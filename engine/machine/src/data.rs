@@ -1,6 +1,7 @@
 //! The way of data through a state, as its [`Flow`] says it.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use asl::choice_rule::Condition;
 use asl::program::{Filter, ResultPath};
@@ -24,6 +25,8 @@ pub(crate) struct Data<'a> {
     retries: Option<u32>,
     item: Option<Item<'a>>,
     token: Option<String>,
+    /// What its expressions have taken so far, in all.
+    steps: Cell<u64>,
 }
 
 /// What a state leaves behind: its output, and an object of variables that it assigns.
@@ -60,7 +63,16 @@ impl<'a> Data<'a> {
             StateKind::Pass(_) => Made::Result,
             _ => Made::Parameters,
         };
-        Ok(Self { step, frame, flow: &state.flow, work, retries, item: None, token: None })
+        Ok(Self {
+            step,
+            frame,
+            flow: &state.flow,
+            work,
+            retries,
+            item: None,
+            token: None,
+            steps: Cell::new(0),
+        })
     }
 
     /// The same, with an item of a Map.
@@ -125,7 +137,9 @@ impl<'a> Data<'a> {
                 Ok(Left { output: self.filtered(&flow.output, &output)?, assigned })
             }
             DataFlow::Jsonata(flow) => {
-                let sight = Sight { result: Some(&result), error: None };
+                // A Pass has no result of its own.
+                let has_result = self.work == Made::Parameters;
+                let sight = Sight { result: has_result.then_some(&result), error: None };
                 let assigned = self.assigned(&self.frame.input, sight)?;
                 let output = self.output(flow.output.as_ref(), &result, sight)?;
                 Ok(Left { output, assigned })
@@ -241,7 +255,8 @@ impl<'a> Data<'a> {
             let token = self.token.as_deref();
             context::object(self.step.execution, self.frame, self.retries, self.item, token)
         };
-        let budget = Budget::of(self.step.limits.payload_bytes, made);
+        let before = self.steps.get();
+        let budget = Budget::after(before, self.step.limits.payload_bytes, made);
         let found = f(&Scope {
             input: input.value(),
             result: sight.result.map(Payload::value),
@@ -252,7 +267,8 @@ impl<'a> Data<'a> {
             now_ms: self.step.now.0,
             budget: &budget,
         });
-        self.step.worked(budget.steps());
+        self.steps.set(budget.steps());
+        self.step.worked(budget.steps() - before);
         found
     }
 

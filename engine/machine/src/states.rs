@@ -18,6 +18,9 @@ use crate::execution::At;
 use crate::step::Step;
 use crate::stimulus::Failure;
 
+/// AWS's quota for all variables of an execution, in bytes; at least as much as four payloads.
+const MOST_VARIABLES_BYTES: usize = 10 * 1024 * 1024;
+
 /// The type of a state, as history events name it.
 pub(crate) fn type_of(kind: &StateKind) -> StateType {
     match kind {
@@ -72,7 +75,10 @@ impl Step<'_> {
     /// Leaves a state with its output, and whatever follows from that.
     pub(crate) fn leave(&mut self, id: FrameId, left: Left, next: Next) -> Result<(), Failure> {
         let output = self.within_limit(id, left.output)?;
-        let assigned = left.assigned;
+        let assigned = left.assigned.map(|it| self.within_limit(id, it)).transpose()?;
+        if let Some(assigned) = &assigned {
+            self.limited_variables(id, assigned)?;
+        }
         let Some(state) = self.state_of(id) else { return Ok(()) };
         let program = self.program;
         let next = match next {
@@ -126,6 +132,16 @@ impl Step<'_> {
     /// The payload, if it is no longer than an output may be.
     fn within_limit(&self, id: FrameId, output: Payload) -> Result<Payload, Failure> {
         self.limited(id, output, Made::Result)
+    }
+
+    /// Whether the variables that are seen here may become these more, all together.
+    fn limited_variables(&self, id: FrameId, assigned: &Payload) -> Result<(), Failure> {
+        let seen = self.frame(id).map_or(0, |frame| frame.variables.size_bytes());
+        let most = MOST_VARIABLES_BYTES.max(4 * self.limits.payload_bytes);
+        if seen + assigned.size_bytes() <= most {
+            return Ok(());
+        }
+        Err(too_large(&self.maker(id, Made::Result), Made::Result))
     }
 
     /// The payload, if it is no longer than an effective input may be.

@@ -16,7 +16,7 @@ pub(super) struct Reads {
 }
 
 /// The members of `$states`.
-const EVERYTHING: [&str; 4] = ["context", "input", "result", "errorOutput"];
+const EVERYTHING: [&str; 4] = ["input", "context", "result", "errorOutput"];
 
 impl Reads {
     pub(super) fn new(paths: &[Vec<&str>], variables: &[&str]) -> Self {

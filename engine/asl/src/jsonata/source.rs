@@ -59,7 +59,7 @@ struct Names<'s, 'a> {
 impl Names<'_, '_> {
     const ROOT: &'static [&'static str] = &[STATES, VARIABLES, NOTHING];
     /// The members of `$states`, in AWS's order.
-    const STATES: &'static [&'static str] = &["context", "input", "result", "errorOutput"];
+    const STATES: &'static [&'static str] = &["input", "context", "result", "errorOutput"];
 }
 
 impl<'s, 'a: 's> Source<'s> for Names<'s, 'a> {

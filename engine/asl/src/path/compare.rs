@@ -175,6 +175,12 @@ fn same(left: &Seen<'_>, right: &Seen<'_>, budget: &Budget) -> Answer {
 }
 
 fn equal(left: &Value, right: &Value, budget: &Budget) -> Answer {
+    budget.work(1)?;
+    if let (Value::Number(_), Value::String(text)) | (Value::String(text), Value::Number(_)) =
+        (left, right)
+    {
+        budget.work((text.len() / 8 + 4) as u64)?;
+    }
     match (left, right) {
         (Value::Number(_), Value::Number(_)) => Ok(order(left, right) == Some(Ordering::Equal)),
         (Value::Number(number), Value::String(text)) => {

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{Path, PathSyntaxError, Step};
 use crate::expression::EvaluationError;
+use crate::payload::MAX_DEPTH;
 
 /// A path to exactly one place (`$.a.b[0]`), as `ResultPath` needs it.
 #[derive(Debug)]
@@ -16,6 +17,12 @@ impl ReferencePath {
     pub fn parse(text: &str) -> Result<Self, PathSyntaxError> {
         let path = Path::parse(text)?;
         let negative = path.steps.iter().any(|step| matches!(step, Step::Index(..0)));
+        if path.steps.len() > MAX_DEPTH {
+            return Err(PathSyntaxError {
+                message: format!("a place is at most {MAX_DEPTH} levels deep"),
+                unsupported: false,
+            });
+        }
         if !path.is_reference() || negative || path.root != super::Root::Input {
             return Err(PathSyntaxError {
                 message: format!("`{text}` is not a reference path: `$`, names and indexes only"),
