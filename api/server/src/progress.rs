@@ -100,7 +100,8 @@ impl Progress {
             | EventKind::IterationFailed { .. }
             | EventKind::IterationAborted { .. }
             | EventKind::BranchSucceeded
-            | EventKind::BranchFailed => None,
+            | EventKind::BranchFailed
+            | EventKind::ClosingStarted { .. } => None,
         }
     }
 

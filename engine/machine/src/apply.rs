@@ -7,7 +7,7 @@ use std::sync::Arc;
 use asl::{Payload, Variables};
 use serde_json::Value;
 
-use crate::event::{Event, EventKind, FrameId};
+use crate::event::{Closing, Event, EventKind, FrameId};
 use crate::execution::{
     At, Branches, Ending, Execution, Frame, Iterations, Memo, OpenTask, Phase, Sought, Status,
 };
@@ -93,7 +93,8 @@ pub fn apply(execution: &mut Execution, event: &Event) {
             count_retry(execution, event.frame, *retrier);
             change(execution, event, |_| At::Retrying(*until));
         }
-        EventKind::StateAborted { .. } => change(execution, event, |_| At::Entered),
+        EventKind::StateAborted { .. } => state_aborted(execution, event),
+        EventKind::ClosingStarted { closing } => start_closing(execution, event.frame, closing),
         EventKind::ActivitySought { .. }
         | EventKind::TaskScheduled { .. }
         | EventKind::TaskStarted { .. }
@@ -254,6 +255,7 @@ fn change(execution: &mut Execution, event: &Event, f: impl FnOnce(&mut Frame) -
     }
     indexes.remove(frame);
     frame.at = f(frame);
+    frame.closing = None;
     indexes.add(frame);
 }
 
@@ -278,6 +280,8 @@ fn new_frame(
         retries: Vec::new(),
         retry_count: 0,
         at: At::Ready(start),
+        closing: None,
+        is_doomed: false,
     }
 }
 
@@ -368,6 +372,33 @@ fn deliver(execution: &mut Execution, event: &Event, succeeded: bool) {
     indexes.add(frame);
 }
 
+/// A state was under way where nothing is waited for any more. A branch that only waited for its end
+/// is over with that; an iteration has an event of its own for it.
+fn state_aborted(execution: &mut Execution, event: &Event) {
+    change(execution, event, |_| At::Entered);
+    let Some(frame) = execution.frame(event.frame).filter(|frame| frame.is_doomed) else { return };
+    let parent = frame.parent.and_then(|(parent, _)| execution.frame(parent));
+    if parent.is_some_and(|parent| matches!(parent.at, At::Branches(_))) {
+        remove(execution, event.frame);
+    }
+}
+
+/// From now on nothing happens below this frame but its end.
+fn start_closing(execution: &mut Execution, id: FrameId, closing: &Closing) {
+    let Execution { frames, indexes, .. } = execution;
+    let below: Vec<FrameId> = indexes.below(id).collect();
+    for id in below {
+        let Some(frame) = frames.get_mut(&id) else { continue };
+        indexes.remove(frame);
+        frame.is_doomed = true;
+        indexes.add(frame);
+    }
+    let Some(frame) = frames.get_mut(&id) else { return };
+    indexes.remove(frame);
+    frame.closing = Some(Box::new(closing.clone()));
+    indexes.add(frame);
+}
+
 fn count_retry(execution: &mut Execution, frame: FrameId, retrier: u32) {
     let Some(frame) = execution.frames.get_mut(&frame) else { return };
     let retrier = retrier as usize;
@@ -387,7 +418,8 @@ fn remove(execution: &mut Execution, id: FrameId) {
 }
 
 fn drop_children(execution: &mut Execution, id: FrameId) {
-    for child in execution.indexes.children_of(id) {
+    let children: Vec<FrameId> = execution.indexes.children_of(id).collect();
+    for child in children {
         remove(execution, child);
     }
 }

@@ -54,6 +54,7 @@ pub struct Invocation {
 pub fn open_commands(execution: &Execution) -> Vec<Command> {
     execution
         .frames()
+        .filter(|frame| !frame.is_doomed)
         .filter_map(|frame| match &frame.at {
             At::Task(task) => match task.phase {
                 Phase::Calling => Some(invoke(task, &frame.state, frame.retry_count + 1)),

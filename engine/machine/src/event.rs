@@ -241,6 +241,23 @@ pub enum EventKind<P = Payload> {
     BranchSucceeded,
     /// Internal: a branch of a Parallel failed.
     BranchFailed,
+    /// Internal: a Parallel or Map fails, and what is under way in it is more than one turn can end.
+    /// Nothing happens below it any more but its end.
+    ClosingStarted {
+        closing: Box<Closing>,
+    },
+}
+
+/// Why a Parallel or Map is being closed.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Closing {
+    pub failure: Failure,
+    /// Another name that retriers and catchers may know the error by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub also: Option<String>,
+    /// The innermost state that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
 }
 
 impl<P> EventKind<P> {
@@ -255,7 +272,8 @@ impl<P> EventKind<P> {
             | Self::TaskQueued
             | Self::TaskBegan { .. }
             | Self::BranchSucceeded
-            | Self::BranchFailed => false,
+            | Self::BranchFailed
+            | Self::ClosingStarted { .. } => false,
             _ => true,
         }
     }
@@ -296,7 +314,8 @@ impl<P> EventKind<P> {
             | Self::TaskQueued
             | Self::TaskBegan { .. }
             | Self::BranchSucceeded
-            | Self::BranchFailed => None,
+            | Self::BranchFailed
+            | Self::ClosingStarted { .. } => None,
         }
     }
 

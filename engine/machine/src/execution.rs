@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use asl::{Payload, Variables};
 
-use crate::event::{FrameId, Identity};
+use crate::event::{Closing, FrameId, Identity};
 use crate::indexes::Indexes;
 use crate::stimulus::Failure;
 use crate::task_kind::TaskKind;
@@ -75,6 +75,10 @@ pub struct Frame {
     /// How often the state has been retried in this visit, by whichever retrier.
     pub retry_count: u32,
     pub at: At,
+    /// Why this Parallel or Map is being closed, if its end takes more than one turn.
+    pub(crate) closing: Option<Box<Closing>>,
+    /// It is below a frame that is being closed: it only waits for its end.
+    pub(crate) is_doomed: bool,
 }
 
 /// What a frame is about to do, or waits for.
@@ -295,8 +299,19 @@ impl Execution {
 }
 
 impl Frame {
+    /// The task whose outcome is awaited here, if one is.
+    pub(crate) fn open_task(&self) -> Option<&OpenTask> {
+        match &self.at {
+            At::Task(task) if !self.is_doomed => Some(task),
+            _ => None,
+        }
+    }
+
     /// When this frame wants to be woken.
     pub(crate) fn due(&self) -> Option<Timestamp> {
+        if self.is_doomed {
+            return None;
+        }
         match &self.at {
             At::Waiting(until) | At::Retrying(until) => Some(*until),
             At::Task(task) => match (task.deadline, task.heartbeat_due) {
@@ -314,6 +329,9 @@ impl Frame {
 
     /// Whether it waits for something that only memory knows of.
     pub(crate) fn is_tied(&self) -> bool {
+        if self.is_doomed {
+            return false;
+        }
         match &self.at {
             At::Seeking(_) => true,
             At::Task(task) => task.phase == Phase::Calling || task.heartbeat_due.is_some(),
@@ -329,6 +347,9 @@ impl Frame {
 
     /// Whether this frame can go on without waiting for anything.
     pub(crate) fn is_ready(&self) -> bool {
+        if self.is_doomed || self.closing.is_some() {
+            return !self.is_doomed;
+        }
         match &self.at {
             At::Ready(_) => true,
             At::Iterations(iterations) => iterations.can_start(),

@@ -1,13 +1,12 @@
 //! What happens when a state fails: Retry, then Catch, then the state around it, and so on
 //! outwards until somebody deals with it or the execution has failed.
 
-use asl::error_name::QUERY_EVALUATION_ERROR;
 use asl::program::{self, Catcher, Next, Retrier};
 use asl::{Payload, Program, StateKind};
 use serde_json::{Value, json};
 
 use crate::data::Data;
-use crate::event::{EventKind, FrameId};
+use crate::event::{Closing, EventKind, FrameId};
 use crate::execution::{At, Execution};
 use crate::retry;
 use crate::states::type_of;
@@ -23,21 +22,31 @@ impl Step<'_> {
     /// The state a frame is in has failed; `also` is another name that retriers and catchers
     /// may know the error by.
     pub(crate) fn fail_as(&mut self, id: FrameId, failure: Failure, also: Option<&str>) {
-        let mut also = also;
-        let innermost = self.frame(id).map(|frame| frame.state.to_string());
-        let (mut id, mut failure) = (id, failure);
+        let state = self.frame(id).map(|frame| frame.state.to_string());
+        self.settle(id, Closing { failure, also: also.map(str::to_owned), state });
+    }
+
+    /// Deals with a failure here or further out. Where more is under way than this turn can end, the
+    /// next one goes on.
+    pub(crate) fn settle(&mut self, mut id: FrameId, why: Closing) {
+        let mut why = why;
         loop {
-            if self.retries(id, &failure, also) {
+            if !self.end_children(id, &why) {
                 return;
             }
-            self.close(id, &failure);
-            match self.catches(id, &failure, also) {
+            let (failure, also) = (&why.failure, why.also.as_deref());
+            if self.retries(id, failure, also) {
+                return;
+            }
+            self.close(id);
+            match self.catches(id, failure, also) {
                 Caught::Yes => return,
                 Caught::No => {}
-                Caught::Failed(another) => (failure, also) = (another, None),
+                Caught::Failed(another) => (why.failure, why.also) = (another, None),
             }
             let Some(parent) = self.give_up(id) else {
-                self.finish(EventKind::ExecutionFailed { failure, state: innermost });
+                let Closing { failure, state, .. } = why;
+                self.finish(EventKind::ExecutionFailed { failure, state });
                 return;
             };
             id = parent;
@@ -53,29 +62,20 @@ impl Step<'_> {
         else {
             return false;
         };
-        self.abort_children(id);
         let until = self.now.plus_ms(again.delay_ms);
         self.record(id, EventKind::RetryScheduled { retrier: again.retrier, until });
         true
     }
 
-    /// A Parallel or Map that fails stops what is under way in it. One that has not begun, or
-    /// is over, has nothing to close.
-    fn close(&mut self, id: FrameId, failure: &Failure) {
+    /// A Parallel or Map that fails is closed. One that has not begun, or is over, has nothing to
+    /// close; but as recorded on AWS, so is a Map of JSONata that found no items.
+    fn close(&mut self, id: FrameId) {
         let closing = match self.execution.frame(id).map(|frame| &frame.at) {
             Some(At::Branches(_)) => EventKind::ParallelFailed,
             Some(At::Iterations(_)) => EventKind::MapFailed,
-            // As recorded on AWS: one that fails by its JSONata is closed though it has not begun.
-            Some(At::Entered) if failure.name() == QUERY_EVALUATION_ERROR => {
-                match self.state_of(id).map(|state| &self.program.state(state).kind) {
-                    Some(StateKind::Parallel(_)) => EventKind::ParallelFailed,
-                    Some(StateKind::Map(_)) => EventKind::MapFailed,
-                    _ => return,
-                }
-            }
+            Some(_) if self.without_items == Some(id) => EventKind::MapFailed,
             _ => return,
         };
-        self.abort_children(id);
         self.record(id, closing);
     }
 
@@ -118,16 +118,42 @@ impl Step<'_> {
         Some(parent)
     }
 
-    /// Stops everything under way below this frame: nobody waits for it any more.
-    fn abort_children(&mut self, id: FrameId) {
-        for child in self.execution.indexes.children_of(id) {
-            self.abort(child);
+    /// Ends everything under way below this frame, which has failed. Says whether that is done; if
+    /// not, the turn is full, and the log says how to go on.
+    fn end_children(&mut self, id: FrameId, why: &Closing) -> bool {
+        let Some(frame) = self.execution.frame(id) else { return true };
+        if frame.closing.is_none() {
+            // A frame takes two events at most.
+            let most = self.room() / 2;
+            if self.execution.indexes.below(id).nth(most).is_some() {
+                let closing = Box::new(why.clone());
+                self.record(id, EventKind::ClosingStarted { closing });
+            }
         }
+        self.abort_children(id)
     }
 
-    fn abort(&mut self, id: FrameId) {
-        self.abort_children(id);
-        let Some(frame) = self.execution.frame(id) else { return };
+    /// Stops everything under way below this frame: nobody waits for it any more. Says whether that
+    /// is done.
+    fn abort_children(&mut self, id: FrameId) -> bool {
+        let mut next = self.execution.indexes.children_of(id).next();
+        while let Some(child) = next {
+            if !self.abort(child) {
+                return false;
+            }
+            next = self.execution.indexes.child_after(id, child);
+        }
+        true
+    }
+
+    fn abort(&mut self, id: FrameId) -> bool {
+        if !self.abort_children(id) {
+            return false;
+        }
+        let Some(frame) = self.execution.frame(id) else { return true };
+        if frame.is_doomed && !self.may_go_on() {
+            return false;
+        }
         let iteration =
             frame.parent.and_then(|(parent, index)| Some((self.map_around(parent)?, index)));
         let entered = !matches!(frame.at, At::Ready(_));
@@ -139,6 +165,7 @@ impl Step<'_> {
         if let Some((map, index)) = iteration {
             self.record(id, EventKind::IterationAborted { map, index });
         }
+        true
     }
 
     /// The name of the Map state whose iterations run in this frame, if any do.

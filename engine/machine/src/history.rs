@@ -126,7 +126,8 @@ impl View<'_> {
             | K::TaskQueued
             | K::TaskBegan { .. }
             | K::BranchSucceeded
-            | K::BranchFailed => None,
+            | K::BranchFailed
+            | K::ClosingStarted { .. } => None,
         }
     }
 

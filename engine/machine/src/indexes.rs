@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::event::FrameId;
-use crate::execution::{At, Frame};
+use crate::execution::Frame;
 use crate::timestamp::Timestamp;
 
 /// Indexes over the frames of one execution.
@@ -39,9 +39,30 @@ impl Indexes {
     }
 
     /// The frames right below this one, oldest first.
-    pub(crate) fn children_of(&self, id: FrameId) -> Vec<FrameId> {
+    pub(crate) fn children_of(&self, id: FrameId) -> impl Iterator<Item = FrameId> {
         let all = (id, FrameId::ROOT)..=(id, FrameId(u32::MAX));
-        self.children.range(all).map(|(_, child)| *child).collect()
+        self.children.range(all).map(|(_, child)| *child)
+    }
+
+    /// The oldest frame right below this one that is younger than that one.
+    pub(crate) fn child_after(&self, id: FrameId, child: FrameId) -> Option<FrameId> {
+        let (after, last) = ((id, FrameId(child.0.saturating_add(1))), (id, FrameId(u32::MAX)));
+        self.children.range(after..=last).next().map(|(_, child)| *child)
+    }
+
+    /// All frames below this one.
+    pub(crate) fn below(&self, id: FrameId) -> impl Iterator<Item = FrameId> {
+        let mut open = vec![self.children_of(id)];
+        std::iter::from_fn(move || {
+            loop {
+                let Some(child) = open.last_mut()?.next() else {
+                    open.pop();
+                    continue;
+                };
+                open.push(self.children_of(child));
+                return Some(child);
+            }
+        })
     }
 
     /// Before a frame changes.
@@ -49,7 +70,7 @@ impl Indexes {
         if let Some(due) = frame.due() {
             self.timers.remove(&(due, frame.id));
         }
-        if let At::Task(task) = &frame.at {
+        if let Some(task) = frame.open_task() {
             self.tasks.remove(&task.id);
         }
         if frame.is_tied() {
@@ -69,13 +90,16 @@ impl Indexes {
         if let Some(due) = frame.due() {
             self.timers.insert((due, frame.id));
         }
-        if let At::Task(task) = &frame.at {
+        if let Some(task) = frame.open_task() {
             self.tasks.insert(task.id, frame.id);
         }
         if frame.is_tied() {
             self.tied += 1;
         }
-        if frame.is_ready() {
+        if frame.closing.is_some() && frame.is_ready() {
+            // What is being closed goes before all else, as if it were done at once.
+            self.ready.push_front(frame.id);
+        } else if frame.is_ready() {
             self.ready.push_back(frame.id);
         }
     }

@@ -34,7 +34,7 @@ mod timestamp;
 
 pub use apply::{apply, fold};
 pub use command::{Command, Invocation, Offer, open_commands};
-pub use event::{Event, EventKind, FrameId, Identity, StateType};
+pub use event::{Closing, Event, EventKind, FrameId, Identity, StateType};
 pub use execution::{
     At, Branches, Ending, Execution, Frame, Iterations, OpenTask, Phase, Sought, Status,
 };

@@ -132,6 +132,8 @@ pub(crate) struct Step<'a> {
     offers: Vec<Offer>,
     withdrawn: Vec<u64>,
     pub(crate) heard: bool,
+    /// A Map of JSONata that has found no items in this turn.
+    pub(crate) without_items: Option<FrameId>,
     milestones: Vec<Milestone>,
     /// Steps that the evaluations of this turn have taken.
     work: Cell<u64>,
@@ -162,6 +164,7 @@ impl<'a> Step<'a> {
             offers: Vec::new(),
             withdrawn: Vec::new(),
             heard: false,
+            without_items: None,
             milestones: Vec::new(),
             work: Cell::new(0),
             bytes: 0,
@@ -180,7 +183,7 @@ impl<'a> Step<'a> {
 
     /// Whether there is room for more in this turn. What is left goes on in the next: timers
     /// that are due stay so.
-    fn may_go_on(&self) -> bool {
+    pub(crate) fn may_go_on(&self) -> bool {
         self.is_running()
             && !self.is_full
             && self.events.len() < self.limits.turn_events
@@ -231,15 +234,7 @@ impl<'a> Step<'a> {
     fn run(&mut self) {
         while self.may_go_on() {
             let Some(&id) = self.execution.indexes.ready.front() else { break };
-            let state = match self.frame(id).map(|frame| &frame.at) {
-                Some(At::Ready(state)) => Some(state.clone()),
-                Some(At::Iterations(_)) => None,
-                _ => unreachable!("only frames that can go on are in the ready queue"),
-            };
-            match state {
-                Some(state) => self.enter(id, &state),
-                None => states::map::start_next(self, id),
-            }
+            self.go_on(id);
         }
         if self.is_full && self.is_running() {
             let most = self.limits.history_events.unwrap_or(u64::MAX);
@@ -248,6 +243,29 @@ impl<'a> Step<'a> {
             let failure = Failure::new("States.Runtime", cause);
             self.finish(EventKind::ExecutionFailed { failure, state: None });
         }
+    }
+
+    /// A frame of the ready queue takes its next step.
+    fn go_on(&mut self, id: FrameId) {
+        let Some(frame) = self.frame(id) else { return };
+        if let Some(closing) = &frame.closing {
+            let closing = (**closing).clone();
+            self.settle(id, closing);
+            return;
+        }
+        match &frame.at {
+            At::Ready(state) => {
+                let state = state.clone();
+                self.enter(id, &state);
+            }
+            At::Iterations(_) => states::map::start_next(self, id),
+            _ => unreachable!("only frames that can go on are in the ready queue"),
+        }
+    }
+
+    /// How many more events this turn has room for.
+    pub(crate) fn room(&self) -> usize {
+        self.limits.turn_events.saturating_sub(self.events.len())
     }
 
     /// Everything that is due by now happens, the earliest first.
@@ -341,8 +359,16 @@ impl<'a> Step<'a> {
 
     /// Ends the execution; nobody waits for its open tasks any more.
     pub(crate) fn finish(&mut self, kind: EventKind) {
-        let frames: Vec<FrameId> = self.execution.indexes.tasks.values().copied().collect();
-        for frame in frames {
+        let mut open: Vec<(u64, FrameId)> = self
+            .execution
+            .frames()
+            .filter_map(|frame| match &frame.at {
+                At::Task(task) => Some((task.id, frame.id)),
+                _ => None,
+            })
+            .collect();
+        open.sort_unstable();
+        for (_, frame) in open {
             self.abandon(frame);
         }
         self.record(FrameId::ROOT, kind);

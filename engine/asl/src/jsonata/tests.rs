@@ -80,7 +80,7 @@ fn an_expression_sees_the_scope() {
     );
     assert_eq!(sees("$x"), Ok(json!([[1]])));
     assert_eq!(sees("$range"), Ok(json!("mine")));
-    assert_eq!(sees("$keys($states)"), Ok(json!(["context", "input", "result", "errorOutput"])));
+    assert_eq!(sees("$keys($states)"), Ok(json!(["input", "context", "result", "errorOutput"])));
     assert!(sees("$y").unwrap_err().ends_with("returned nothing (undefined)."));
 }
 

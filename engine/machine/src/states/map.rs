@@ -2,7 +2,7 @@
 
 use asl::expression::no_items;
 use asl::program::{Items, Map, MaxConcurrency};
-use asl::{EvaluationError, Payload, StateKind};
+use asl::{EvaluationError, Payload, Raised, StateKind};
 use serde_json::Value;
 
 use crate::data::Data;
@@ -14,14 +14,12 @@ use crate::stimulus::Failure;
 /// Looks up the items; the iterations start one by one from the ready queue.
 pub(crate) fn begin(step: &mut Step<'_>, id: FrameId, map: &Map) -> Result<(), Failure> {
     let most = step.limits.map_concurrency;
-    let (items, concurrency) = Data::of(step, id)
-        .and_then(|data| {
-            let effective = data.effective_input()?;
-            let items = items(&data, map, &effective)?;
-            Ok((items, concurrency(&data, map, &effective, most)?))
-        })
-        .map_err(|error| step.evaluation_failure(id, &error))?;
+    let items = Data::of(step, id).and_then(|data| items(&data, map, &data.effective_input()?));
+    let items = items.map_err(|error| without_items(step, id, &error))?;
     let Value::Array(array) = items.value() else { return Err(no_array(step, id, map, &items)) };
+    let concurrency = Data::of(step, id)
+        .and_then(|data| concurrency(&data, map, &data.effective_input()?, most))
+        .map_err(|error| step.evaluation_failure(id, &error))?;
     let length = u32::try_from(array.len()).expect("a payload has far fewer than 2^32 items");
     let items = step.limited_input(id, items)?;
     let program = step.program;
@@ -51,7 +49,14 @@ fn no_array(step: &mut Step<'_>, id: FrameId, map: &Map, items: &Payload) -> Fai
         Items::Query(None) => no_items(items.value(), None),
         Items::Query(Some(expression)) => expression.not_an_array(items.value()),
     };
-    step.evaluation_failure(id, &error)
+    without_items(step, id, &error)
+}
+
+fn without_items(step: &mut Step<'_>, id: FrameId, error: &EvaluationError) -> Failure {
+    if error.raised == Raised::Query {
+        step.without_items = Some(id);
+    }
+    step.evaluation_failure(id, error)
 }
 
 fn concurrency(

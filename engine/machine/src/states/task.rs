@@ -163,7 +163,7 @@ pub(crate) fn token_succeeded(step: &mut Step<'_>, task: u64, output: Payload) {
 
 /// The frame that looks for an activity, if it is still this look-up it waits for.
 fn seeking<'a>(step: &'a Step<'_>, id: FrameId, sought: u64) -> Option<&'a crate::Sought> {
-    match &step.frame(id)?.at {
+    match &step.frame(id).filter(|frame| !frame.is_doomed)?.at {
         At::Seeking(open) if open.at == sought => Some(open),
         _ => None,
     }

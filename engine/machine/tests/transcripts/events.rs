@@ -10,7 +10,7 @@ use machine::EventKind;
 
 /// Each event, and what it is called where it is told: AWS's types, or the words of a transcript
 /// for what only the log knows.
-const EVENTS: [(&str, &[&str]); 33] = [
+const EVENTS: [(&str, &[&str]); 34] = [
     ("ExecutionStarted", &["ExecutionStarted"]),
     ("ExecutionSucceeded", &["ExecutionSucceeded"]),
     ("ExecutionFailed", &["ExecutionFailed"]),
@@ -72,6 +72,7 @@ const EVENTS: [(&str, &[&str]); 33] = [
     ("TaskBegan", &["- TaskBegan"]),
     ("BranchSucceeded", &["- BranchSucceeded"]),
     ("BranchFailed", &["- BranchFailed"]),
+    ("ClosingStarted", &["- ClosingStarted"]),
 ];
 
 /// Fails for an event that a user sees under a name which its line does not have.

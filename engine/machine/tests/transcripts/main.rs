@@ -6,6 +6,7 @@
 #![expect(clippy::format_push_string, reason = "a transcript is built line by line")]
 
 mod branches;
+mod closing;
 mod events;
 mod failures;
 mod flow;
