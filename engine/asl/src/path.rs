@@ -119,11 +119,6 @@ impl Path {
         self.root == Root::Input && self.steps.is_empty()
     }
 
-    /// Whether it is exactly `$$`.
-    pub fn is_context_whole(&self) -> bool {
-        self.root == Root::Context && self.steps.is_empty()
-    }
-
     /// Whether it is a reference path: only `.name`, `['name']` and `[n]`.
     pub fn is_reference(&self) -> bool {
         self.steps.iter().all(|step| matches!(step, Step::Name(_) | Step::Index(_)))

@@ -54,12 +54,6 @@ impl Variables {
         }
     }
 
-    /// The names of all that are visible, inner ones first.
-    pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
-        let levels = std::iter::successors(self.0.as_deref(), |level| level.outer.0.as_deref());
-        levels.flat_map(|level| level.own.keys())
-    }
-
     /// Bytes of all their values as JSON.
     pub fn size_bytes(&self) -> usize {
         let levels = std::iter::successors(self.0.as_deref(), |level| level.outer.0.as_deref());
@@ -87,7 +81,6 @@ mod tests {
         assert_eq!([seen("a"), seen("b"), seen("c")], [Some("1"), Some("2"), Some("3")]);
         assert_eq!(outer.get("c"), None);
         assert_eq!(outer.get("a").map(Payload::raw), Some("9"));
-        assert_eq!(inner.names().map(|name| &**name).collect::<Vec<_>>(), ["c", "a", "b"]);
         assert_eq!(inner.size_bytes(), 3);
     }
 }

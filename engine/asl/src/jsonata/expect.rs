@@ -8,11 +8,6 @@ use super::Query;
 use crate::expression::{EvaluationError, Scope};
 
 impl Query {
-    /// The value, which must be a number.
-    pub fn number(&self, scope: &Scope<'_>) -> Result<f64, EvaluationError> {
-        self.expect("number", scope, Value::as_f64)
-    }
-
     /// The value, which must be a whole number in this range.
     pub fn integer(
         &self,
@@ -42,14 +37,6 @@ impl Query {
     /// The value, which must be a boolean.
     pub fn boolean(&self, scope: &Scope<'_>) -> Result<bool, EvaluationError> {
         self.expect("boolean", scope, Value::as_bool)
-    }
-
-    /// The value, which must be an array.
-    pub fn array(&self, scope: &Scope<'_>) -> Result<Vec<Value>, EvaluationError> {
-        match self.evaluate(scope)? {
-            Value::Array(items) => Ok(items),
-            value => Err(self.unexpected("array", &value)),
-        }
     }
 
     fn expect<T>(
