@@ -305,6 +305,9 @@ fn a_reference_path_puts_a_value_in_its_place() {
     for path in ["a", "$x"] {
         assert!(ReferencePath::parse(path).is_err(), "{path}");
     }
+    let deep = format!("${}", ".a".repeat(121));
+    let error = ReferencePath::parse(&deep).unwrap_err();
+    assert_eq!(error.message, "a place is at most 120 levels deep");
 }
 
 #[test]
