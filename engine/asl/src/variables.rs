@@ -60,6 +60,12 @@ impl Variables {
         levels.flat_map(|level| level.own.keys())
     }
 
+    /// The values that this scope itself gave names to; of one that has none, those of the next one
+    /// outside that has.
+    pub fn own(&self) -> impl Iterator<Item = &Payload> {
+        self.0.as_deref().into_iter().flat_map(|level| level.own.values())
+    }
+
     /// Bytes of all their values as JSON.
     pub fn size_bytes(&self) -> usize {
         let levels = std::iter::successors(self.0.as_deref(), |level| level.outer.0.as_deref());
