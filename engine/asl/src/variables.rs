@@ -60,9 +60,13 @@ impl Variables {
         levels.flat_map(|level| level.own.keys())
     }
 
-    /// The values that this scope itself gave names to; of one that has none, those of the next one
-    /// outside that has.
-    pub fn own(&self) -> impl Iterator<Item = &Payload> {
+    /// The value that this scope itself gave this name.
+    pub fn own(&self, name: &str) -> Option<&Payload> {
+        self.0.as_deref()?.own.get(name)
+    }
+
+    /// All values that this scope itself gave names to.
+    pub fn all_own(&self) -> impl Iterator<Item = &Payload> {
         self.0.as_deref().into_iter().flat_map(|level| level.own.values())
     }
 
@@ -95,5 +99,7 @@ mod tests {
         assert_eq!(outer.get("a").map(Payload::raw), Some("9"));
         assert_eq!(inner.names().map(|name| &**name).collect::<Vec<_>>(), ["c", "a", "b"]);
         assert_eq!(inner.size_bytes(), 3);
+        assert_eq!((inner.own("c"), inner.own("a")), (Some(&number(3)), None));
+        assert_eq!(inner.all_own().collect::<Vec<_>>(), [&number(3)]);
     }
 }

@@ -246,6 +246,12 @@ fn assign(variables: &mut Variables, assigned: Option<&Payload>) {
     }));
 }
 
+/// The names of the variables that this event assigns.
+fn assigned(kind: &EventKind) -> impl Iterator<Item = &str> + Clone {
+    let members = kind.assigned().and_then(|assigned| assigned.value().as_object());
+    members.into_iter().flat_map(|members| members.keys().map(String::as_str))
+}
+
 fn change_task(at: &At, change: impl FnOnce(&mut OpenTask)) -> At {
     let mut at = at.clone();
     if let At::Task(task) = &mut at {
@@ -271,7 +277,14 @@ fn change(execution: &mut Execution, event: &Event, f: impl FnOnce(&mut Frame) -
         frame.last = event.id;
     }
     indexes.remove(frame);
+    let assigned = assigned(&event.kind);
+    for name in assigned.clone() {
+        frame.variables.own(name).into_iter().for_each(|value| indexes.held.release(value));
+    }
     let now = f(frame);
+    for name in assigned {
+        frame.variables.own(name).into_iter().for_each(|value| indexes.held.hold(value));
+    }
     let before = std::mem::replace(&mut frame.at, now);
     if frame.at.results().is_empty() {
         indexes.forget(before.results());

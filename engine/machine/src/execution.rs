@@ -324,7 +324,7 @@ impl Frame {
         }
     }
 
-    /// The payloads it holds, but for results.
+    /// The payloads it holds, but for results and variables.
     pub(crate) fn payloads(&self) -> impl Iterator<Item = &Payload> {
         let more = match &self.at {
             At::Seeking(sought) => Some(&sought.parameters),
@@ -333,7 +333,7 @@ impl Frame {
             At::Done(output) => Some(output),
             At::Ready(_) | At::Entered | At::Waiting(_) | At::Retrying(_) | At::Branches(_) => None,
         };
-        [&self.input].into_iter().chain(more).chain(self.variables.own())
+        [&self.input].into_iter().chain(more)
     }
 
     /// Bytes it takes beside its payloads. The items of a Map, and what is selected from, stay parsed.

@@ -28,7 +28,7 @@ pub(crate) struct Indexes {
 }
 
 impl Indexes {
-    /// A frame comes.
+    /// A frame comes, without variables of its own.
     pub(crate) fn enter(&mut self, frame: &Frame) {
         self.children.extend(frame.parent.map(|(parent, _)| (parent, frame.id)));
         self.add(frame);
@@ -40,6 +40,7 @@ impl Indexes {
             self.children.remove(&(parent, frame.id));
         }
         self.forget(frame.at.results());
+        frame.variables.all_own().for_each(|value| self.held.release(value));
         self.remove(frame);
     }
 
@@ -75,7 +76,7 @@ impl Indexes {
         results.iter().flatten().for_each(|result| self.held.release(result));
     }
 
-    /// Before a frame changes. Results are counted as they come and go.
+    /// Before a frame changes. Results and variables are counted as they come and go.
     pub(crate) fn remove(&mut self, frame: &Frame) {
         frame.payloads().for_each(|payload| self.held.release(payload));
         self.held.subtract(frame.weight());

@@ -28,7 +28,8 @@ fn short(text: &str) -> String {
 /// Its last lines.
 fn last(lines: usize, text: &str) -> String {
     let all: Vec<&str> = text.lines().collect();
-    all[all.len() - lines..].iter().map(|line| format!("{}\n", line.trim_start())).collect()
+    let last: Vec<&str> = all[all.len() - lines..].iter().map(|line| line.trim_start()).collect();
+    last.join("\n") + "\n"
 }
 
 #[test]
