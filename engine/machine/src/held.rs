@@ -74,6 +74,9 @@ mod tests {
     use asl::Payload;
 
     use super::Held;
+    use crate::{
+        Command, Execution, Failure, Identity, Limits, Random, Status, Stimulus, Timestamp,
+    };
 
     #[test]
     fn a_shared_text_counts_once() {
@@ -88,5 +91,110 @@ mod tests {
         assert_eq!(held.bytes(), 10_004, "it is still held");
         held.release(&long);
         assert_eq!(held.bytes(), 5_002);
+    }
+
+    struct NoTokens;
+
+    impl crate::Tokens for NoTokens {
+        fn token(&self, task: u64) -> String {
+            task.to_string()
+        }
+    }
+
+    /// What the frames hold, counted afresh.
+    fn counted(execution: &Execution) -> usize {
+        let mut held = Held::default();
+        for frame in execution.frames() {
+            frame.payloads().for_each(|payload| held.hold(payload));
+            frame.variables.all_own().for_each(|value| held.hold(value));
+            frame.at.results().iter().flatten().for_each(|result| held.hold(result));
+            held.add(frame.weight());
+        }
+        held.bytes()
+    }
+
+    #[test]
+    fn the_account_is_what_the_frames_hold_after_each_turn() {
+        let task =
+            r#""Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f""#;
+        let wait =
+            r#"{"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 1, "End": true}}}"#;
+        let other = wait.replace(r#""W""#, r#""V""#);
+        let iteration = format!(
+            r#"{{"StartAt": "P", "States": {{
+                "P": {{"Type": "Pass", "Assign": {{"mine.$": "$.b", "n": 1}}, "Next": "Q"}},
+                "Q": {{"Type": "Parallel", "Branches": [{wait}, {other}], "ResultPath": "$.q", "Next": "T"}},
+                "T": {{{task}, "Assign": {{"mine": 2}}, "ResultPath": "$.t", "End": true}}}}}}"#
+        );
+        let definition = format!(
+            r#"{{"StartAt": "A", "States": {{
+                "A": {{"Type": "Pass", "Assign": {{"all.$": "$"}}, "Next": "M"}},
+                "M": {{"Type": "Map", "ItemsPath": "$.i", "ItemSelector": {{"b.$": "$.b"}},
+                    "ItemProcessor": {iteration}, "Next": "Z",
+                    "Catch": [{{"ErrorEquals": ["Torn"], "Next": "Z"}}]}},
+                "Z": {{"Type": "Wait", "Seconds": 1, "End": true}}}}}}"#
+        );
+        let program = asl::compile(&definition).unwrap();
+        let input = format!(r#"{{"b": "{}", "i": [1, 2, 3, 4, 5, 6]}}"#, "x".repeat(3_000));
+        for failing in [None, Some(4)] {
+            let input = Payload::from_text(&input).unwrap();
+            let (random, limits) =
+                (Random::seeded(1), Limits { turn_events: 5, ..Limits::strict() });
+            let (mut execution, mut turn) = crate::start(
+                &program,
+                identity(),
+                input,
+                Timestamp(0),
+                &random,
+                &limits,
+                &NoTokens,
+            );
+            let (mut calls, mut done, mut turns) = (Vec::new(), 0, 0);
+            while execution.status() == Status::Running {
+                assert_eq!(execution.held_bytes(), counted(&execution), "after {turns} turns");
+                calls.extend(turn.commands.iter().filter_map(|command| match command {
+                    Command::Invoke(call) => Some(call.task),
+                    _ => None,
+                }));
+                let stimulus = if execution.wants_to_continue() {
+                    Stimulus::Continue
+                } else if let Some(task) = calls.pop() {
+                    done += 1;
+                    if failing == Some(done) {
+                        Stimulus::TaskFailed { task, failure: Failure::new("Torn", "it is") }
+                    } else {
+                        let result = Payload::from_text(format!("[{}1]", "1, ".repeat(900)));
+                        Stimulus::TaskSucceeded { task, result: result.unwrap() }
+                    }
+                } else {
+                    Stimulus::Timer
+                };
+                let now = execution.next_timer().unwrap_or(Timestamp(0));
+                turn = crate::step(
+                    &program,
+                    &mut execution,
+                    stimulus,
+                    now,
+                    &random,
+                    &limits,
+                    &NoTokens,
+                );
+                turns += 1;
+            }
+            assert!(turns > 20 && done >= 4, "{turns} turns, {done} tasks");
+        }
+    }
+
+    fn identity() -> Identity {
+        Identity {
+            arn: "arn:aws:states:us-east-1:123456789012:execution:m:e".to_owned(),
+            name: "e".to_owned(),
+            state_machine_arn: "arn:aws:states:us-east-1:123456789012:stateMachine:m".to_owned(),
+            state_machine_name: "m".to_owned(),
+            role_arn: "arn:aws:iam::123456789012:role/r".to_owned(),
+            region: "us-east-1".to_owned(),
+            version_arn: None,
+            alias_arn: None,
+        }
     }
 }
