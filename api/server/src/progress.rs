@@ -101,7 +101,8 @@ impl Progress {
             | EventKind::IterationAborted { .. }
             | EventKind::BranchSucceeded
             | EventKind::BranchFailed
-            | EventKind::ClosingStarted { .. } => None,
+            | EventKind::ClosingStarted { .. }
+            | EventKind::MapNarrowed { .. } => None,
         }
     }
 

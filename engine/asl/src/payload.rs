@@ -21,7 +21,7 @@ pub const MAX_DEPTH: usize = 120;
 pub struct Payload(Arc<Inner>);
 
 struct Inner {
-    raw: Box<str>,
+    raw: Arc<str>,
     parsed: OnceLock<Value>,
     depth: usize,
 }
@@ -48,21 +48,19 @@ impl Payload {
     /// The payload of this text, if it is JSON, and not too deep. White space around it is
     /// dropped, so that a payload inside another JSON text, as in a row of the log, is the same
     /// payload.
-    pub fn from_text(text: impl Into<Box<str>>) -> Result<Self, serde_json::Error> {
-        let text = text.into();
-        let trimmed = text.trim_matches([' ', '\t', '\n', '\r']);
+    pub fn from_text(text: impl AsRef<str>) -> Result<Self, serde_json::Error> {
+        let trimmed = text.as_ref().trim_matches([' ', '\t', '\n', '\r']);
         let depth = depth::of_text(trimmed)?;
         if depth > MAX_DEPTH {
             return Err(serde::de::Error::custom(TooDeep));
         }
-        let raw: Box<str> = if trimmed.len() == text.len() { text } else { trimmed.into() };
-        Ok(Self(Arc::new(Inner { raw, parsed: OnceLock::new(), depth })))
+        Ok(Self(Arc::new(Inner { raw: trimmed.into(), parsed: OnceLock::new(), depth })))
     }
 
     /// The payload of this value, written without white space.
     pub fn from_value(value: Value) -> Result<Self, TooDeep> {
         let depth = depth::of_value(&value).ok_or(TooDeep)?;
-        let raw = value.to_string().into_boxed_str();
+        let raw = value.to_string().into();
         Ok(Self(Arc::new(Inner { raw, parsed: OnceLock::from(value), depth })))
     }
 
@@ -81,7 +79,7 @@ impl Payload {
         if depth > MAX_DEPTH {
             return Err(TooDeep);
         }
-        Ok(Self(Arc::new(Inner { raw: raw.into_boxed_str(), parsed: OnceLock::new(), depth })))
+        Ok(Self(Arc::new(Inner { raw: raw.into(), parsed: OnceLock::new(), depth })))
     }
 
     /// `{}`.
@@ -114,7 +112,25 @@ impl Payload {
 
     /// Whether both are the very same text in memory; used to store a text once per turn.
     pub fn same_text(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.0.raw, &other.0.raw)
+    }
+
+    /// Where the text is in memory: the same for all that share it, and for no other while one of them
+    /// is there.
+    pub fn address(&self) -> usize {
+        self.0.raw.as_ptr() as usize
+    }
+
+    /// The same text for one who will not look into it soon: of a long one, the parsed value, which
+    /// takes several times the text, is not kept alive.
+    #[must_use]
+    pub fn at_rest(&self) -> Self {
+        const LONG: usize = 1024;
+        if self.size_bytes() < LONG || self.0.parsed.get().is_none() {
+            return self.clone();
+        }
+        let (raw, depth) = (Arc::clone(&self.0.raw), self.0.depth);
+        Self(Arc::new(Inner { raw, parsed: OnceLock::new(), depth }))
     }
 }
 

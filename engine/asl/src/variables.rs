@@ -54,6 +54,16 @@ impl Variables {
         }
     }
 
+    /// The value that this scope itself gave this name.
+    pub fn own(&self, name: &str) -> Option<&Payload> {
+        self.0.as_deref()?.own.get(name)
+    }
+
+    /// All values that this scope itself gave names to.
+    pub fn all_own(&self) -> impl Iterator<Item = &Payload> {
+        self.0.as_deref().into_iter().flat_map(|level| level.own.values())
+    }
+
     /// Bytes of all their values as JSON.
     pub fn size_bytes(&self) -> usize {
         let levels = std::iter::successors(self.0.as_deref(), |level| level.outer.0.as_deref());
@@ -82,5 +92,7 @@ mod tests {
         assert_eq!(outer.get("c"), None);
         assert_eq!(outer.get("a").map(Payload::raw), Some("9"));
         assert_eq!(inner.size_bytes(), 3);
+        assert_eq!((inner.own("c"), inner.own("a")), (Some(&number(3)), None));
+        assert_eq!(inner.all_own().collect::<Vec<_>>(), [&number(3)]);
     }
 }

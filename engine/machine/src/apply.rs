@@ -1,7 +1,7 @@
 //! Event → execution: the only mutation. Nothing is decided here, so that a log written by any
 //! release folds to the same execution.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use asl::{Payload, Variables};
@@ -34,6 +34,8 @@ pub(crate) fn begin(event: &Event) -> Option<Execution> {
     let start: Arc<str> = start.as_str().into();
     let root =
         new_frame(FrameId::ROOT, None, start, (input.clone(), Variables::default()), 0, event.at);
+    let mut indexes = Indexes::default();
+    indexes.enter(&root);
     Some(Execution {
         identity: Arc::new((**identity).clone()),
         input: input.clone(),
@@ -43,7 +45,7 @@ pub(crate) fn begin(event: &Event) -> Option<Execution> {
         ending: None,
         deadline: *deadline,
         frames: BTreeMap::from([(FrameId::ROOT, root)]),
-        indexes: Indexes { ready: VecDeque::from([FrameId::ROOT]), ..Indexes::default() },
+        indexes,
         next_frame: FrameId(1),
         next_event: 1,
         next_id: 2,
@@ -93,6 +95,7 @@ pub fn apply(execution: &mut Execution, event: &Event) {
             count_retry(execution, event.frame, *retrier);
             change(execution, event, |_| At::Retrying(*until));
         }
+        EventKind::MapNarrowed { concurrency } => narrow(execution, event.frame, *concurrency),
         EventKind::StateAborted { .. } => state_aborted(execution, event),
         EventKind::ClosingStarted { closing } => start_closing(execution, event.frame, closing),
         EventKind::ActivitySought { .. }
@@ -121,7 +124,7 @@ fn change_state(execution: &mut Execution, event: &Event) {
     change(execution, event, |frame| match &event.kind {
         EventKind::StateEntered { state, input, .. } => {
             frame.state = state.as_str().into();
-            frame.input = input.clone();
+            share(&mut frame.input, input);
             frame.entered = event.id;
             frame.before = event.previous;
             frame.entered_at = event.at;
@@ -133,7 +136,7 @@ fn change_state(execution: &mut Execution, event: &Event) {
             assign(&mut frame.variables, assigned.as_ref());
             match next {
                 Some(next) => {
-                    frame.input = output.clone();
+                    share(&mut frame.input, output);
                     At::Ready(next.as_str().into())
                 }
                 None => At::Done(output.clone()),
@@ -163,7 +166,7 @@ fn change_task_state(execution: &mut Execution, event: &Event) {
             At::Seeking(Sought {
                 arn: arn.clone(),
                 at: place,
-                parameters: parameters.clone(),
+                parameters: shared(&frame.input, parameters),
                 timeout_seconds: *timeout_seconds,
                 heartbeat_seconds: *heartbeat_seconds,
             })
@@ -172,7 +175,7 @@ fn change_task_state(execution: &mut Execution, event: &Event) {
             At::Task(OpenTask {
                 id: event.id,
                 kind: kind.clone(),
-                parameters: parameters.clone(),
+                parameters: shared(&frame.input, parameters),
                 timeout_seconds: *timeout_seconds,
                 heartbeat_seconds: *heartbeat_seconds,
                 phase: match kind {
@@ -221,12 +224,32 @@ fn change_task_state(execution: &mut Execution, event: &Event) {
     });
 }
 
+/// A payload takes the place of this one. What only comes again stays the text that is shared already,
+/// also where a log is read, each row of which has its own.
+fn share(known: &mut Payload, payload: &Payload) {
+    if known != payload {
+        *known = payload.clone();
+    }
+}
+
+/// A payload that waits for long; the text of this one if it is the same.
+fn shared(known: &Payload, payload: &Payload) -> Payload {
+    let same = if known == payload { known } else { payload };
+    same.at_rest()
+}
+
 /// The members of this object become variables.
 fn assign(variables: &mut Variables, assigned: Option<&Payload>) {
     let Some(Value::Object(members)) = assigned.map(Payload::value) else { return };
     variables.assign(members.iter().filter_map(|(name, value)| {
         Some((name.as_str(), Payload::from_text(value.to_string()).ok()?))
     }));
+}
+
+/// The names of the variables that this event assigns.
+fn assigned(kind: &EventKind) -> impl Iterator<Item = &str> + Clone {
+    let members = kind.assigned().and_then(|assigned| assigned.value().as_object());
+    members.into_iter().flat_map(|members| members.keys().map(String::as_str))
 }
 
 fn change_task(at: &At, change: impl FnOnce(&mut OpenTask)) -> At {
@@ -254,7 +277,21 @@ fn change(execution: &mut Execution, event: &Event, f: impl FnOnce(&mut Frame) -
         frame.last = event.id;
     }
     indexes.remove(frame);
-    frame.at = f(frame);
+    let assigned = assigned(&event.kind);
+    for name in assigned.clone() {
+        frame.variables.own(name).into_iter().for_each(|value| indexes.held.release(value));
+    }
+    let now = f(frame);
+    for name in assigned {
+        frame.variables.own(name).into_iter().for_each(|value| indexes.held.hold(value));
+    }
+    let before = std::mem::replace(&mut frame.at, now);
+    if frame.at.results().is_empty() {
+        indexes.forget(before.results());
+    }
+    if !frame.is_ready() && !matches!(frame.at, At::Entered) {
+        frame.input = frame.input.at_rest();
+    }
     frame.closing = None;
     indexes.add(frame);
 }
@@ -331,7 +368,7 @@ fn start_iteration(
         start = Some(iterations.start.clone());
     }
     indexes.add(frame);
-    let data = (input.clone(), frame.variables.inside());
+    let data = (input.at_rest(), frame.variables.inside());
     let Some(start) = start else { return };
     let parent = Some((event.frame, index_of_item));
     insert(execution, new_frame(child, parent, start, data, event.id, event.at));
@@ -367,7 +404,10 @@ fn deliver(execution: &mut Execution, event: &Event, succeeded: bool) {
     };
     *open = open.saturating_sub(1);
     if let Some(result) = results.get_mut(place as usize) {
-        *result = output;
+        if let Some(output) = &output {
+            indexes.held.hold(output);
+        }
+        *result = output.map(|output| output.at_rest());
     }
     indexes.add(frame);
 }
@@ -396,6 +436,16 @@ fn start_closing(execution: &mut Execution, id: FrameId, closing: &Closing) {
     let Some(frame) = frames.get_mut(&id) else { return };
     indexes.remove(frame);
     frame.closing = Some(Box::new(closing.clone()));
+    indexes.add(frame);
+}
+
+fn narrow(execution: &mut Execution, id: FrameId, concurrency: u32) {
+    let Execution { frames, indexes, .. } = execution;
+    let Some(frame) = frames.get_mut(&id) else { return };
+    indexes.remove(frame);
+    if let At::Iterations(iterations) = &mut frame.at {
+        iterations.concurrency = concurrency;
+    }
     indexes.add(frame);
 }
 

@@ -129,6 +129,9 @@ impl<'a> Data<'a> {
 
     /// What the state leaves when its work gave this result.
     pub(crate) fn left(&self, result: Payload) -> Result<Left, EvaluationError> {
+        if result.size_bytes() > self.step.limits.result_bytes() && !self.discards_result() {
+            return Err(EvaluationError::too_large(Made::Result));
+        }
         match &self.flow.data {
             DataFlow::JsonPath(flow) => {
                 let assigned = self.assigned(&result, Sight::default())?;
@@ -144,6 +147,18 @@ impl<'a> Data<'a> {
                 let output = self.output(flow.output.as_ref(), &result, sight)?;
                 Ok(Left { output, assigned })
             }
+        }
+    }
+
+    /// Whether nothing looks into the state's result.
+    fn discards_result(&self) -> bool {
+        match &self.flow.data {
+            DataFlow::JsonPath(flow) => {
+                flow.result_selector.is_none()
+                    && self.flow.assign.is_none()
+                    && matches!(flow.result_path, ResultPath::Discard)
+            }
+            DataFlow::Jsonata(_) => false,
         }
     }
 

@@ -246,6 +246,11 @@ pub enum EventKind<P = Payload> {
     ClosingStarted {
         closing: Box<Closing>,
     },
+    /// Internal: the execution holds much in memory, so that from now on no more iterations of the Map
+    /// run at once than these.
+    MapNarrowed {
+        concurrency: u32,
+    },
 }
 
 /// Why a Parallel or Map is being closed.
@@ -273,7 +278,8 @@ impl<P> EventKind<P> {
             | Self::TaskBegan { .. }
             | Self::BranchSucceeded
             | Self::BranchFailed
-            | Self::ClosingStarted { .. } => false,
+            | Self::ClosingStarted { .. }
+            | Self::MapNarrowed { .. } => false,
             _ => true,
         }
     }
@@ -315,7 +321,8 @@ impl<P> EventKind<P> {
             | Self::TaskBegan { .. }
             | Self::BranchSucceeded
             | Self::BranchFailed
-            | Self::ClosingStarted { .. } => None,
+            | Self::ClosingStarted { .. }
+            | Self::MapNarrowed { .. } => None,
         }
     }
 

@@ -193,6 +193,17 @@ impl Memo {
     }
 }
 
+impl At {
+    /// What branches or iterations have brought so far.
+    pub(crate) fn results(&self) -> &[Option<Payload>] {
+        match self {
+            Self::Branches(branches) => &branches.results,
+            Self::Iterations(iterations) => &iterations.results,
+            _ => &[],
+        }
+    }
+}
+
 impl Iterations {
     /// Whether another iteration may start now.
     pub(crate) fn can_start(&self) -> bool {
@@ -288,6 +299,12 @@ impl Execution {
         }
     }
 
+    /// Bytes that its payloads take, a text that is shared once. An estimate, not the same after the
+    /// execution was read from its log.
+    pub fn held_bytes(&self) -> usize {
+        self.indexes.held.bytes()
+    }
+
     /// The frames, oldest first.
     pub fn frames(&self) -> impl Iterator<Item = &Frame> {
         self.frames.values()
@@ -305,6 +322,31 @@ impl Frame {
             At::Task(task) if !self.is_doomed => Some(task),
             _ => None,
         }
+    }
+
+    /// The payloads it holds, but for results and variables.
+    pub(crate) fn payloads(&self) -> impl Iterator<Item = &Payload> {
+        let more = match &self.at {
+            At::Seeking(sought) => Some(&sought.parameters),
+            At::Task(task) => Some(&task.parameters),
+            At::Iterations(iterations) => Some(&iterations.items),
+            At::Done(output) => Some(output),
+            At::Ready(_) | At::Entered | At::Waiting(_) | At::Retrying(_) | At::Branches(_) => None,
+        };
+        [&self.input].into_iter().chain(more)
+    }
+
+    /// Bytes it takes beside its payloads. The items of a Map, and what is selected from, stay parsed.
+    pub(crate) fn weight(&self) -> usize {
+        const RESULT_AND_ITEM: usize = 64;
+        let parsed = match &self.at {
+            At::Iterations(iterations) => {
+                let texts = iterations.items.size_bytes() + self.input.size_bytes();
+                texts + RESULT_AND_ITEM * iterations.results.len()
+            }
+            at => RESULT_AND_ITEM * at.results().len(),
+        };
+        size_of::<Self>() + parsed
     }
 
     /// When this frame wants to be woken.

@@ -98,27 +98,10 @@ impl View<'_> {
             )),
             K::MapSucceeded => plain("MapStateSucceeded"),
             K::MapFailed => plain("MapStateFailed"),
-            K::IterationStarted { map, index, .. } => Some(iteration(
-                "MapIterationStarted",
-                "mapIterationStartedEventDetails",
-                map,
-                *index,
-            )),
-            K::IterationSucceeded { map, index } => Some(iteration(
-                "MapIterationSucceeded",
-                "mapIterationSucceededEventDetails",
-                map,
-                *index,
-            )),
-            K::IterationFailed { map, index } => {
-                Some(iteration("MapIterationFailed", "mapIterationFailedEventDetails", map, *index))
-            }
-            K::IterationAborted { map, index } => Some(iteration(
-                "MapIterationAborted",
-                "mapIterationAbortedEventDetails",
-                map,
-                *index,
-            )),
+            K::IterationStarted { map, index, .. } => Some(iteration("Started", map, *index)),
+            K::IterationSucceeded { map, index } => Some(iteration("Succeeded", map, *index)),
+            K::IterationFailed { map, index } => Some(iteration("Failed", map, *index)),
+            K::IterationAborted { map, index } => Some(iteration("Aborted", map, *index)),
             K::ActivitySought { .. }
             | K::ActivityReturned
             | K::WaitScheduled { .. }
@@ -127,7 +110,8 @@ impl View<'_> {
             | K::TaskBegan { .. }
             | K::BranchSucceeded
             | K::BranchFailed
-            | K::ClosingStarted { .. } => None,
+            | K::ClosingStarted { .. }
+            | K::MapNarrowed { .. } => None,
         }
     }
 
@@ -283,6 +267,13 @@ fn failure(mut details: Value, failure: &Failure) -> Value {
     details
 }
 
-fn iteration(name: &str, member: &'static str, map: &str, index: u32) -> Named {
-    (name.to_owned(), Some((member, json!({ "name": map, "index": index }))))
+fn iteration(what: &str, map: &str, index: u32) -> Named {
+    let member = match what {
+        "Started" => "mapIterationStartedEventDetails",
+        "Succeeded" => "mapIterationSucceededEventDetails",
+        "Failed" => "mapIterationFailedEventDetails",
+        _ => "mapIterationAbortedEventDetails",
+    };
+    let details = json!({ "name": map, "index": index });
+    (format!("MapIteration{what}"), Some((member, details)))
 }

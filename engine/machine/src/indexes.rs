@@ -3,8 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use asl::Payload;
+
 use crate::event::FrameId;
 use crate::execution::Frame;
+use crate::held::Held;
 use crate::timestamp::Timestamp;
 
 /// Indexes over the frames of one execution.
@@ -21,10 +24,11 @@ pub(crate) struct Indexes {
     pub(crate) tied: usize,
     /// Each parent with each of its children.
     pub(crate) children: BTreeSet<(FrameId, FrameId)>,
+    pub(crate) held: Held,
 }
 
 impl Indexes {
-    /// A frame comes.
+    /// A frame comes, without variables of its own.
     pub(crate) fn enter(&mut self, frame: &Frame) {
         self.children.extend(frame.parent.map(|(parent, _)| (parent, frame.id)));
         self.add(frame);
@@ -35,6 +39,8 @@ impl Indexes {
         if let Some((parent, _)) = frame.parent {
             self.children.remove(&(parent, frame.id));
         }
+        self.forget(frame.at.results());
+        frame.variables.all_own().for_each(|value| self.held.release(value));
         self.remove(frame);
     }
 
@@ -65,8 +71,15 @@ impl Indexes {
         })
     }
 
-    /// Before a frame changes.
+    /// These results of branches or iterations go.
+    pub(crate) fn forget(&mut self, results: &[Option<Payload>]) {
+        results.iter().flatten().for_each(|result| self.held.release(result));
+    }
+
+    /// Before a frame changes. Results and variables are counted as they come and go.
     pub(crate) fn remove(&mut self, frame: &Frame) {
+        frame.payloads().for_each(|payload| self.held.release(payload));
+        self.held.subtract(frame.weight());
         if let Some(due) = frame.due() {
             self.timers.remove(&(due, frame.id));
         }
@@ -87,6 +100,8 @@ impl Indexes {
 
     /// After a frame changed.
     pub(crate) fn add(&mut self, frame: &Frame) {
+        frame.payloads().for_each(|payload| self.held.hold(payload));
+        self.held.add(frame.weight());
         if let Some(due) = frame.due() {
             self.timers.insert((due, frame.id));
         }

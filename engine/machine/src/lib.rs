@@ -18,6 +18,7 @@ mod data;
 mod event;
 mod execution;
 mod failing;
+mod held;
 pub mod history;
 mod indexes;
 mod limits;

@@ -9,6 +9,9 @@ pub struct Limits {
     pub history_events: Option<u64>,
     /// What `MaxConcurrency` 0 of an inline Map means, and the most it may be.
     pub map_concurrency: u32,
+    /// Bytes of payloads that an execution may hold in memory before its Maps start fewer iterations at
+    /// once; see [`Limits::comfortable_bytes`].
+    pub held_bytes: usize,
     /// Events after which a turn is cut, so that no single commit grows without bound.
     pub turn_events: usize,
     /// Bytes of payloads after which a turn is cut.
@@ -24,6 +27,7 @@ impl Limits {
             payload_bytes: 262_144,
             history_events: Some(25_000),
             map_concurrency: 40,
+            held_bytes: 64 * 1024 * 1024,
             turn_events: 1_000,
             turn_bytes: 4 * 1024 * 1024,
             turn_steps: 8_000_000,
@@ -36,10 +40,28 @@ impl Limits {
             payload_bytes: 16 * 1024 * 1024,
             history_events: None,
             map_concurrency: 1_000,
+            held_bytes: 256 * 1024 * 1024,
             turn_events: 1_000,
             turn_bytes: 4 * 1024 * 1024,
             turn_steps: 8_000_000,
         }
+    }
+}
+
+impl Limits {
+    /// What an execution may hold before its Maps go slower; a few payloads at least.
+    pub(crate) fn comfortable_bytes(&self) -> usize {
+        self.held_bytes.max(self.payload_bytes.saturating_mul(4))
+    }
+
+    /// What it may hold before a Map or Parallel that adds to it fails.
+    pub(crate) fn most_bytes(&self) -> usize {
+        self.comfortable_bytes().saturating_mul(4)
+    }
+
+    /// The longest result of a Map or Parallel that is looked into: its value takes many times its text.
+    pub(crate) fn result_bytes(&self) -> usize {
+        self.comfortable_bytes() / 4
     }
 }
 

@@ -246,6 +246,7 @@ impl<P> EventKind<P> {
             K::TaskBegan { deadline } => K::TaskBegan { deadline: *deadline },
             K::BranchSucceeded => K::BranchSucceeded,
             K::BranchFailed => K::BranchFailed,
+            K::MapNarrowed { concurrency } => K::MapNarrowed { concurrency: *concurrency },
             K::ClosingStarted { closing } => K::ClosingStarted { closing: closing.clone() },
         }
     }

@@ -156,6 +156,14 @@ impl Step<'_> {
         Err(too_large(&self.maker(id, made), made))
     }
 
+    /// Whether the execution may go on to hold what it holds; else this Map or Parallel fails.
+    pub(crate) fn within_memory(&self, id: FrameId, made: Made) -> Result<(), Failure> {
+        if self.execution.held_bytes() <= self.limits.most_bytes() {
+            return Ok(());
+        }
+        Err(too_large(&self.maker(id, made), made))
+    }
+
     /// Whom AWS names as the maker of a value that is too long: the task for its parameters, else the
     /// state.
     fn maker(&self, id: FrameId, made: Made) -> String {

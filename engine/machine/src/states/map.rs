@@ -2,7 +2,7 @@
 
 use asl::expression::no_items;
 use asl::program::{Items, Map, MaxConcurrency};
-use asl::{EvaluationError, Payload, Raised, StateKind};
+use asl::{EvaluationError, Made, Payload, Raised, StateKind};
 use serde_json::Value;
 
 use crate::data::Data;
@@ -112,7 +112,16 @@ fn try_start_next(step: &mut Step<'_>, id: FrameId, map: &Map) -> Result<(), Fai
     let Some(At::Iterations(iterations)) = step.frame(id).map(|frame| &frame.at) else {
         return Ok(());
     };
-    let index = iterations.next;
+    let (index, open) = (iterations.next, iterations.open);
+    let held = step.execution.held_bytes();
+    if open > 0 && held > step.limits.comfortable_bytes() {
+        step.record(id, EventKind::MapNarrowed { concurrency: open });
+        return Ok(());
+    }
+    step.within_memory(id, Made::Parameters)?;
+    let Some(At::Iterations(iterations)) = step.frame(id).map(|frame| &frame.at) else {
+        return Ok(());
+    };
     let items = iterations.items.clone();
     let item = &items.value()[index as usize];
     let input = match &map.item_selector {
@@ -132,6 +141,10 @@ fn try_start_next(step: &mut Step<'_>, id: FrameId, map: &Map) -> Result<(), Fai
 
 /// An iteration ended well: if it was the last, the state is done.
 pub(crate) fn iteration_ended(step: &mut Step<'_>, id: FrameId) {
+    if let Err(failure) = step.within_memory(id, Made::Result) {
+        step.fail(id, failure);
+        return;
+    }
     let Some(At::Iterations(iterations)) = step.frame(id).map(|frame| &frame.at) else { return };
     if iterations.open > 0 || (iterations.next as usize) < iterations.results.len() {
         return;

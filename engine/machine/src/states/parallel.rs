@@ -2,7 +2,7 @@
 
 use asl::payload::TooDeep;
 use asl::program::Parallel;
-use asl::{Payload, StateKind};
+use asl::{Made, Payload, StateKind};
 
 use crate::data::Data;
 use crate::event::{EventKind, FrameId};
@@ -26,6 +26,10 @@ pub(crate) fn begin(step: &mut Step<'_>, id: FrameId, parallel: &Parallel) -> Re
 
 /// A branch ended well: if it was the last, the state is done.
 pub(crate) fn branch_ended(step: &mut Step<'_>, id: FrameId) {
+    if let Err(failure) = step.within_memory(id, Made::Result) {
+        step.fail(id, failure);
+        return;
+    }
     let Some(At::Branches(branches)) = step.frame(id).map(|frame| &frame.at) else { return };
     if branches.open > 0 {
         return;

@@ -10,7 +10,7 @@ use machine::EventKind;
 
 /// Each event, and what it is called where it is told: AWS's types, or the words of a transcript
 /// for what only the log knows.
-const EVENTS: [(&str, &[&str]); 34] = [
+const EVENTS: [(&str, &[&str]); 35] = [
     ("ExecutionStarted", &["ExecutionStarted"]),
     ("ExecutionSucceeded", &["ExecutionSucceeded"]),
     ("ExecutionFailed", &["ExecutionFailed"]),
@@ -73,6 +73,7 @@ const EVENTS: [(&str, &[&str]); 34] = [
     ("BranchSucceeded", &["- BranchSucceeded"]),
     ("BranchFailed", &["- BranchFailed"]),
     ("ClosingStarted", &["- ClosingStarted"]),
+    ("MapNarrowed", &["- MapNarrowed"]),
 ];
 
 /// Fails for an event that a user sees under a name which its line does not have.

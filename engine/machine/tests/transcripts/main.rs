@@ -14,6 +14,7 @@ mod history;
 mod keep;
 mod language;
 mod limits;
+mod memory;
 mod milestones;
 mod tasks;
 mod waiting;
