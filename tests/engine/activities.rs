@@ -89,7 +89,7 @@ async fn an_answer_may_arrive_on_any_node() {
         let (polled, other) = if number % 2 == 0 { (&first, &second) } else { (&second, &first) };
         let task = polled.engine.poll_activity(ACCOUNT, "a", None).await.unwrap().unwrap();
         other.engine.send_task(Some(ACCOUNT), &task.token, TaskAnswer::Heartbeat).await.unwrap();
-        let answer = TaskAnswer::Success(Payload::from_text("1".to_owned()).unwrap());
+        let answer = TaskAnswer::Success(Payload::from_text("1").unwrap());
         other.engine.send_task(Some(ACCOUNT), &task.token, answer.clone()).await.unwrap();
         assert_eq!(first.ended(&name).await.head.status, Status::Succeeded);
         let again = polled.engine.send_task(Some(ACCOUNT), &task.token, answer).await;
@@ -112,7 +112,7 @@ async fn a_node_that_takes_over_knows_the_tasks_that_wait_and_those_that_are_don
     let taken = first.engine.poll_activity(ACCOUNT, "a", None).await.unwrap().unwrap();
     first.engine.shutdown().await;
     let second = Node::start(&database, Script::Never).await;
-    let answer = TaskAnswer::Success(Payload::from_text("1".to_owned()).unwrap());
+    let answer = TaskAnswer::Success(Payload::from_text("1").unwrap());
     second.engine.send_task(Some(ACCOUNT), &taken.token, answer.clone()).await.unwrap();
     let waits = second.engine.poll_activity(ACCOUNT, "a", None).await.unwrap().unwrap();
     assert_ne!(waits.token, taken.token);
@@ -146,7 +146,7 @@ async fn what_a_late_owner_decides_does_not_come_after_the_new_owners_look() {
     owner.until_repeated(1).await;
     // The new owner has read that the task waits, and the late one begins it.
     let task = late.engine.poll_activity(ACCOUNT, "a", None).await.unwrap().unwrap();
-    let answer = TaskAnswer::Success(Payload::from_text("1".to_owned()).unwrap());
+    let answer = TaskAnswer::Success(Payload::from_text("1").unwrap());
     assert_eq!(owner.engine.send_task(Some(ACCOUNT), &task.token, answer).await, Ok(()));
     owner.engine.shutdown().await;
     late.engine.shutdown().await;

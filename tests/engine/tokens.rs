@@ -15,7 +15,7 @@ pub(super) const CALLBACK: &str = r#"{"StartAt": "T", "States": {"T": {"Type": "
     "Parameters": {"FunctionName": "f", "Payload": {"token.$": "$$.Task.Token"}}, "End": true}}}"#;
 
 pub(super) fn success(text: &str) -> TaskAnswer {
-    TaskAnswer::Success(Payload::from_text(text.to_owned()).unwrap())
+    TaskAnswer::Success(Payload::from_text(text).unwrap())
 }
 
 /// The same machine with heartbeats.

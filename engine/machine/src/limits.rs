@@ -10,7 +10,7 @@ pub struct Limits {
     /// What `MaxConcurrency` 0 of an inline Map means, and the most it may be.
     pub map_concurrency: u32,
     /// Bytes of payloads that an execution may hold in memory before its Maps start fewer iterations at
-    /// once; see [`Limits::comfortable_bytes`].
+    /// once; see `comfortable_bytes`.
     pub held_bytes: usize,
     /// Events after which a turn is cut, so that no single commit grows without bound.
     pub turn_events: usize,

@@ -84,7 +84,7 @@ fn begun(
 }
 
 fn payload(text: &str) -> asl::Payload {
-    asl::Payload::from_text(text.to_owned()).unwrap()
+    asl::Payload::from_text(text).unwrap()
 }
 
 /// Something happens to the execution with this id, and somebody waits for what becomes of it.
