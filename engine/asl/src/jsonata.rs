@@ -12,6 +12,7 @@
 mod chance;
 mod check;
 mod copy;
+mod direct;
 pub mod document;
 mod enclose;
 mod evaluate;

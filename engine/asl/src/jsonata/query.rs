@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::check::check;
 use super::copy::Reads;
+use super::direct::Direct;
 use super::enclose::{enclose, is_function};
 use super::evaluate::{Failure, Program};
 use super::functions;
@@ -23,6 +24,8 @@ pub struct Query {
     /// Which field of the state.
     location: Arc<str>,
     program: Program,
+    /// If it only names a value.
+    direct: Option<Direct>,
     /// Free names, in the order of the text.
     mentioned: Box<[Box<str>]>,
     /// Whether a number may come out that JSON does not have.
@@ -53,6 +56,7 @@ impl Query {
         let program =
             program(text, &found.free, reads, found.nodes).map_err(|error| invalid(&error))?;
         Ok(Self {
+            direct: Direct::of(text),
             text: text.into(),
             program,
             calculates: found.calculates,
@@ -64,6 +68,14 @@ impl Query {
 
     /// The value.
     pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, EvaluationError> {
+        if let Some(found) = self.direct.as_ref().and_then(|direct| direct.evaluate(scope)) {
+            return found;
+        }
+        self.calculate(scope)
+    }
+
+    /// The value as the library has it.
+    pub(super) fn calculate(&self, scope: &Scope<'_>) -> Result<Value, EvaluationError> {
         match self.program.evaluate(scope) {
             Ok(Some(Value::Null)) if self.calculates => Ok(self.no_json_number(scope)),
             Ok(Some(value)) => Ok(value),

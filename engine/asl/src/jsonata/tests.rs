@@ -292,6 +292,32 @@ fn a_field_gets_the_type_it_needs() {
 }
 
 #[test]
+fn what_is_only_named_is_what_the_library_finds_and_keeps_every_digit() {
+    let input = json!({
+        "a": {"b": {"c": [1, 2], "d": [[1]], "e": [], "f": [7], "g": null, "h": {"i": "x"}}},
+        "list": [{"k": 1}, {"k": 2}], "n": 1.5,
+    });
+    let mut outside = Outside::default();
+    outside
+        .variables
+        .assign([("x", Payload::from_value(json!({"y": [1], "z": {"w": true}})).unwrap())]);
+    let scope = outside.scope(&input, &context);
+    let expressions = "$states.input $states.input.a $states.input.a.b.c $states.input.a.b.d \
+        $states.input.a.b.e $states.input.a.b.f $states.input.a.b.g $states.input.a.b.h.i \
+        $states.input.list.k $states.input.list $states.input.none $states.input.n.o $states.context \
+        $states.context.State.Name $states.context.State.RetryCount $states.context.State $x $x.y \
+        $x.z.w $x.none $y $states.result $states";
+    for expression in expressions.split_whitespace() {
+        let query = query(expression);
+        assert_eq!(query.evaluate(&scope), query.calculate(&scope), "{expression}");
+    }
+    let exact = json!({"id": 9_007_199_254_740_993_u64, "more": [12_345_678_901_234_567_890_u64]});
+    let scope = outside.scope(&exact, &context);
+    assert_eq!(query("$states.input").evaluate(&scope), Ok(exact.clone()));
+    assert_eq!(query("$states.input.id").evaluate(&scope), Ok(json!(9_007_199_254_740_993_u64)));
+}
+
+#[test]
 fn a_template_keeps_its_order_and_says_where_it_fails() {
     let (input, outside) = (json!({"n": 1}), Outside::default());
     let scope = outside.scope(&input, &context);
