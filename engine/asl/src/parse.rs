@@ -22,6 +22,9 @@ pub const MAX_DEFINITION_BYTES: usize = 1_048_576;
 /// Arrays and objects inside one another; JSON beyond it is not read.
 pub(crate) const MAX_DEPTH: usize = 120;
 
+/// Regular expressions of paths in one definition: each may be large once it is compiled.
+const MAX_PATTERNS: usize = 500;
+
 /// A state's name may have as many characters.
 const MAX_NAME_CHARS: usize = 80;
 
@@ -75,11 +78,29 @@ fn json(text: &str, report: &Report) -> Option<Value> {
         return None;
     }
     match serde_json::from_str(text) {
+        Ok(value) if patterns(&value) > MAX_PATTERNS => {
+            let message = format!(
+                "The definition has {} regular expressions (`=~`); at most {MAX_PATTERNS} are read",
+                patterns(&value)
+            );
+            report.add(Code::SchemaValidationFailed, &Place::Root, message);
+            None
+        }
         Ok(value) => Some(value),
         Err(mistake) => {
             report.add(Code::InvalidJsonDescription, &Place::Root, mistake.to_string());
             None
         }
+    }
+}
+
+/// How many regular expressions the texts of this value may hold.
+fn patterns(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.matches("=~").count(),
+        Value::Array(elements) => elements.iter().map(patterns).sum(),
+        Value::Object(fields) => fields.values().map(patterns).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
     }
 }
 

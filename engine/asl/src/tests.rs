@@ -168,6 +168,23 @@ fn names_are_unique_in_the_whole_machine() {
 }
 
 #[test]
+fn a_definition_has_so_many_regular_expressions() {
+    let with = |count: usize| {
+        let fields: Vec<String> =
+            (0..count).map(|n| format!(r#""p{n}.$": "$.l[?(@.k =~ /a{n}/)]""#)).collect();
+        machine_of(&format!(
+            r#""Type": "Pass", "End": true, "Parameters": {{{}}}"#,
+            fields.join(",")
+        ))
+    };
+    check(&with(500), "");
+    check(
+        &with(501),
+        "SCHEMA_VALIDATION_FAILED: The definition has 501 regular expressions (`=~`); at most 500 are read at /",
+    );
+}
+
+#[test]
 fn the_query_language_is_the_machines() {
     check(
         r#"{"StartAt": "A", "QueryLanguage": "JSONata", "States":

@@ -17,8 +17,12 @@ pub(super) struct Pattern {
     cost: u64,
 }
 
-/// How large a compiled expression may be, in bytes.
-const MAX_COMPILED: usize = 64 * 1024;
+/// How large a compiled expression may be, in bytes; and the smaller sizes that are tried before, since what
+/// it costs to match is known by its size, not by its text: `.{200}` is as large as 200 dots.
+const SIZES: [usize; 4] = [2 * 1024, 8 * 1024, 24 * 1024, 64 * 1024];
+
+/// How many bytes of a compiled expression cost one step for 64 bytes of text.
+const BYTES_PER_STEP: usize = 64;
 
 impl Pattern {
     /// Reads `/…/flags`.
@@ -47,19 +51,22 @@ impl Pattern {
         let has = |flag| flags.contains(flag);
         // The line's end ends a comment, if there is one.
         let end = if has('x') { "\n" } else { "" };
-        let regex = RegexBuilder::new(&format!("\\A(?:{translated}{end})\\z"))
-            .case_insensitive(has('i'))
-            .ignore_whitespace(has('x'))
-            .multi_line(has('m'))
-            .size_limit(MAX_COMPILED)
-            .dfa_size_limit(4 * MAX_COMPILED)
-            .build()
-            .map_err(|error| {
-                let why = error.to_string();
-                let why = why.lines().last().unwrap_or_default().trim_start_matches("error: ");
-                cursor.wrong(&format!("not a regular expression, {why}"))
-            })?;
-        Ok(Self { regex, cost: source.len() as u64 + 16 })
+        let build = |size: usize| {
+            RegexBuilder::new(&format!("\\A(?:{translated}{end})\\z"))
+                .case_insensitive(has('i'))
+                .ignore_whitespace(has('x'))
+                .multi_line(has('m'))
+                .size_limit(size)
+                .dfa_size_limit(4 * size)
+                .build()
+        };
+        let size = SIZES.into_iter().find(|size| build(*size).is_ok()).unwrap_or(SIZES[3]);
+        let regex = build(size).map_err(|error| {
+            let why = error.to_string();
+            let why = why.lines().last().unwrap_or_default().trim_start_matches("error: ");
+            cursor.wrong(&format!("not a regular expression, {why}"))
+        })?;
+        Ok(Self { regex, cost: source.len().max(size / BYTES_PER_STEP) as u64 + 16 })
     }
 
     /// Whether it matches the whole text.
