@@ -38,6 +38,7 @@ mod states;
 pub mod template;
 #[cfg(test)]
 mod tests;
+mod uuid;
 pub mod variables;
 mod warnings;
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::Failure;
 use super::arguments::Arguments;
 use crate::java;
+use crate::uuid;
 
 /// Of two numbers of 32 bits, which are rounded, as is their sum.
 pub(super) fn add(arguments: &Arguments<'_>) -> Result<Value, Failure> {
@@ -44,10 +45,6 @@ pub(super) fn random(arguments: &Arguments<'_>) -> Result<Value, Failure> {
 /// Of version 4; arguments are ignored.
 pub(super) fn uuid(arguments: &Arguments<'_>) -> Result<Value, Failure> {
     arguments.budget.build(38)?;
-    let bits = (u128::from((arguments.chance)()) << 64) | u128::from((arguments.chance)());
-    // Version and variant have their places.
-    let bits = (bits & !(0xF << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
-    let hex = format!("{bits:032x}");
-    let parts = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
-    Ok(parts.join("-").into())
+    let [upper, lower] = [(arguments.chance)(), (arguments.chance)()];
+    Ok(uuid::of(upper, lower).into())
 }

@@ -29,6 +29,13 @@ impl Random {
         0
     }
 
+    /// From 0 to below 1.
+    #[expect(clippy::cast_precision_loss, reason = "53 bits are what a double holds")]
+    pub(crate) fn fraction(&mut self) -> f64 {
+        let bits = (i64::from(self.next(26)) << 27) + i64::from(self.next(27));
+        bits as f64 / (1i64 << 53) as f64
+    }
+
     fn next(&mut self, bits: u32) -> i32 {
         self.0 = self.0.wrapping_mul(MULTIPLIER).wrapping_add(0xB) & MASK;
         i32::try_from(self.0 >> (48 - bits)).unwrap_or_default()
@@ -46,5 +53,6 @@ mod tests {
         let drawn = bounds.map(|bound| random.below(bound));
         assert_eq!(drawn, [4, 764_588, 430_000, 874_970_313, 446_064_254]);
         assert_eq!(Random::seeded(-10).below(9), 0);
+        assert_eq!(Random::seeded(77).fraction().to_string(), "0.7240700207191966");
     }
 }

@@ -10,6 +10,8 @@ use super::guarded;
 use super::guards::{GUARDS, SPEND};
 use super::result::number;
 use crate::hash;
+use crate::java;
+use crate::uuid;
 
 /// Their names, without `$`.
 pub(super) const ADDED: [&str; 6] = ["partition", "range", "hash", "random", "uuid", "parse"];
@@ -62,14 +64,14 @@ fn function(name: &str, supply: &Shared) -> Result<HostFunction, Error> {
         }),
         "random" => HostFunction::with_signature("<n?:n>", move |args, _| {
             let fraction = match whole(args, 0) {
-                Some(seed) => chance::java_fraction(seed),
+                Some(seed) => java::Random::seeded(seed).fraction(),
                 None => chance::fraction(draw(&supply)[0]),
             };
             Ok(Some(Value::from(fraction)))
         }),
         "uuid" => HostFunction::with_signature("<:s>", move |_, _| {
             let [upper, lower] = draw(&supply);
-            Ok(Some(Value::String(chance::uuid(upper, lower))))
+            Ok(Some(Value::String(uuid::of(upper, lower))))
         }),
         "parse" => {
             HostFunction::with_signature("<s?:x>", move |args, _| parse(text(args, 0), &supply))

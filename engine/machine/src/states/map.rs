@@ -14,11 +14,14 @@ use crate::stimulus::Failure;
 /// Looks up the items; the iterations start one by one from the ready queue.
 pub(crate) fn begin(step: &mut Step<'_>, id: FrameId, map: &Map) -> Result<(), Failure> {
     let most = step.limits.map_concurrency;
-    let items = Data::of(step, id).and_then(|data| items(&data, map, &data.effective_input()?));
+    let effective = Data::of(step, id)
+        .and_then(|data| data.effective_input())
+        .map_err(|error| step.evaluation_failure(id, &error))?;
+    let items = Data::of(step, id).and_then(|data| items(&data, map, &effective));
     let items = items.map_err(|error| without_items(step, id, &error))?;
     let Value::Array(array) = items.value() else { return Err(no_array(step, id, map, &items)) };
     let concurrency = Data::of(step, id)
-        .and_then(|data| concurrency(&data, map, &data.effective_input()?, most))
+        .and_then(|data| concurrency(&data, map, &effective, most))
         .map_err(|error| step.evaluation_failure(id, &error))?;
     let length = u32::try_from(array.len()).expect("a payload has far fewer than 2^32 items");
     let items = step.limited_input(id, items)?;
@@ -113,15 +116,11 @@ fn try_start_next(step: &mut Step<'_>, id: FrameId, map: &Map) -> Result<(), Fai
         return Ok(());
     };
     let (index, open) = (iterations.next, iterations.open);
-    let held = step.execution.held_bytes();
-    if open > 0 && held > step.limits.comfortable_bytes() {
+    if open > 0 && step.execution.held_bytes() > step.limits.comfortable_bytes() {
         step.record(id, EventKind::MapNarrowed { concurrency: open });
         return Ok(());
     }
     step.within_memory(id, Made::Parameters)?;
-    let Some(At::Iterations(iterations)) = step.frame(id).map(|frame| &frame.at) else {
-        return Ok(());
-    };
     let items = iterations.items.clone();
     let item = &items.value()[index as usize];
     let input = match &map.item_selector {
