@@ -15,11 +15,10 @@ use crate::program::{
 };
 
 impl Program {
-    /// Whether it has variables or JSONata, which AWS brought in November 2024.
-    pub fn has_variables_or_jsonata(&self) -> bool {
+    /// Whether a state assigns variables or is of JSONata, which AWS brought in November 2024.
+    pub fn assigns_or_queries(&self) -> bool {
         self.states().any(|state| {
-            let is_jsonata = matches!(state.flow.data, DataFlow::Jsonata(_));
-            is_jsonata || state.flow.assign.is_some() || !state.variables().is_empty()
+            state.flow.assign.is_some() || matches!(state.flow.data, DataFlow::Jsonata(_))
         })
     }
 

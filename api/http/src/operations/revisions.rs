@@ -35,12 +35,17 @@ pub type VariableReferences = BTreeMap<String, BTreeSet<String>>;
 pub(super) async fn pinned(engine: &Engine, revision: Revision) -> Pinned {
     // One that does not compile with this release is shown all the same.
     let program = engine.program(revision.id).await.ok();
-    let references = program.iter().flat_map(|program| program.variable_references());
+    let references: VariableReferences = program
+        .iter()
+        .flat_map(|program| program.variable_references())
+        .map(|(state, variables)| (state.to_owned(), variables))
+        .collect();
     // The default is shown as in AWS's answers since there are variables and JSONata; in those recorded
     // before, the member is not there.
-    let by_default = program.as_ref().is_some_and(|program| program.has_variables_or_jsonata());
+    let by_default =
+        !references.is_empty() || program.is_some_and(|program| program.assigns_or_queries());
     Pinned {
-        variable_references: references.map(|(state, it)| (state.to_owned(), it)).collect(),
+        variable_references: references,
         logging: parsed(revision.logging.as_deref()),
         tracing: parsed(revision.tracing.as_deref()),
         encryption: parsed::<Option<Encryption>>(revision.encryption.as_deref())
