@@ -60,8 +60,6 @@ impl Severity {
 pub enum Code {
     /// The text is not JSON.
     InvalidJsonDescription,
-    /// The text is empty.
-    MissingDescription,
     /// A field is missing, unknown, of the wrong type or out of its range.
     SchemaValidationFailed,
     /// No state of the machine ends it.
@@ -98,7 +96,6 @@ impl Code {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::InvalidJsonDescription => "INVALID_JSON_DESCRIPTION",
-            Self::MissingDescription => "MISSING_DESCRIPTION",
             Self::SchemaValidationFailed => "SCHEMA_VALIDATION_FAILED",
             Self::MissingEndState => "MISSING_END_STATE",
             Self::DuplicateStateName => "DUPLICATE_STATE_NAME",
@@ -120,7 +117,6 @@ impl Code {
         match self {
             Self::NoDollar | Self::NoPath | Self::PassResultIsStatic => Severity::Warning,
             Self::InvalidJsonDescription
-            | Self::MissingDescription
             | Self::SchemaValidationFailed
             | Self::MissingEndState
             | Self::DuplicateStateName
@@ -232,7 +228,7 @@ struct Bounded(String);
 
 impl Write for Bounded {
     fn write_str(&mut self, part: &str) -> fmt::Result {
-        const MAX_BYTES: usize = 1_024;
+        const MAX_BYTES: usize = 2_048;
         let room = MAX_BYTES - self.0.len();
         let cut = part.floor_char_boundary(room);
         self.0.push_str(&part[..cut]);

@@ -4,7 +4,6 @@
 use crate::diagnostic::Code;
 use crate::jsonata::Sees;
 use crate::object::{Field, Object};
-use crate::parse::Parser;
 
 /// Fields that only a distributed Map has.
 pub(crate) const FIELDS: &[Field] = &[
@@ -67,11 +66,11 @@ const REMEDY: &str =
 
 /// Checks the fields of the distributed form. `None` if there is any, or the `Mode` asks for it: such a
 /// Map is refused as a whole, once.
-pub(crate) fn check(state: &Object<'_>, parser: &mut Parser, asked: bool) -> Option<()> {
+pub(crate) fn check(state: &Object<'_>, asked: bool) -> Option<()> {
     reader(state);
     batcher(state);
     writer(state);
-    label(state, parser);
+    label(state);
     tolerated_failures(state);
     if asked || FIELDS.iter().any(|field| state.has(field.name())) {
         state.report().add(Code::UnsupportedFeature, state.place(), REMEDY);
@@ -144,14 +143,9 @@ fn tolerated_failures(state: &Object<'_>) {
 }
 
 /// A `Label` becomes part of ARNs.
-fn label(state: &Object<'_>, parser: &mut Parser) {
-    let Some(label) = state.string("Label") else { return };
-    let place = state.at("Label");
-    let report = state.report();
-    if let Some(mistake) = label_mistake(label) {
-        report.add(Code::InvalidLabelName, &place, mistake);
-    } else if !parser.labels.insert(label.to_owned()) {
-        report.add(Code::DuplicateLabelName, &place, format!("Duplicate label name: {label}"));
+fn label(state: &Object<'_>) {
+    if let Some(mistake) = state.string("Label").and_then(label_mistake) {
+        state.report().add(Code::InvalidLabelName, &state.at("Label"), mistake);
     }
 }
 
@@ -199,7 +193,7 @@ mod tests {
             &format!(
                 "{REFUSED}
                  SCHEMA_VALIDATION_FAILED: Value should be one of the following: [CSV, JSON, JSONL, PARQUET, MANIFEST] at /States/S/ItemReader/ReaderConfig/InputType
-                 SCHEMA_VALIDATION_FAILED: Expected a whole number from 0 to 100000000, but got -1 at /States/S/ItemReader/ReaderConfig/MaxItems"
+                 SCHEMA_VALIDATION_FAILED: Minimum value is 0 at /States/S/ItemReader/ReaderConfig/MaxItems"
             ),
         );
         check(

@@ -7,6 +7,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::fmt::Write as _;
+
 const VALUES: &str = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')";
 
 /// Why a text is not JSON.
@@ -16,6 +18,39 @@ pub struct Complaint {
     /// Where Jackson noticed: behind what it had read.
     pub line: usize,
     pub column: usize,
+}
+
+impl Complaint {
+    /// The place as Jackson writes it, which quotes the text's beginning.
+    pub fn place(&self, text: &str) -> String {
+        format!("[Source: {}; line: {}, column: {}]", shown(text), self.line, self.column)
+    }
+}
+
+/// A text as Jackson quotes it: no more than its first 500 UTF-16 units.
+fn shown(text: &str) -> String {
+    const MOST: usize = 500;
+    let units = |c: char| c.len_utf16();
+    let (mut shown, mut taken) = (String::from("(String)\""), 0);
+    for c in text.chars() {
+        if taken + units(c) > MOST {
+            break;
+        }
+        taken += units(c);
+        match c {
+            '\n' | '\r' => shown.push(c),
+            c if c.is_control() => {
+                let _ = write!(shown, "\\u{:04X}", u32::from(c));
+            }
+            c => shown.push(c),
+        }
+    }
+    shown.push('"');
+    let left = text.chars().map(units).sum::<usize>() - taken;
+    if left > 0 {
+        let _ = write!(shown, "[truncated {left} chars]");
+    }
+    shown
 }
 
 /// How a text is read.

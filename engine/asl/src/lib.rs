@@ -1,8 +1,8 @@
 //! The Amazon States Language: definition text in, [`Program`] out.
 //!
 //! ```text
-//! text ─► parse ─► definition ─► check ─► diagnostics
-//!                      └──────► compile ─► program
+//! text ─► parse ─► definition ─┬► check ─► diagnostics
+//!                              └► compile ─► program
 //! ```
 //!
 //! Pure: no clock, no randomness, no I/O. A definition is parsed, checked and compiled once;
@@ -67,8 +67,8 @@ pub enum MachineKind {
     Express,
 }
 
-/// The program of this definition, or all errors in it, in the order of the text; warnings are
-/// left to [`check`]. What the language has and this engine does not run yet is an error here:
+/// The program of this definition, or all errors in it, in the order of [`check`], to which warnings are
+/// left. What the language has and this engine does not run yet is an error here:
 /// [`Code::UnsupportedFeature`].
 pub fn compile(text: &str) -> Result<Program, Vec<Diagnostic>> {
     let (definition, diagnostics) = read(text, MachineKind::Standard);
@@ -80,24 +80,32 @@ pub fn compile(text: &str) -> Result<Program, Vec<Diagnostic>> {
     }
 }
 
-/// Everything that is wrong with this definition as the language has it, errors and warnings, in
-/// the order of the text; at most [`diagnostic::MAX_DIAGNOSTICS`] of each.
+/// Everything that is wrong with this definition as the language has it, errors and warnings: first what
+/// cannot be read, then what is wrong with the machine as a whole, each in the order of the text and no
+/// more than [`diagnostic::MAX_DIAGNOSTICS`] errors and as many warnings.
 pub fn check(text: &str, kind: MachineKind) -> Vec<Diagnostic> {
     let (_, mut diagnostics) = read(text, kind);
     diagnostics.retain(|diagnostic| diagnostic.code != Code::UnsupportedFeature);
     diagnostics
 }
 
+/// What was written, and everything wrong with it: first what cannot be read, then what is wrong with the
+/// machine as a whole, each in the order of the text. AWS lists them so.
 fn read(text: &str, kind: MachineKind) -> (Option<Definition>, Vec<Diagnostic>) {
-    let report = Report::default();
-    let definition = parse::parse(text, kind, &report);
+    let (reading, checking) = (Report::default(), Report::default());
+    let definition = parse::parse(text, kind, &reading);
     if let Some(definition) = &definition {
-        check::check(definition, text, &report);
+        check::check(definition, text, &checking);
     }
-    (definition, in_order_of_text(report.into_diagnostics(), text))
+    let mut diagnostics = in_order_of_text(reading.into_diagnostics(), text);
+    diagnostics.extend(in_order_of_text(checking.into_diagnostics(), text));
+    (definition, diagnostics)
 }
 
 fn in_order_of_text(diagnostics: Vec<Diagnostic>, text: &str) -> Vec<Diagnostic> {
+    if diagnostics.is_empty() {
+        return diagnostics;
+    }
     let locations: Vec<&str> =
         diagnostics.iter().map(|it| it.location.as_deref().unwrap_or_default()).collect();
     let offsets = position::offsets(text, &locations);

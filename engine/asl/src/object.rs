@@ -1,12 +1,17 @@
 //! Reads the fields of one JSON object of a definition and reports what is wrong with them.
 
-use serde_json::{Map, Value};
+use std::fmt::Display;
 
+use serde_json::{Map, Number, Value};
+
+use crate::definition::Target;
 use crate::diagnostic::{Code, Place, Report};
 use crate::expression::Expression;
 use crate::flow::{Filter, ResultPath};
+use crate::java;
 use crate::jsonata::{self, Query, Refusal, Sees};
 use crate::path::{Path, ReferencePath};
+use crate::program::Next;
 use crate::template::{MistakeKind, Template};
 use crate::warnings;
 
@@ -69,7 +74,7 @@ impl<'a> Object<'a> {
         if let Value::Object(map) = value {
             return Some(Self { map, place, report, language });
         }
-        report.add(Code::SchemaValidationFailed, &place, expected("an object", value));
+        report.add(Code::SchemaValidationFailed, &place, of_type("Object"));
         None
     }
 
@@ -124,7 +129,7 @@ impl<'a> Object<'a> {
             .filter(|name| !self.has(name))
             .collect();
         if !missing.is_empty() {
-            self.wrong(format!("These fields are required: [{}]", missing.join(", ")));
+            self.wrong(format!("These fields are required: [{}]", listed(&missing)));
         }
     }
 
@@ -146,28 +151,47 @@ impl<'a> Object<'a> {
     /// At most one of these.
     pub(crate) fn at_most_one(&self, names: &[&str]) {
         if names.iter().filter(|name| self.has(name)).count() > 1 {
-            self.wrong(format!("Only one of these fields is allowed: [{}]", names.join(", ")));
+            self.wrong(too_many(names));
         }
     }
 
     /// One of these, no more.
     pub(crate) fn exactly_one(&self, names: &[&str]) {
-        if names.iter().filter(|name| self.has(name)).count() != 1 {
-            self.wrong(format!("Exactly one of these fields is required: [{}]", names.join(", ")));
+        if !names.iter().any(|name| self.has(name)) {
+            self.wrong(too_few(names));
         }
+        self.at_most_one(names);
     }
 
     pub(crate) fn string(&self, name: &str) -> Option<&'a str> {
         match self.value(name)? {
             Value::String(text) => Some(text),
-            other => self.wrong_at(name, expected("a string", other)),
+            _ => self.wrong_at(name, of_type("String")),
+        }
+    }
+
+    /// The state that this field names.
+    pub(crate) fn target(&self, name: &str) -> Option<Target> {
+        self.string(name).map(|name| Target::Named(name.into()))
+    }
+
+    /// Where a state with `Next` or `End` goes.
+    pub(crate) fn next(&self) -> Option<Next<Target>> {
+        self.exactly_one(&["Next", "End"]);
+        let target = self.target("Next").map(Next::State);
+        match self.boolean("End") {
+            Some(true) if !self.has("Next") => Some(Next::End),
+            Some(false) if !self.has("Next") => {
+                self.wrong_at("End", "Expected true, but got false".to_owned())
+            }
+            Some(_) | None => target,
         }
     }
 
     pub(crate) fn boolean(&self, name: &str) -> Option<bool> {
         match self.value(name)? {
             Value::Bool(flag) => Some(*flag),
-            other => self.wrong_at(name, expected("a boolean", other)),
+            _ => self.wrong_at(name, of_type("Boolean")),
         }
     }
 
@@ -177,15 +201,22 @@ impl<'a> Object<'a> {
         if self.is_expression(value) {
             return None;
         }
-        let number = value.as_u64().filter(|number| (least..=most).contains(number));
-        if number.is_some() {
-            return number;
-        }
-        let range = match most {
-            u64::MAX => format!("a whole number of {least} or more"),
-            _ => format!("a whole number from {least} to {most}"),
+        let Some(number) = value.as_number().and_then(whole) else {
+            return self.wrong_at(name, of_type("Integer"));
         };
-        self.wrong_at(name, expected(&range, value))
+        match u64::try_from(number) {
+            Ok(number) if (least..=most).contains(&number) => Some(number),
+            Ok(_) | Err(_) if number > most.into() => self.above(name, most),
+            Ok(_) | Err(_) => self.below(name, least),
+        }
+    }
+
+    fn below<T>(&self, name: &str, least: impl Display) -> Option<T> {
+        self.wrong_at(name, format!("Minimum value is {least}"))
+    }
+
+    fn above<T>(&self, name: &str, most: impl Display) -> Option<T> {
+        self.wrong_at(name, format!("Maximum value is {most}"))
     }
 
     /// A whole number in this range, or JSONata that gives one: checked, and not kept.
@@ -208,12 +239,11 @@ impl<'a> Object<'a> {
         if self.is_expression(value) {
             return None;
         }
-        match value.as_f64().filter(|number| (least..=most).contains(number)) {
+        match value.as_f64() {
+            None => self.wrong_at(name, of_type("Number")),
+            Some(number) if number < least => self.below(name, least),
+            Some(number) if number > most => self.above(name, most),
             Some(number) => Some(number),
-            None if most.is_finite() => {
-                self.wrong_at(name, expected(&format!("a number from {least} to {most}"), value))
-            }
-            None => self.wrong_at(name, expected(&format!("a number of {least} or more"), value)),
         }
     }
 
@@ -235,18 +265,28 @@ impl<'a> Object<'a> {
         match Path::parse(text) {
             Ok(path) => Some(path),
             Err(mistake) if mistake.unsupported => self.unsupported(name, &mistake.message),
-            Err(mistake) => self
-                .wrong_at(name, format!("'{text}' is not a valid JSONPath: {}", mistake.message)),
+            Err(mistake) => {
+                self.wrong_at(name, format!("Value is not a valid JSONPath: {}", mistake.message))
+            }
         }
     }
 
     /// A JSONPath that names a single place.
     pub(crate) fn single_path(&self, name: &str) -> Option<Path> {
-        let path = self.path(name)?;
-        if path.is_reference() {
-            return Some(path);
+        let text = self.string(name)?;
+        if !text.starts_with('$') {
+            return self.no_reference(name, "Reference path didn't start with '$'");
         }
-        self.wrong_at(name, format!("'{}' is not a Reference Path", self.string(name)?))
+        match Path::parse(text) {
+            Ok(path) if path.is_reference() => Some(path),
+            Ok(_) => self.no_reference(name, "only names and indexes are allowed"),
+            Err(mistake) if mistake.unsupported => self.unsupported(name, &mistake.message),
+            Err(mistake) => self.no_reference(name, &mistake.message),
+        }
+    }
+
+    fn no_reference<T>(&self, name: &str, reason: &str) -> Option<T> {
+        self.wrong_at(name, format!("Value is not a Reference Path: {reason}"))
     }
 
     /// `InputPath` or `OutputPath`.
@@ -273,9 +313,11 @@ impl<'a> Object<'a> {
         }
         match ReferencePath::parse(text) {
             Ok(path) => Some(ResultPath::At(path)),
+            Err(_) if !text.starts_with('$') => {
+                self.no_reference(NAME, "Reference path didn't start with '$'")
+            }
             // Not even AWS puts a result into a variable this way.
-            Err(mistake) => self
-                .wrong_at(NAME, format!("'{text}' is not a Reference Path: {}", mistake.message)),
+            Err(_) => self.no_reference(NAME, "only names and indexes are allowed"),
         }
     }
 
@@ -350,7 +392,7 @@ impl<'a> Object<'a> {
     pub(crate) fn array(&self, name: &str) -> Option<&'a [Value]> {
         match self.value(name)? {
             Value::Array(elements) => Some(elements),
-            other => self.wrong_at(name, expected("an array", other)),
+            _ => self.wrong_at(name, of_type("Array")),
         }
     }
 
@@ -418,15 +460,38 @@ impl<'a> Object<'a> {
     }
 }
 
-/// A sentence on what should have been there, and what is.
-pub(crate) fn expected(what: &str, value: &Value) -> String {
-    let found = match value {
-        Value::Null => "null".to_owned(),
-        Value::Bool(flag) => flag.to_string(),
-        Value::Number(number) => number.to_string(),
-        Value::String(_) => "a string".to_owned(),
-        Value::Array(_) => "an array".to_owned(),
-        Value::Object(_) => "an object".to_owned(),
-    };
-    format!("Expected {what}, but got {found}")
+/// AWS's sentence on a field whose value is of another JSON type.
+pub(crate) fn of_type(name: &str) -> String {
+    format!("Expected value of type {name}")
+}
+
+/// The number, if it is an integer; `1.0` is none. What no 64 bits hold is as good as the nearest that they
+/// do.
+fn whole(number: &Number) -> Option<i128> {
+    const BEYOND: f64 = 18_446_744_073_709_551_616.0;
+    if let Some(number) = number.as_i128() {
+        return Some(number);
+    }
+    match number.as_f64()? {
+        large if large >= BEYOND => Some(i128::MAX),
+        low if low <= -BEYOND => Some(i128::MIN),
+        _ => None,
+    }
+}
+
+/// AWS's sentence where none of these fields is there, and one should be.
+pub(crate) fn too_few(names: &[&str]) -> String {
+    format!("This object should have only one of the following fields: [{}]", listed(names))
+}
+
+/// AWS's sentence where more than one of these fields is there.
+pub(crate) fn too_many(names: &[&str]) -> String {
+    format!("There should only be one of the following fields: [{}]", listed(names))
+}
+
+/// These names in the order in which AWS lists them.
+fn listed(names: &[&str]) -> String {
+    let mut names = names.to_vec();
+    java::names_in_hash_order(&mut names, |name| name);
+    names.join(", ")
 }

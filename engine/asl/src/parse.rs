@@ -1,19 +1,15 @@
 //! Text → definition. Does not stop at the first mistake: what cannot be read is reported and
 //! left out, and reading goes on.
 
-use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
-
 use serde_json::Value;
 
 use crate::MachineKind;
-use crate::definition::{Definition, Scope, State};
+use crate::definition::{Definition, Scope, ScopeId, State};
 use crate::diagnostic::{Code, Place, Report, bounded};
+use crate::json_text::{Complaint, Reading, complaint};
 use crate::object::{Field, Language, Object};
 use crate::position;
-use crate::program::{Next, StateId};
-use crate::references::assigned_by;
+use crate::program::StateId;
 use crate::states;
 
 /// AWS's quota for the text of a definition, in bytes.
@@ -48,22 +44,13 @@ pub(crate) fn parse(text: &str, kind: MachineKind, report: &Report) -> Option<De
     }
     let timeout_seconds = machine.whole("TimeoutSeconds", 0, states::MAX_SECONDS);
     let language = language(&machine).unwrap_or(Language::JsonPath);
-    let mut parser = Parser {
-        kind,
-        language,
-        labels: HashSet::new(),
-        assigned: Vec::new(),
-        definition: Definition { states: Vec::new(), scopes: Vec::new(), timeout_seconds },
-    };
+    let definition = Definition { states: Vec::new(), scopes: Vec::new(), timeout_seconds };
+    let mut parser = Parser { kind, language, around: None, definition };
     parser.scope(&machine.in_language(language));
     Some(parser.definition)
 }
 
 fn json(text: &str, report: &Report) -> Option<Value> {
-    if text.trim().is_empty() {
-        report.add(Code::MissingDescription, &Place::Root, "The definition is empty");
-        return None;
-    }
     if text.len() > MAX_DEFINITION_BYTES {
         let message = format!(
             "The definition has {} bytes; at most {MAX_DEFINITION_BYTES} are allowed",
@@ -86,12 +73,30 @@ fn json(text: &str, report: &Report) -> Option<Value> {
             report.add(Code::SchemaValidationFailed, &Place::Root, message);
             None
         }
-        Ok(value) => Some(value),
-        Err(mistake) => {
-            report.add(Code::InvalidJsonDescription, &Place::Root, mistake.to_string());
+        Ok(value @ Value::Object(_)) => Some(value),
+        Err(mistake) if !text.trim().is_empty() => {
+            no_json(text, &mistake, report);
+            None
+        }
+        Ok(_) | Err(_) => {
+            let message = "Definition must be a valid JSON object";
+            report.add(Code::SchemaValidationFailed, &Place::Root, message);
             None
         }
     }
+}
+
+/// Says it in the words of AWS's parser, which also gives the place.
+fn no_json(text: &str, mistake: &serde_json::Error, report: &Report) {
+    let reading = Reading { source: "(String)", max_depth: MAX_DEPTH, alone: true };
+    let found = complaint(text, reading).unwrap_or_else(|| Complaint {
+        message: mistake.to_string(),
+        line: mistake.line(),
+        column: mistake.column(),
+    });
+    let place = found.place(text);
+    let message = format!("{}\n at {place}", found.message);
+    report.add(Code::InvalidJsonDescription, &place, message);
 }
 
 /// How many regular expressions the texts of this value may hold.
@@ -118,107 +123,54 @@ pub(crate) struct Parser {
     pub(crate) kind: MachineKind,
     /// The language of the machine, which every state without its own is written in.
     language: Language,
-    /// Labels of distributed Maps seen so far.
-    pub(crate) labels: HashSet<String>,
-    /// The variables that each of the scopes around a state assigns, the machine's first.
-    assigned: Vec<HashSet<String>>,
+    /// The scope being read.
+    around: Option<ScopeId>,
     definition: Definition,
 }
 
 impl Parser {
-    /// Reads `StartAt` and `States` of the machine, of a branch or of a processor, and gives
-    /// the state it starts with.
-    pub(crate) fn scope(&mut self, object: &Object<'_>) -> Option<StateId> {
-        let states = object.object("States");
+    /// Reads `StartAt` and `States` of the machine, of a branch or of a processor.
+    pub(crate) fn scope(&mut self, object: &Object<'_>) -> Option<ScopeId> {
+        let id = ScopeId(u32::try_from(self.definition.scopes.len()).ok()?);
         let first = u32::try_from(self.definition.states.len()).ok()?;
-        let names: HashMap<&str, StateId> = states
-            .iter()
-            .flat_map(Object::entries)
-            .zip(first..)
-            .map(|((name, _), id)| (name.as_str(), StateId(id)))
-            .collect();
-        let count = u32::try_from(names.len()).ok()?;
-        self.reserve(states.as_ref(), first);
-        let transitions = Transitions { names, taken: RefCell::default() };
-        // Without states there is nothing that a name could miss.
-        let start = match count {
-            0 => object.string("StartAt").and(None),
-            _ => transitions.follow(object, "StartAt"),
-        };
-        let place = match object.place() {
-            Place::Root => String::new(),
-            place => bounded(place),
-        };
-        let complete = object.value("StartAt").is_some_and(Value::is_string)
-            && states
-                .iter()
-                .flat_map(Object::entries)
-                .all(|(_, state)| states::has_known_transitions(state));
-        self.definition.scopes.push(Scope { place, start, states: first..first + count, complete });
+        let states = object.object("States");
+        let written: Vec<(&str, &Value)> =
+            states.iter().flat_map(Object::entries).map(|(name, it)| (&**name, it)).collect();
+        // Every state has its number before any is read: inner states follow those of their scope.
+        self.definition.states.extend(written.iter().map(|(name, it)| State::unread(name, it)));
+        let names = (first..).map(StateId).zip(&self.definition.states[first as usize..]);
+        let names = names.map(|(id, state)| (state.name.clone(), id)).collect();
+        self.definition.scopes.push(Scope {
+            place: match object.place() {
+                Place::Root => String::new(),
+                place => bounded(place),
+            },
+            parent: self.around.replace(id),
+            start_at: object.string("StartAt").map(Box::from),
+            states: first..first + u32::try_from(written.len()).ok()?,
+            has_states: states.is_some(),
+            names,
+        });
         if let Some(states) = states {
-            if count == 0 {
+            if written.is_empty() {
                 object.wrong_at::<()>("States", "Value cannot be empty".to_owned());
             }
-            let assigned = states.entries().flat_map(|(_, state)| assigned_by(state));
-            let assigned = assigned.map(str::to_owned).collect();
-            self.assigned.push(assigned);
-            for ((name, value), id) in states.entries().zip(first..) {
-                self.state(&states, name, value, id as usize, &transitions);
+            for ((name, value), index) in written.into_iter().zip(first as usize..) {
+                self.state(&states, name, value, index);
             }
-            self.assigned.pop();
         }
-        start
+        self.around = self.definition.scope(id).parent;
+        Some(id)
     }
 
-    /// Gives every state of a scope its number before any is read: transitions may lead forward.
-    fn reserve(&mut self, states: Option<&Object<'_>>, first: u32) {
-        debug_assert_eq!(self.definition.states.len(), first as usize);
-        for (name, _) in states.into_iter().flat_map(Object::entries) {
-            let name = Arc::from(name.as_str());
-            self.definition.states.push(State {
-                name,
-                ends: false,
-                targets: Vec::new(),
-                does: None,
-            });
-        }
-    }
-
-    fn state(
-        &mut self,
-        states: &Object<'_>,
-        name: &str,
-        value: &Value,
-        index: usize,
-        transitions: &Transitions<'_>,
-    ) {
+    fn state(&mut self, states: &Object<'_>, name: &str, value: &Value, index: usize) {
         let place = states.at(name);
         check_name(name, &place, states.report());
         let Some(object) = Object::new(value, place, states.report(), self.language) else {
             return;
         };
         let language = self.state_language(&object);
-        let object = object.in_language(language);
-        transitions.taken.borrow_mut().clear();
-        let does = states::read(&object, transitions, self);
-        let state = &mut self.definition.states[index];
-        state.ends = states::ends(&object);
-        state.targets = transitions.taken.take();
-        state.does = does;
-        self.check_variables(&object, value);
-    }
-
-    /// A scope sees the variables of those around it, and does not assign them.
-    fn check_variables(&self, state: &Object<'_>, value: &Value) {
-        let Some((_, outer)) = self.assigned.split_last() else { return };
-        let mut taken: Vec<&str> = assigned_by(value).into_iter().collect();
-        taken.retain(|name| outer.iter().any(|scope| scope.contains(*name)));
-        taken.sort_unstable();
-        for name in taken {
-            state.wrong(format!(
-                "The variable name '{name}' was already defined in a parent scope."
-            ));
-        }
+        self.definition.states[index].says = states::read(&object.in_language(language), self);
     }
 
     fn state_language(&self, state: &Object<'_>) -> Language {
@@ -242,45 +194,5 @@ fn check_name(name: &str, place: &Place<'_>, report: &Report) {
     } else if name.chars().count() > MAX_NAME_CHARS {
         let message = format!("A state's name cannot be longer than {MAX_NAME_CHARS} characters");
         report.add(Code::InvalidStateName, place, message);
-    }
-}
-
-/// Where the states of one scope may go, and where the one being read does go.
-pub(crate) struct Transitions<'a> {
-    names: HashMap<&'a str, StateId>,
-    taken: RefCell<Vec<StateId>>,
-}
-
-impl Transitions<'_> {
-    /// The state that this field names.
-    pub(crate) fn follow(&self, object: &Object<'_>, field: &str) -> Option<StateId> {
-        let name = object.string(field)?;
-        let target = self.names.get(name).copied();
-        match target {
-            Some(target) => self.taken.borrow_mut().push(target),
-            // AWS says 'Next' whatever the field is called.
-            None => object.report().add(
-                Code::MissingTransitionTarget,
-                &object.at(field),
-                format!("Missing 'Next' target: {name}"),
-            ),
-        }
-        target
-    }
-
-    /// Where a state with `Next` or `End` goes.
-    pub(crate) fn next(&self, state: &Object<'_>) -> Option<Next> {
-        state.exactly_one(&["Next", "End"]);
-        let target = self.follow(state, "Next");
-        match state.boolean("End") {
-            Some(true) if !state.has("Next") => Some(Next::End),
-            Some(true) | None => target.map(Next::State),
-            Some(false) => {
-                if !state.has("Next") {
-                    state.wrong_at::<()>("End", "Expected true, but got false".to_owned());
-                }
-                target.map(Next::State)
-            }
-        }
     }
 }

@@ -63,22 +63,22 @@ pub struct State {
 
 /// The eight state types.
 #[derive(Debug)]
-pub enum StateKind {
-    Pass(Pass),
-    Task(Task),
-    Choice(Choice),
-    Wait(Wait),
+pub enum StateKind<T = StateId> {
+    Pass(Pass<T>),
+    Task(Task<T>),
+    Choice(Choice<T>),
+    Wait(Wait<T>),
     /// Ends its scope well.
     Succeed,
     Fail(Fail),
-    Parallel(Parallel),
-    Map(Map),
+    Parallel(Parallel<T>),
+    Map(Map<T>),
 }
 
 /// Where control goes after a state.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Next {
-    State(StateId),
+pub enum Next<T = StateId> {
+    State(T),
     End,
 }
 
@@ -101,21 +101,21 @@ pub enum Text {
 
 /// A Pass: hands its input on, perhaps with a fixed result.
 #[derive(Debug)]
-pub struct Pass {
+pub struct Pass<T = StateId> {
     pub result: Option<Payload>,
-    pub next: Next,
+    pub next: Next<T>,
 }
 
 /// A Task: work outside the engine.
 #[derive(Debug)]
-pub struct Task {
+pub struct Task<T = StateId> {
     pub resource: Resource,
     /// Absent: AWS's 99,999,999 seconds, which is no limit.
     pub timeout: Option<Seconds>,
     pub heartbeat: Option<Seconds>,
     pub retry: Box<[Retrier]>,
-    pub catch: Box<[Catcher]>,
-    pub next: Next,
+    pub catch: Box<[Catcher<T>]>,
+    pub next: Next<T>,
 }
 
 /// What a Task's `Resource` names.
@@ -148,19 +148,19 @@ pub enum Pattern {
 
 /// A Choice: goes on with the state of the first rule that holds.
 #[derive(Debug)]
-pub struct Choice {
-    pub rules: Box<[ChoiceRule]>,
-    pub default: Option<StateId>,
+pub struct Choice<T = StateId> {
+    pub rules: Box<[ChoiceRule<T>]>,
+    pub default: Option<T>,
 }
 
 /// One entry of `Choices`.
 #[derive(Debug)]
-pub struct ChoiceRule {
+pub struct ChoiceRule<T = StateId> {
     pub when: When,
     pub assign: Option<Expression>,
     /// Of a JSONata rule.
     pub output: Option<Expression>,
-    pub next: StateId,
+    pub next: T,
 }
 
 /// When a rule holds.
@@ -175,9 +175,9 @@ pub enum When {
 
 /// A Wait: goes on later.
 #[derive(Debug)]
-pub struct Wait {
+pub struct Wait<T = StateId> {
     pub until: Until,
-    pub next: Next,
+    pub next: Next<T>,
 }
 
 /// The forms of Wait.
@@ -201,25 +201,25 @@ pub struct Fail {
 
 /// A Parallel: runs its branches at once; each is named by its first state.
 #[derive(Debug)]
-pub struct Parallel {
-    pub branches: Box<[StateId]>,
+pub struct Parallel<T = StateId> {
+    pub branches: Box<[T]>,
     pub retry: Box<[Retrier]>,
-    pub catch: Box<[Catcher]>,
-    pub next: Next,
+    pub catch: Box<[Catcher<T>]>,
+    pub next: Next<T>,
 }
 
 /// An inline Map: runs its processor once for each item.
 #[derive(Debug)]
-pub struct Map {
+pub struct Map<T = StateId> {
     pub items: Items,
     /// `ItemSelector`, or its older name `Parameters`.
     pub item_selector: Option<Expression>,
     pub max_concurrency: MaxConcurrency,
     /// First state of the `ItemProcessor`, or of the older `Iterator`.
-    pub processor: StateId,
+    pub processor: T,
     pub retry: Box<[Retrier]>,
-    pub catch: Box<[Catcher]>,
-    pub next: Next,
+    pub catch: Box<[Catcher<T>]>,
+    pub next: Next<T>,
 }
 
 /// Where a Map's items are.
@@ -264,11 +264,11 @@ pub enum Jitter {
 
 /// One entry of `Catch`.
 #[derive(Debug)]
-pub struct Catcher {
+pub struct Catcher<T = StateId> {
     pub error_equals: Box<[Box<str>]>,
     pub output: Caught,
     pub assign: Option<Expression>,
-    pub next: StateId,
+    pub next: T,
 }
 
 /// What a catcher hands on.

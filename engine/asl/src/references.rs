@@ -1,9 +1,6 @@
-//! Which variables each state mentions: `variableReferences` of `DescribeStateMachine`, and the names that
-//! an inner scope may not assign.
+//! Which variables each state mentions: `variableReferences` of `DescribeStateMachine`.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-
-use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::choice_rule::{Comparison, Condition, Operand, Test};
 use crate::expression::Expression;
@@ -145,18 +142,6 @@ impl Found {
             self.path(path);
         }
     }
-}
-
-/// The names that a state and its rules assign, as they are written. As recorded, AWS does not count those
-/// of catchers.
-pub(crate) fn assigned_by(state: &Value) -> HashSet<&str> {
-    let rules = state["Choices"].as_array().into_iter().flatten();
-    std::iter::once(state)
-        .chain(rules)
-        .filter_map(|object| object["Assign"].as_object())
-        .flat_map(|variables| variables.keys())
-        .map(|field| field.strip_suffix(".$").unwrap_or(field))
-        .collect()
 }
 
 #[cfg(test)]

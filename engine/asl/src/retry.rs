@@ -1,10 +1,10 @@
 //! Retriers and catchers: what they may say, and how long a retrier waits.
 
+use crate::definition::Target;
 use crate::error_name::ALL;
 use crate::flow;
 use crate::jsonata::Sees;
 use crate::object::{Field, Language, Object};
-use crate::parse::Transitions;
 use crate::program::{Catcher, Caught, Jitter, Retrier};
 use crate::states;
 
@@ -78,10 +78,7 @@ pub(crate) fn retriers(state: &Object<'_>) -> Option<Box<[Retrier]>> {
 }
 
 /// `Catch` of a state; empty where there is none.
-pub(crate) fn catchers(
-    state: &Object<'_>,
-    transitions: &Transitions<'_>,
-) -> Option<Box<[Catcher]>> {
+pub(crate) fn catchers(state: &Object<'_>) -> Option<Box<[Catcher<Target>]>> {
     if !state.has("Catch") {
         return Some(Box::default());
     }
@@ -96,7 +93,7 @@ pub(crate) fn catchers(
             Language::Jsonata => catcher.expression("Output", sees).map(Caught::Query),
         };
         let assign = flow::assign(catcher, sees);
-        let next = transitions.follow(catcher, "Next");
+        let next = catcher.target("Next");
         Some(Catcher { error_equals: error_equals?, output: output?, assign: assign?, next: next? })
     })
 }
@@ -119,13 +116,8 @@ fn error_equals(entry: &Object<'_>, last: bool) -> Option<Box<[Box<str>]>> {
     let Some(names) = names else {
         return entry.wrong_at(NAME, "Expected an array of strings".to_owned());
     };
-    if names.iter().any(|name| **name == *ALL) {
-        if names.len() > 1 {
-            return entry.wrong_at(NAME, format!("'{ALL}' must be the only error name here"));
-        }
-        if !last {
-            return entry.wrong_at(NAME, format!("'{ALL}' is only allowed in the last entry"));
-        }
+    if names.iter().any(|name| **name == *ALL) && (names.len() > 1 || !last) {
+        return entry.wrong_at(NAME, format!("{ALL} must appear alone and at end of list"));
     }
     Some(names)
 }
@@ -153,10 +145,10 @@ mod tests {
             r#""Retry": [{"ErrorEquals": [], "IntervalSeconds": 0, "MaxAttempts": -1, "BackoffRate": 0.5,
                 "MaxDelaySeconds": 31622401, "JitterStrategy": "HALF"}]"#,
             "SCHEMA_VALIDATION_FAILED: Value cannot be empty at /States/S/Retry[0]/ErrorEquals
-             SCHEMA_VALIDATION_FAILED: Expected a whole number from 1 to 99999999, but got 0 at /States/S/Retry[0]/IntervalSeconds
-             SCHEMA_VALIDATION_FAILED: Expected a whole number from 0 to 99999999, but got -1 at /States/S/Retry[0]/MaxAttempts
-             SCHEMA_VALIDATION_FAILED: Expected a number of 1 or more, but got 0.5 at /States/S/Retry[0]/BackoffRate
-             SCHEMA_VALIDATION_FAILED: Expected a whole number from 1 to 31622400, but got 31622401 at /States/S/Retry[0]/MaxDelaySeconds
+             SCHEMA_VALIDATION_FAILED: Minimum value is 1 at /States/S/Retry[0]/IntervalSeconds
+             SCHEMA_VALIDATION_FAILED: Minimum value is 0 at /States/S/Retry[0]/MaxAttempts
+             SCHEMA_VALIDATION_FAILED: Minimum value is 1 at /States/S/Retry[0]/BackoffRate
+             SCHEMA_VALIDATION_FAILED: Maximum value is 31622400 at /States/S/Retry[0]/MaxDelaySeconds
              SCHEMA_VALIDATION_FAILED: Value should be one of the following: [FULL, NONE] at /States/S/Retry[0]/JitterStrategy",
         );
     }
@@ -173,11 +165,11 @@ mod tests {
     fn all_stands_alone_and_last() {
         check(
             r#""Retry": [{"ErrorEquals": ["States.ALL"]}, {"ErrorEquals": ["E"]}]"#,
-            "SCHEMA_VALIDATION_FAILED: 'States.ALL' is only allowed in the last entry at /States/S/Retry[0]/ErrorEquals",
+            "SCHEMA_VALIDATION_FAILED: States.ALL must appear alone and at end of list at /States/S/Retry[0]/ErrorEquals",
         );
         check(
             r#""Catch": [{"ErrorEquals": ["E", "States.ALL"], "Next": "F"}]"#,
-            "SCHEMA_VALIDATION_FAILED: 'States.ALL' must be the only error name here at /States/S/Catch[0]/ErrorEquals",
+            "SCHEMA_VALIDATION_FAILED: States.ALL must appear alone and at end of list at /States/S/Catch[0]/ErrorEquals",
         );
     }
 
@@ -186,9 +178,9 @@ mod tests {
         check(
             r#""Catch": [{"ErrorEquals": ["E"], "Next": "Gone", "ResultPath": null},
                 {"ErrorEquals": ["States.ALL"], "ResultPath": 5}]"#,
-            "MISSING_TRANSITION_TARGET: Missing 'Next' target: Gone at /States/S/Catch[0]/Next
-             SCHEMA_VALIDATION_FAILED: These fields are required: [Next] at /States/S/Catch[1]
-             SCHEMA_VALIDATION_FAILED: Expected a string, but got 5 at /States/S/Catch[1]/ResultPath",
+            "SCHEMA_VALIDATION_FAILED: These fields are required: [Next] at /States/S/Catch[1]
+             SCHEMA_VALIDATION_FAILED: Expected value of type String at /States/S/Catch[1]/ResultPath
+             MISSING_TRANSITION_TARGET: Missing 'Next' target: Gone at /States/S/Catch[0]/Next",
         );
     }
 

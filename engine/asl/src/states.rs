@@ -10,12 +10,11 @@ mod succeed;
 mod task;
 mod wait;
 
-use serde_json::Value;
-
+use crate::definition::Target;
 use crate::flow::Flow;
 use crate::jsonata::Sees;
 use crate::object::{Field, Object};
-use crate::parse::{Parser, Transitions};
+use crate::parse::Parser;
 use crate::program::StateKind;
 
 /// The longest time a definition can name, in seconds.
@@ -42,26 +41,22 @@ const ERRORS: &[Field] = &[Field::both("Retry"), Field::both("Catch")];
 const TYPES: &[&str] = &["Task", "Wait", "Pass", "Succeed", "Fail", "Choice", "Parallel", "Map"];
 
 /// What a state says, as far as it can be read; the rest is reported.
-pub(crate) fn read(
-    state: &Object<'_>,
-    transitions: &Transitions<'_>,
-    parser: &mut Parser,
-) -> Option<(Flow, StateKind)> {
+pub(crate) fn read(state: &Object<'_>, parser: &mut Parser) -> Option<(Flow, StateKind<Target>)> {
     state.string("Comment");
     let kind = kind(state)?;
     let flow = flow(state, kind);
     let kind = match kind {
-        "Task" => task::read(state, transitions, parser).map(StateKind::Task),
-        "Wait" => wait::read(state, transitions).map(StateKind::Wait),
-        "Pass" => pass::read(state, transitions).map(StateKind::Pass),
+        "Task" => task::read(state, parser).map(StateKind::Task),
+        "Wait" => wait::read(state).map(StateKind::Wait),
+        "Pass" => pass::read(state).map(StateKind::Pass),
         "Succeed" => {
             succeed::read(state);
             Some(StateKind::Succeed)
         }
         "Fail" => fail::read(state).map(StateKind::Fail),
-        "Choice" => choice::read(state, transitions).map(StateKind::Choice),
-        "Parallel" => parallel::read(state, transitions, parser).map(StateKind::Parallel),
-        _ => map::read(state, transitions, parser).map(StateKind::Map),
+        "Choice" => choice::read(state).map(StateKind::Choice),
+        "Parallel" => parallel::read(state, parser).map(StateKind::Parallel),
+        _ => map::read(state, parser).map(StateKind::Map),
     };
     flow.zip(kind)
 }
@@ -74,30 +69,21 @@ fn flow(state: &Object<'_>, kind: &str) -> Option<Flow> {
     Flow::read(state, parameters, sees)
 }
 
-/// Whether a machine can end in this state.
-pub(crate) fn ends(state: &Object<'_>) -> bool {
-    let kind = state.value("Type").and_then(|kind| kind.as_str());
-    let end = state.value("End").and_then(Value::as_bool);
-    matches!(kind, Some("Succeed" | "Fail")) || end == Some(true)
-}
-
-/// Whether it is known where this state goes: it has one of the eight types, or is no object and
-/// goes nowhere.
-pub(crate) fn has_known_transitions(state: &Value) -> bool {
-    let known = |kind: &str| TYPES.contains(&kind);
-    !state.is_object() || state["Type"].as_str().is_some_and(known)
+/// The state type of this name.
+pub(crate) fn known(name: &str) -> Option<&'static str> {
+    TYPES.iter().find(|known| **known == name).copied()
 }
 
 fn kind(state: &Object<'_>) -> Option<&'static str> {
     let Some(value) = state.value("Type") else {
-        state.wrong("These fields are required: [Type]".to_owned());
+        state.wrong("The field 'Type' is required".to_owned());
         return None;
     };
-    let known = TYPES.iter().find(|name| value == **name);
+    let known = value.as_str().and_then(known);
     if known.is_none() {
         let message =
             format!("The field 'Type' should have one of these values: [{}]", TYPES.join(", "));
         return state.wrong_at("Type", message);
     }
-    known.copied()
+    known
 }

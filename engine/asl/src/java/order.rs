@@ -92,11 +92,23 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::{names_in_hash_order, unique_in_hash_order};
+    use crate::choice_rule::OPERATORS;
 
     fn unique(values: &Value) -> Value {
         let found = unique_in_hash_order(values.as_array().unwrap(), |_| Ok::<_, Infallible>(()));
         let Ok(found) = found;
         found.into_iter().cloned().collect()
+    }
+
+    /// Two lists that AWS was seen to write.
+    #[test]
+    fn names_come_in_the_order_of_their_hashes() {
+        let mut names = OPERATORS;
+        names_in_hash_order(&mut names, |name| name);
+        assert_eq!(names, OPERATORS);
+        let mut names = ["Timestamp", "SecondsPath", "TimestampPath", "Seconds"];
+        names_in_hash_order(&mut names, |name| name);
+        assert_eq!(names, ["SecondsPath", "Seconds", "TimestampPath", "Timestamp"]);
     }
 
     #[test]

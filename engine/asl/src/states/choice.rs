@@ -3,10 +3,10 @@
 use crate::choice_rule::{Comparison, Condition, OPERATORS, Test};
 use serde_json::Value;
 
+use crate::definition::Target;
 use crate::flow;
 use crate::jsonata::Sees;
-use crate::object::{Field, Language, Object, expected};
-use crate::parse::Transitions;
+use crate::object::{Field, Language, Object, of_type, too_few, too_many};
 use crate::program::{Choice, ChoiceRule, When};
 
 const FIELDS: &[Field] =
@@ -29,20 +29,20 @@ const COMPARISON_FIELDS: &[Field] = &[Field::path("Variable").required()];
 
 const COMBINERS: &[&str] = &["And", "Or", "Not"];
 
-pub(super) fn read(state: &Object<'_>, transitions: &Transitions<'_>) -> Option<Choice> {
+pub(super) fn read(state: &Object<'_>) -> Option<Choice<Target>> {
     state.allow(&[super::COMMON, super::DATA, FIELDS]);
-    let rules = state.some_objects("Choices", |rule, _| read_rule(rule, transitions));
-    let default = transitions.follow(state, "Default");
-    if state.has("Default") {
-        default?;
+    let rules = state.some_objects("Choices", |rule, _| read_rule(rule));
+    let default = state.target("Default");
+    if state.has("Default") && default.is_none() {
+        return None;
     }
     Some(Choice { rules: rules?, default })
 }
 
-fn read_rule(rule: &Object<'_>, transitions: &Transitions<'_>) -> Option<ChoiceRule> {
+fn read_rule(rule: &Object<'_>) -> Option<ChoiceRule<Target>> {
     rule.string("Comment");
     let assign = flow::assign(rule, Sees::default());
-    let next = transitions.follow(rule, "Next");
+    let next = rule.target("Next");
     let (when, output) = match rule.language() {
         Language::JsonPath => (condition(rule, RULE_FIELDS).map(When::Condition), Some(None)),
         Language::Jsonata => {
@@ -59,7 +59,7 @@ fn query(rule: &Object<'_>) -> Option<When> {
     match rule.value(NAME)? {
         Value::Bool(holds) => Some(When::Fixed(*holds)),
         value if rule.is_expression(value) => rule.query(NAME, Sees::default()).map(When::Query),
-        other => rule.wrong_at(NAME, expected("a JSONata expression or a boolean", other)),
+        _ => rule.wrong_at(NAME, of_type("Boolean")),
     }
 }
 
@@ -75,8 +75,8 @@ fn condition(rule: &Object<'_>, others: &[Field]) -> Option<Condition> {
     rule.allow_beside(&stated, &[others, fields]);
     let [operator] = stated[..] else {
         rule.wrong(match stated.len() {
-            0 => "One comparison is required, or one of [And, Or, Not]".to_owned(),
-            _ => format!("Only one of these fields is allowed: [{}]", stated.join(", ")),
+            0 => too_few(&OPERATORS),
+            _ => too_many(&OPERATORS),
         });
         return None;
     };
@@ -108,6 +108,7 @@ fn compare(rule: &Object<'_>, operator: &str) -> Option<Condition> {
 
 #[cfg(test)]
 mod tests {
+    use crate::choice_rule::OPERATORS;
     use crate::tests::check_state as check;
 
     #[track_caller]
@@ -128,11 +129,17 @@ mod tests {
     fn a_rule_states_one_condition() {
         check_rule(
             r#""Next": "T", "Variable": "$.a""#,
-            "SCHEMA_VALIDATION_FAILED: One comparison is required, or one of [And, Or, Not] at /States/S/Choices[0]",
+            &format!(
+                "SCHEMA_VALIDATION_FAILED: This object should have only one of the following fields: [{}] at /States/S/Choices[0]",
+                OPERATORS.join(", ")
+            ),
         );
         check_rule(
             r#""Next": "T", "Variable": "$.a", "IsNull": true, "IsString": true"#,
-            "SCHEMA_VALIDATION_FAILED: Only one of these fields is allowed: [IsNull, IsString] at /States/S/Choices[0]",
+            &format!(
+                "SCHEMA_VALIDATION_FAILED: There should only be one of the following fields: [{}] at /States/S/Choices[0]",
+                OPERATORS.join(", ")
+            ),
         );
         check_rule(
             r#""Next": "T", "IsNull": true"#,
@@ -154,7 +161,7 @@ mod tests {
                 "`TimestampEquals` expects a timestamp such as `2030-01-31T12:00:00Z`",
             ),
             ("NumericEqualsPath", r#""$.a[*]""#, "`NumericEqualsPath` expects a path to one place"),
-            ("NumericEqualsPath", "5", "Expected a string, but got 5"),
+            ("NumericEqualsPath", "5", "Expected value of type String"),
         ] {
             check_rule(
                 &format!(r#""Next": "T", "Variable": "$.a", "{operator}": {operand}"#),
@@ -202,7 +209,7 @@ mod tests {
         check("true", "");
         check(
             "5",
-            "SCHEMA_VALIDATION_FAILED: Expected a JSONata expression or a boolean, but got 5 at /States/S/Choices[0]/Condition",
+            "SCHEMA_VALIDATION_FAILED: Expected value of type Boolean at /States/S/Choices[0]/Condition",
         );
     }
 

@@ -89,8 +89,8 @@ mod tests {
         check(r#""Type": "Fail", "Error": "E", "CausePath": "$.a""#, "");
         check(
             r#""Type": "Fail", "Error": "E", "ErrorPath": "$.e", "Cause": "c", "CausePath": "$.c""#,
-            "SCHEMA_VALIDATION_FAILED: Only one of these fields is allowed: [Error, ErrorPath] at /States/S
-             SCHEMA_VALIDATION_FAILED: Only one of these fields is allowed: [Cause, CausePath] at /States/S",
+            "SCHEMA_VALIDATION_FAILED: There should only be one of the following fields: [Error, ErrorPath] at /States/S
+             SCHEMA_VALIDATION_FAILED: There should only be one of the following fields: [Cause, CausePath] at /States/S",
         );
     }
 
@@ -98,7 +98,7 @@ mod tests {
     fn a_path_must_name_one_place() {
         check(
             r#""Type": "Fail", "ErrorPath": "$.a[*]""#,
-            "SCHEMA_VALIDATION_FAILED: '$.a[*]' is not a Reference Path at /States/S/ErrorPath",
+            "SCHEMA_VALIDATION_FAILED: Value is not a Reference Path: only names and indexes are allowed at /States/S/ErrorPath",
         );
     }
 

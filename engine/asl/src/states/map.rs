@@ -1,12 +1,13 @@
 //! Map: runs its processor once for each item.
 
 use crate::MachineKind;
+use crate::definition::Target;
 use crate::distributed_map;
 use crate::jsonata::Sees;
 use crate::object::{Field, Language, Object};
-use crate::parse::{Parser, Transitions};
+use crate::parse::Parser;
 use crate::path::Path;
-use crate::program::{Expression, Items, Map, MaxConcurrency, StateId};
+use crate::program::{Expression, Items, Map, MaxConcurrency};
 use crate::retry;
 
 const FIELDS: &[Field] = &[
@@ -28,11 +29,7 @@ const PROCESSOR_FIELDS: &[Field] = &[
 
 const CONFIG_FIELDS: &[Field] = &[Field::both("Mode"), Field::both("ExecutionType")];
 
-pub(super) fn read(
-    state: &Object<'_>,
-    transitions: &Transitions<'_>,
-    parser: &mut Parser,
-) -> Option<Map> {
+pub(super) fn read(state: &Object<'_>, parser: &mut Parser) -> Option<Map<Target>> {
     state.allow(&[
         super::COMMON,
         super::FLOW,
@@ -47,10 +44,10 @@ pub(super) fn read(
     let item_selector = item_selector(state);
     let max_concurrency = max_concurrency(state);
     let (processor, distributed) = processor(state, parser);
-    let inline = distributed_map::check(state, parser, distributed);
+    let inline = distributed_map::check(state, distributed);
     let retry = retry::retriers(state);
-    let catch = retry::catchers(state, transitions);
-    let next = transitions.next(state);
+    let catch = retry::catchers(state);
+    let next = state.next();
     inline?;
     Some(Map {
         items: items?,
@@ -98,15 +95,15 @@ fn max_concurrency(state: &Object<'_>) -> Option<MaxConcurrency> {
     state.whole("MaxConcurrency", 0, u64::MAX).map(MaxConcurrency::Fixed)
 }
 
-/// The state that an iteration begins with, and whether the Map is to be distributed.
-fn processor(state: &Object<'_>, parser: &mut Parser) -> (Option<StateId>, bool) {
+/// Where an iteration begins, and whether the Map is to be distributed.
+fn processor(state: &Object<'_>, parser: &mut Parser) -> (Option<Target>, bool) {
     state.exactly_one(&["ItemProcessor", "Iterator"]);
     let name = if state.has("ItemProcessor") { "ItemProcessor" } else { "Iterator" };
     let Some(processor) = state.object(name) else { return (None, false) };
     processor.allow(&[PROCESSOR_FIELDS]);
     processor.string("Comment");
     let distributed = is_distributed(&processor, parser.kind);
-    (parser.scope(&processor), distributed)
+    (parser.scope(&processor).map(Target::StartOf), distributed)
 }
 
 /// Whether `ProcessorConfig` asks for a distributed Map.
@@ -159,15 +156,15 @@ mod tests {
     fn one_processor_one_selector_one_limit() {
         check(
             r#""Type": "Map", "End": true"#,
-            "SCHEMA_VALIDATION_FAILED: Exactly one of these fields is required: [ItemProcessor, Iterator] at /States/S",
+            "SCHEMA_VALIDATION_FAILED: This object should have only one of the following fields: [ItemProcessor, Iterator] at /States/S",
         );
         check(
             &format!(
                 r#""Type": "Map", "End": true, {PROCESSOR}, "ItemSelector": {{}}, "Parameters": {{}},
                    "MaxConcurrency": 1, "MaxConcurrencyPath": "$.a""#
             ),
-            "SCHEMA_VALIDATION_FAILED: Only one of these fields is allowed: [ItemSelector, Parameters] at /States/S
-             SCHEMA_VALIDATION_FAILED: Only one of these fields is allowed: [MaxConcurrency, MaxConcurrencyPath] at /States/S",
+            "SCHEMA_VALIDATION_FAILED: There should only be one of the following fields: [Parameters, ItemSelector] at /States/S
+             SCHEMA_VALIDATION_FAILED: There should only be one of the following fields: [MaxConcurrency, MaxConcurrencyPath] at /States/S",
         );
     }
 
@@ -175,7 +172,7 @@ mod tests {
     fn a_limit_is_a_number() {
         check(
             &format!(r#""Type": "Map", "End": true, {PROCESSOR}, "MaxConcurrency": -1"#),
-            "SCHEMA_VALIDATION_FAILED: Expected a whole number of 0 or more, but got -1 at /States/S/MaxConcurrency",
+            "SCHEMA_VALIDATION_FAILED: Minimum value is 0 at /States/S/MaxConcurrency",
         );
     }
 
@@ -183,11 +180,11 @@ mod tests {
     fn items_come_from_one_place() {
         check(
             &format!(r#""Type": "Map", "End": true, {PROCESSOR}, "ItemsPath": "$.a[*]""#),
-            "SCHEMA_VALIDATION_FAILED: '$.a[*]' is not a Reference Path at /States/S/ItemsPath",
+            "SCHEMA_VALIDATION_FAILED: Value is not a Reference Path: only names and indexes are allowed at /States/S/ItemsPath",
         );
         check(
             &format!(r#""Type": "Map", "End": true, {PROCESSOR}, "ItemsPath": null"#),
-            "SCHEMA_VALIDATION_FAILED: Expected a string, but got null at /States/S/ItemsPath",
+            "SCHEMA_VALIDATION_FAILED: Expected value of type String at /States/S/ItemsPath",
         );
     }
 }

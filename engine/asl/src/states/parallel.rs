@@ -1,7 +1,8 @@
 //! Parallel: runs several branches at once, each on a copy of the input.
 
+use crate::definition::Target;
 use crate::object::{Field, Object};
-use crate::parse::{Parser, Transitions};
+use crate::parse::Parser;
 use crate::program::Parallel;
 use crate::retry;
 
@@ -10,20 +11,16 @@ const FIELDS: &[Field] = &[Field::both("Branches").required(), Field::jsonata("A
 const BRANCH_FIELDS: &[Field] =
     &[Field::both("StartAt").required(), Field::both("States").required(), Field::both("Comment")];
 
-pub(super) fn read(
-    state: &Object<'_>,
-    transitions: &Transitions<'_>,
-    parser: &mut Parser,
-) -> Option<Parallel> {
+pub(super) fn read(state: &Object<'_>, parser: &mut Parser) -> Option<Parallel<Target>> {
     state.allow(&[super::COMMON, super::FLOW, super::DATA, super::RESULT, super::ERRORS, FIELDS]);
     let branches = state.some_objects("Branches", |branch, _| {
         branch.allow(&[BRANCH_FIELDS]);
         branch.string("Comment");
-        parser.scope(branch)
+        parser.scope(branch).map(Target::StartOf)
     });
     let retry = retry::retriers(state);
-    let catch = retry::catchers(state, transitions);
-    let next = transitions.next(state);
+    let catch = retry::catchers(state);
+    let next = state.next();
     Some(Parallel { branches: branches?, retry: retry?, catch: catch?, next: next? })
 }
 
@@ -54,7 +51,7 @@ mod tests {
         check(
             r#""Type": "Parallel", "End": true, "Branches": [{"StartAt": "A"}, 5]"#,
             "SCHEMA_VALIDATION_FAILED: These fields are required: [States] at /States/S/Branches[0]
-             SCHEMA_VALIDATION_FAILED: Expected an object, but got 5 at /States/S/Branches[1]",
+             SCHEMA_VALIDATION_FAILED: Expected value of type Object at /States/S/Branches[1]",
         );
     }
 

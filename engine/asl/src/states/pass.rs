@@ -1,8 +1,8 @@
 //! Pass: hands its input on, perhaps with a fixed result.
 
+use crate::definition::Target;
 use crate::diagnostic::Code;
 use crate::object::{Field, Object};
-use crate::parse::Transitions;
 use crate::payload::Payload;
 use crate::program::Pass;
 use crate::warnings;
@@ -11,10 +11,10 @@ use crate::warnings;
 const FIELDS: &[Field] =
     &[Field::path("Parameters"), Field::both("Result"), Field::path("ResultPath")];
 
-pub(super) fn read(state: &Object<'_>, transitions: &Transitions<'_>) -> Option<Pass> {
+pub(super) fn read(state: &Object<'_>) -> Option<Pass<Target>> {
     state.allow(&[super::COMMON, super::FLOW, super::DATA, FIELDS]);
     let result = state.value("Result");
-    let next = transitions.next(state);
+    let next = state.next();
     if result.is_some_and(warnings::holds_path) {
         let message = "The value of 'Result' is static: the path in it is not evaluated";
         state.report().add(Code::PassResultIsStatic, &state.at("Result"), message);
@@ -44,11 +44,11 @@ mod tests {
     fn a_pass_goes_on_or_ends() {
         check(
             r#""Type": "Pass""#,
-            "SCHEMA_VALIDATION_FAILED: Exactly one of these fields is required: [Next, End] at /States/S",
+            "SCHEMA_VALIDATION_FAILED: This object should have only one of the following fields: [Next, End] at /States/S",
         );
         check(
             r#""Type": "Pass", "Next": "T", "End": true"#,
-            "SCHEMA_VALIDATION_FAILED: Exactly one of these fields is required: [Next, End] at /States/S",
+            "SCHEMA_VALIDATION_FAILED: There should only be one of the following fields: [Next, End] at /States/S",
         );
         check(
             r#""Type": "Pass", "End": false"#,
@@ -56,7 +56,7 @@ mod tests {
         );
         check(
             r#""Type": "Pass", "End": 1"#,
-            "SCHEMA_VALIDATION_FAILED: Expected a boolean, but got 1 at /States/S/End",
+            "SCHEMA_VALIDATION_FAILED: Expected value of type Boolean at /States/S/End",
         );
     }
 
@@ -86,8 +86,8 @@ mod tests {
     fn paths_are_paths() {
         check(
             r#""Type": "Pass", "End": true, "InputPath": "$.a[", "ResultPath": "$.a[*]", "OutputPath": "$.a.twist()""#,
-            "SCHEMA_VALIDATION_FAILED: '$.a[' is not a valid JSONPath: expected an index, a slice, a quoted name, `*` or `?(`, found the end at byte 4 of `$.a[` at /States/S/InputPath
-             SCHEMA_VALIDATION_FAILED: '$.a[*]' is not a Reference Path: `$.a[*]` is not a reference path: `$`, names and indexes only at /States/S/ResultPath
+            "SCHEMA_VALIDATION_FAILED: Value is not a valid JSONPath: expected an index, a slice, a quoted name, `*` or `?(`, found the end at byte 4 of `$.a[` at /States/S/InputPath
+             SCHEMA_VALIDATION_FAILED: Value is not a Reference Path: only names and indexes are allowed at /States/S/ResultPath
              UNSUPPORTED_FEATURE: `OutputPath`: the function `twist()` is not supported at byte 9 of `$.a.twist()` at /States/S/OutputPath",
         );
     }
@@ -103,7 +103,7 @@ mod tests {
         );
         check(
             r#""Type": "Pass", "End": true, "Assign": 5"#,
-            "SCHEMA_VALIDATION_FAILED: Expected an object, but got 5 at /States/S/Assign",
+            "SCHEMA_VALIDATION_FAILED: Expected value of type Object at /States/S/Assign",
         );
     }
 }

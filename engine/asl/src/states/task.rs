@@ -1,9 +1,10 @@
 //! Task: work outside the engine.
 
 use crate::MachineKind;
+use crate::definition::Target;
 use crate::jsonata::Sees;
 use crate::object::{Field, Object};
-use crate::parse::{Parser, Transitions};
+use crate::parse::Parser;
 use crate::program::{Pattern, Resource, Seconds, Task};
 use crate::resource;
 use crate::retry;
@@ -18,19 +19,15 @@ const FIELDS: &[Field] = &[
     Field::both("Credentials"),
 ];
 
-pub(super) fn read(
-    state: &Object<'_>,
-    transitions: &Transitions<'_>,
-    parser: &Parser,
-) -> Option<Task> {
+pub(super) fn read(state: &Object<'_>, parser: &Parser) -> Option<Task<Target>> {
     state.allow(&[super::COMMON, super::FLOW, super::DATA, super::RESULT, super::ERRORS, FIELDS]);
     let resource = resource(state, parser.kind);
     let timeout = seconds(state, "TimeoutSeconds", "TimeoutSecondsPath");
     let heartbeat = seconds(state, "HeartbeatSeconds", "HeartbeatSecondsPath");
     let credentials = credentials(state);
     let retry = retry::retriers(state);
-    let catch = retry::catchers(state, transitions);
-    let next = transitions.next(state);
+    let catch = retry::catchers(state);
+    let next = state.next();
     let (timeout, heartbeat) = (timeout?, heartbeat?);
     if let (Some(Seconds::Fixed(timeout)), Some(Seconds::Fixed(heartbeat))) = (&timeout, &heartbeat)
         && heartbeat >= timeout
@@ -159,7 +156,7 @@ mod tests {
     fn times_exclude_one_another_and_a_heartbeat_is_shorter_than_the_timeout() {
         check(
             &format!(r#"{INVOKE}, "TimeoutSeconds": 5, "TimeoutSecondsPath": "$.a""#),
-            "SCHEMA_VALIDATION_FAILED: Only one of these fields is allowed: [TimeoutSeconds, TimeoutSecondsPath] at /States/S",
+            "SCHEMA_VALIDATION_FAILED: There should only be one of the following fields: [TimeoutSeconds, TimeoutSecondsPath] at /States/S",
         );
         check(
             &format!(r#"{INVOKE}, "TimeoutSeconds": 5, "HeartbeatSeconds": 5"#),
@@ -167,7 +164,7 @@ mod tests {
         );
         check(
             &format!(r#"{INVOKE}, "TimeoutSeconds": 0"#),
-            "SCHEMA_VALIDATION_FAILED: Expected a whole number from 1 to 99999999, but got 0 at /States/S/TimeoutSeconds",
+            "SCHEMA_VALIDATION_FAILED: Minimum value is 1 at /States/S/TimeoutSeconds",
         );
     }
 

@@ -2,9 +2,9 @@
 
 use chrono::DateTime;
 
+use crate::definition::Target;
 use crate::jsonata::Sees;
 use crate::object::{Field, Object};
-use crate::parse::Transitions;
 use crate::program::{Until, Wait};
 
 const FIELDS: &[Field] = &[
@@ -14,10 +14,10 @@ const FIELDS: &[Field] = &[
     Field::path("TimestampPath"),
 ];
 
-pub(super) fn read(state: &Object<'_>, transitions: &Transitions<'_>) -> Option<Wait> {
+pub(super) fn read(state: &Object<'_>) -> Option<Wait<Target>> {
     state.allow(&[super::COMMON, super::FLOW, super::DATA, FIELDS]);
     state.exactly_one(&["Seconds", "SecondsPath", "Timestamp", "TimestampPath"]);
-    let next = transitions.next(state);
+    let next = state.next();
     let seconds = state.whole("Seconds", 0, super::MAX_SECONDS).map(Until::Seconds);
     let seconds_path = state.single_path("SecondsPath").map(Until::SecondsPath);
     let timestamp = timestamp(state).map(Until::Timestamp);
@@ -61,20 +61,35 @@ mod tests {
         ] {
             check(&format!(r#""Type": "Wait", "Next": "T", {form}"#), "");
         }
-        let message = "SCHEMA_VALIDATION_FAILED: Exactly one of these fields is required: [Seconds, SecondsPath, Timestamp, TimestampPath] at /States/S";
-        check(r#""Type": "Wait", "Next": "T""#, message);
-        check(r#""Type": "Wait", "Next": "T", "Seconds": 1, "SecondsPath": "$.a""#, message);
+        let fields = "[SecondsPath, Seconds, TimestampPath, Timestamp] at /States/S";
+        check(
+            r#""Type": "Wait", "Next": "T""#,
+            &format!(
+                "SCHEMA_VALIDATION_FAILED: This object should have only one of the following fields: {fields}"
+            ),
+        );
+        check(
+            r#""Type": "Wait", "Next": "T", "Seconds": 1, "SecondsPath": "$.a""#,
+            &format!(
+                "SCHEMA_VALIDATION_FAILED: There should only be one of the following fields: {fields}"
+            ),
+        );
     }
 
     #[test]
     fn seconds_are_whole_and_few_enough() {
-        for seconds in ["-1", "1.5", "100000000", "\"1\"", "null"] {
-            let found = if seconds == "\"1\"" { "a string" } else { seconds };
+        for (seconds, message) in [
+            ("-1", "Minimum value is 0"),
+            ("-99999999999999999999999", "Minimum value is 0"),
+            ("100000000", "Maximum value is 99999999"),
+            ("99999999999999999999999", "Maximum value is 99999999"),
+            ("1.5", "Expected value of type Integer"),
+            ("\"1\"", "Expected value of type Integer"),
+            ("null", "Expected value of type Integer"),
+        ] {
             check(
                 &format!(r#""Type": "Wait", "Next": "T", "Seconds": {seconds}"#),
-                &format!(
-                    "SCHEMA_VALIDATION_FAILED: Expected a whole number from 0 to 99999999, but got {found} at /States/S/Seconds"
-                ),
+                &format!("SCHEMA_VALIDATION_FAILED: {message} at /States/S/Seconds"),
             );
         }
     }
