@@ -16,21 +16,7 @@ struct Definition {
     expect: String,
     rule: String,
     kind: MachineKind,
-    /// Whether it uses what this engine does not run yet, by the index's own account.
-    beyond: bool,
 }
-
-/// Features of the index that [`asl::compile`] refuses for now.
-const NOT_SERVED: &[&str] = &[
-    "jsonata",
-    "intrinsic:",
-    "field:Assign",
-    "field:ItemReader",
-    "field:ItemBatcher",
-    "field:ResultWriter",
-    "field:Label",
-    "field:Tolerated",
-];
 
 fn corpus() -> Vec<Definition> {
     let folder = data::find("definitions").unwrap();
@@ -46,7 +32,6 @@ fn corpus() -> Vec<Definition> {
                 file: word("file"),
                 expect: word("expect"),
                 rule: word("rule"),
-                beyond: is_beyond(entry, &text),
                 text,
                 kind: match entry["type"].as_str() {
                     Some("EXPRESS") => MachineKind::Express,
@@ -55,14 +40,6 @@ fn corpus() -> Vec<Definition> {
             }
         })
         .collect()
-}
-
-fn is_beyond(entry: &Value, text: &str) -> bool {
-    let features = entry["features"].as_array().expect("every entry lists its features");
-    let mut names = features.iter().filter_map(Value::as_str);
-    // The index does not see distributed Maps that use the older `Iterator`.
-    names.any(|name| NOT_SERVED.iter().any(|start| name.starts_with(start)))
-        || text.contains("\"DISTRIBUTED\"")
 }
 
 fn rendered(diagnostics: &[Diagnostic]) -> String {
@@ -78,7 +55,7 @@ fn every_valid_definition_compiles_unless_it_uses_what_is_not_served() {
         let sound = found.iter().all(|it| it.severity == Severity::Warning);
         match asl::compile(&definition.text) {
             Ok(_) if sound => compiled += 1,
-            Err(all) if sound && definition.beyond && only_unsupported(&all) => beyond += 1,
+            Err(all) if sound && only_unsupported(&all) => beyond += 1,
             Ok(_) => wrong.push(format!("{}\n{}", definition.file, rendered(&found))),
             Err(all) => wrong.push(format!("{}\n{}", definition.file, rendered(&all))),
         }
@@ -88,13 +65,7 @@ fn every_valid_definition_compiles_unless_it_uses_what_is_not_served() {
 }
 
 /// What is refused for now, by the words of its refusal.
-const LACKS: [(&str, &str); 5] = [
-    ("JSONata is not served", "JSONata"),
-    ("variables are not served", "variables"),
-    ("intrinsic functions are not served", "intrinsics"),
-    ("intrinsics are not supported", "intrinsics"),
-    ("distributed Maps are not served", "distributed Maps"),
-];
+const LACKS: [(&str, &str); 1] = [("distributed Maps are not served", "distributed Maps")];
 
 /// Prints how many of the sound definitions, labelled or not, run, and what the others lack first.
 #[test]
@@ -124,9 +95,8 @@ fn only_unsupported(errors: &[Diagnostic]) -> bool {
     !errors.is_empty() && errors.iter().all(|it| it.code == Code::UnsupportedFeature)
 }
 
-/// The code that AWS has for a broken rule of the index; none for the syntax of JSONata and of
-/// intrinsic functions, which are not read yet.
-fn code_of(rule: &str) -> Option<Code> {
+/// The code that AWS has for a broken rule of the index.
+fn code_of(rule: &str) -> Code {
     const CODES: &[(&str, Code)] = &[
         ("names no state", Code::MissingTransitionTarget),
         ("unreachable state", Code::MissingTransitionTarget),
@@ -134,24 +104,18 @@ fn code_of(rule: &str) -> Option<Code> {
         ("state name used twice", Code::DuplicateStateName),
         ("state name longer", Code::InvalidStateName),
         ("Label", Code::InvalidLabelName),
+        ("JSONata syntax error", Code::InvalidJsonataExpression),
     ];
-    if rule.starts_with("JSONata syntax error") || rule.contains("in an intrinsic") {
-        return None;
-    }
     let known = CODES.iter().find(|(words, _)| rule.contains(words));
-    Some(known.map_or(Code::SchemaValidationFailed, |(_, code)| *code))
+    known.map_or(Code::SchemaValidationFailed, |(_, code)| *code)
 }
 
 #[test]
 fn every_invalid_definition_is_refused_with_the_code_of_its_rule() {
-    let (mut refused, mut not_read_yet, mut wrong) = (0, 0, Vec::new());
+    let (mut refused, mut wrong) = (0, Vec::new());
     for definition in corpus().iter().filter(|it| it.expect == "invalid") {
         let found = asl::check(&definition.text, definition.kind);
-        let codes: Option<Vec<Code>> = definition.rule.split("; ").map(code_of).collect();
-        let Some(codes) = codes else {
-            not_read_yet += 1;
-            continue;
-        };
+        let codes: Vec<Code> = definition.rule.split("; ").map(code_of).collect();
         // The index lists what some validator or other objects to; where it lists several rules,
         // AWS need not agree with each.
         if codes.iter().any(|code| found.iter().any(|it| it.code == *code)) {
@@ -160,7 +124,7 @@ fn every_invalid_definition_is_refused_with_the_code_of_its_rule() {
             wrong.push(format!("{} {}\n{}", definition.file, definition.rule, rendered(&found)));
         }
     }
-    println!("invalid: {refused} refused, {not_read_yet} not read yet, {} wrong", wrong.len());
+    println!("invalid: {refused} refused, {} wrong", wrong.len());
     assert!(wrong.is_empty(), "wrong for {} definitions:\n{}", wrong.len(), wrong.join("\n"));
 }
 

@@ -95,9 +95,9 @@ fn nested(rule: &Object<'_>, _: usize) -> Option<Condition> {
 }
 
 fn compare(rule: &Object<'_>, operator: &str) -> Option<Condition> {
-    let variable = rule.path("Variable");
+    let variable = rule.single_path("Variable");
     if operator.ends_with("Path") {
-        rule.path(operator)?;
+        rule.single_path(operator)?;
     }
     let test = match Test::parse(operator, rule.value(operator)?)? {
         Ok(test) => Some(test),
