@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::expression::{EvaluationError, Scope};
 use crate::path::Path;
 pub use pattern::Pattern;
+pub(crate) use test::NO_TIMESTAMP;
 pub use test::{OPERATORS, Operand, Relation, Test, ValueKind, parse_timestamp};
 
 /// What a rule asks of the data.

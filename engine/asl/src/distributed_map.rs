@@ -88,16 +88,50 @@ fn reader(state: &Object<'_>) {
     let Some(config) = reader.object("ReaderConfig") else { return };
     config.allow(&[READER_CONFIG_FIELDS]);
     config.at_most_one(&["MaxItems", "MaxItemsPath"]);
-    config.word("InputType", &["CSV", "JSON", "JSONL", "PARQUET", "MANIFEST"]);
-    config.word("CSVHeaderLocation", &["FIRST_ROW", "GIVEN"]);
+    let format = config.word("InputType", &["CSV", "JSON", "JSONL", "PARQUET", "MANIFEST"]);
+    let header = config.word("CSVHeaderLocation", &["FIRST_ROW", "GIVEN"]);
     config.some_elements("CSVHeaders");
+    suits_its_format(&config, format, header);
     config.word("CSVDelimiter", &["COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"]);
     // AWS accepts 0 here and fails the execution.
     config.count("MaxItems", 0, MAX_ITEMS);
     config.single_path("MaxItemsPath");
-    config.string("ItemsPointer");
-    config.word("Transformation", &["NONE", "LOAD_AND_FLATTEN"]);
+    if let Some(pointer) = config.string("ItemsPointer").filter(|it| !it.starts_with('/')) {
+        let message = "Invalid input: JSON Pointer expression must start with '/'";
+        config.wrong_at::<()>("ItemsPointer", format!("{message}: \"{pointer}\""));
+    }
+    let transformation = config.word("Transformation", &["NONE", "LOAD_AND_FLATTEN"]);
+    if transformation == Some("LOAD_AND_FLATTEN") && !config.has("InputType") {
+        config.wrong("The field 'InputType' is required".to_owned());
+    }
     config.word("ManifestType", &["ATHENA_DATA", "S3_INVENTORY"]);
+}
+
+/// Fields that only some formats have, and those that they need, as measured on AWS.
+fn suits_its_format(config: &Object<'_>, format: Option<&str>, header: Option<&str>) {
+    let unsupported = |name: &str| {
+        if config.has(name) {
+            config.wrong(format!("Field '{name}' is not supported"));
+        }
+    };
+    match format {
+        Some("CSV") => {
+            if !config.has("CSVHeaderLocation") {
+                config.wrong("The field 'CSVHeaderLocation' is required".to_owned());
+            }
+            if header == Some("GIVEN") && !config.has("CSVHeaders") {
+                config.wrong("These fields are required: [CSVHeaders]".to_owned());
+            }
+        }
+        Some("JSON" | "JSONL") => {
+            unsupported("CSVHeaderLocation");
+            unsupported("CSVHeaders");
+        }
+        Some(_) | None => {}
+    }
+    if format == Some("JSON") {
+        unsupported("ManifestType");
+    }
 }
 
 fn batcher(state: &Object<'_>) {
@@ -202,6 +236,45 @@ mod tests {
                 "{REFUSED}
                  SCHEMA_VALIDATION_FAILED: MaxItemsPerBatch or MaxInputBytesPerBatch is required at /States/S/ItemBatcher
                  SCHEMA_VALIDATION_FAILED: Value cannot be empty at /States/S/ResultWriter"
+            ),
+        );
+    }
+
+    #[test]
+    fn a_reader_has_the_fields_of_its_format() {
+        let with = |config: &str, mistakes: &[&str]| {
+            let reader = format!(
+                r#"{DISTRIBUTED}, "ItemReader": {{"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": {{{config}}}}}"#
+            );
+            let expected = mistakes.iter().fold(REFUSED.to_owned(), |all, mistake| {
+                format!(
+                    "{all}\nSCHEMA_VALIDATION_FAILED: {mistake} at /States/S/ItemReader/ReaderConfig"
+                )
+            });
+            check(&reader, &expected);
+        };
+        with(r#""InputType": "CSV""#, &["The field 'CSVHeaderLocation' is required"]);
+        with(
+            r#""InputType": "CSV", "CSVHeaderLocation": "GIVEN""#,
+            &["These fields are required: [CSVHeaders]"],
+        );
+        with(
+            r#""InputType": "JSONL", "CSVHeaderLocation": "GIVEN", "CSVHeaders": ["id"]"#,
+            &["Field 'CSVHeaderLocation' is not supported", "Field 'CSVHeaders' is not supported"],
+        );
+        with(
+            r#""InputType": "JSON", "ManifestType": "ATHENA_DATA""#,
+            &["Field 'ManifestType' is not supported"],
+        );
+        with(r#""Transformation": "LOAD_AND_FLATTEN""#, &["The field 'InputType' is required"]);
+        check(
+            &format!(
+                r#"{DISTRIBUTED}, "ItemReader": {{"Resource": "arn:aws:states:::s3:getObject",
+                    "ReaderConfig": {{"InputType": "JSON", "ItemsPointer": "data/items"}}}}"#
+            ),
+            &format!(
+                "{REFUSED}
+                 SCHEMA_VALIDATION_FAILED: Invalid input: JSON Pointer expression must start with '/': \"data/items\" at /States/S/ItemReader/ReaderConfig/ItemsPointer"
             ),
         );
     }

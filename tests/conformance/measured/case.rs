@@ -67,7 +67,12 @@ pub(super) enum Function {
 impl Case {
     /// What it needs that is not served.
     pub(super) fn lacks(&self) -> Option<&str> {
-        self.needs.iter().map(String::as_str).find(|need| !SERVED.contains(need))
+        // A definition is refused whatever is served.
+        let needs = match self.result {
+            Ended::Invalid { .. } => &[],
+            Ended::Succeeded { .. } | Ended::Failed { .. } => &self.needs[..],
+        };
+        needs.iter().map(String::as_str).find(|need| !SERVED.contains(need))
     }
 
     /// Why it cannot pass, if it cannot; the most telling reason first.

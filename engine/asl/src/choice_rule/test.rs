@@ -7,7 +7,11 @@ use serde_json::Value;
 
 use super::{Pattern, referenced};
 use crate::expression::{EvaluationError, Scope};
+use crate::object::of_type;
 use crate::path::Path;
+
+/// What AWS says of a text that is no timestamp.
+pub(crate) const NO_TIMESTAMP: &str = "String does not match RFC3339 timestamp";
 
 /// The names of all comparisons, in the order in which AWS lists them.
 pub const OPERATORS: [&str; 39] = [
@@ -111,33 +115,33 @@ impl Test {
             _ => None,
         };
         if let Some(kind) = kind {
-            let expected = operand.as_bool().ok_or_else(|| expects(operator, "a boolean"));
+            let expected = operand.as_bool().ok_or_else(|| of_type("Boolean"));
             return Some(expected.map(|expected| Self::Is(kind, expected)));
         }
         if operator == "StringMatches" {
-            let pattern = operand.as_str().ok_or_else(|| expects(operator, "a string"));
+            let pattern = operand.as_str().ok_or_else(|| of_type("String"));
             return Some(pattern.and_then(Pattern::parse).map(Self::Matches));
         }
         let (plain, is_path) = match operator.strip_suffix("Path") {
             Some(plain) => (plain, true),
             None => (operator, false),
         };
-        let side = Side { operator, is_path, operand };
+        let side = Side { is_path, operand };
         if plain == "BooleanEquals" {
-            return Some(side.read("a boolean", Value::as_bool).map(Self::Boolean));
+            return Some(side.read(|| of_type("Boolean"), Value::as_bool).map(Self::Boolean));
         }
         let (family, relation) = ["Numeric", "String", "Timestamp"]
             .iter()
             .find_map(|family| Some((*family, Relation::parse(plain.strip_prefix(family)?)?)))?;
         Some(match family {
-            "Numeric" => {
-                side.read("a number", Value::as_f64).map(|side| Self::Numeric(relation, side))
-            }
+            "Numeric" => side
+                .read(|| of_type("Number"), Value::as_f64)
+                .map(|side| Self::Numeric(relation, side)),
             "String" => side
-                .read("a string", |value| value.as_str().map(Box::from))
+                .read(|| of_type("String"), |value| value.as_str().map(Box::from))
                 .map(|side| Self::String(relation, side)),
             _ => side
-                .read("a timestamp such as `2030-01-31T12:00:00Z`", timestamp)
+                .read(|| NO_TIMESTAMP.to_owned(), timestamp)
                 .map(|side| Self::Timestamp(relation, side)),
         })
     }
@@ -173,13 +177,8 @@ impl Test {
     }
 }
 
-fn expects(operator: &str, what: &str) -> String {
-    format!("`{operator}` expects {what}")
-}
-
 /// The right-hand side as written.
 struct Side<'v> {
-    operator: &'v str,
     is_path: bool,
     operand: &'v Value,
 }
@@ -187,21 +186,14 @@ struct Side<'v> {
 impl Side<'_> {
     fn read<T>(
         &self,
-        what: &str,
+        mistake: impl FnOnce() -> String,
         fixed: impl FnOnce(&Value) -> Option<T>,
     ) -> Result<Operand<T>, String> {
         if !self.is_path {
-            return fixed(self.operand)
-                .map(Operand::Fixed)
-                .ok_or_else(|| expects(self.operator, what));
+            return fixed(self.operand).map(Operand::Fixed).ok_or_else(mistake);
         }
-        let text = self.operand.as_str().ok_or_else(|| expects(self.operator, "a path"))?;
-        let path = Path::parse(text).map_err(|error| error.message)?;
-        if path.is_definite() {
-            Ok(Operand::Path(path))
-        } else {
-            Err(expects(self.operator, "a path to one place"))
-        }
+        let text = self.operand.as_str().ok_or_else(|| of_type("String"))?;
+        Path::parse(text).map(Operand::Path).map_err(|error| error.message)
     }
 }
 

@@ -150,17 +150,22 @@ mod tests {
     #[test]
     fn an_operand_suits_its_comparison() {
         for (operator, operand, mistake) in [
-            ("IsNull", "1", "`IsNull` expects a boolean"),
-            ("BooleanEquals", "1", "`BooleanEquals` expects a boolean"),
-            ("NumericEquals", "true", "`NumericEquals` expects a number"),
-            ("StringMatches", "1", "`StringMatches` expects a string"),
-            ("StringLessThan", "1", "`StringLessThan` expects a string"),
+            ("IsNull", "1", "Expected value of type Boolean"),
+            ("BooleanEquals", "1", "Expected value of type Boolean"),
+            ("NumericEquals", "true", "Expected value of type Number"),
+            ("StringMatches", "1", "Expected value of type String"),
+            ("StringLessThan", "1", "Expected value of type String"),
+            ("TimestampEquals", r#""noon""#, "String does not match RFC3339 timestamp"),
             (
-                "TimestampEquals",
-                r#""noon""#,
-                "`TimestampEquals` expects a timestamp such as `2030-01-31T12:00:00Z`",
+                "NumericEqualsPath",
+                r#""$.a[*]""#,
+                "Value is not a Reference Path: only names and indexes are allowed",
             ),
-            ("NumericEqualsPath", r#""$.a[*]""#, "`NumericEqualsPath` expects a path to one place"),
+            (
+                "StringEqualsPath",
+                r#""status""#,
+                "Value is not a Reference Path: Reference path didn't start with '$'",
+            ),
             ("NumericEqualsPath", "5", "Expected value of type String"),
         ] {
             check_rule(

@@ -3,6 +3,7 @@
 use chrono::DateTime;
 
 use crate::definition::Target;
+use crate::choice_rule::NO_TIMESTAMP;
 use crate::jsonata::Sees;
 use crate::object::{Field, Object};
 use crate::program::{Until, Wait};
@@ -41,7 +42,7 @@ fn timestamp(state: &Object<'_>) -> Option<i64> {
     match DateTime::parse_from_rfc3339(text) {
         Ok(time) if upper => Some(time.timestamp() * 1_000),
         Ok(_) | Err(_) => {
-            state.wrong_at("Timestamp", "String does not match RFC3339 timestamp".to_owned())
+            state.wrong_at("Timestamp", NO_TIMESTAMP.to_owned())
         }
     }
 }
