@@ -16,6 +16,8 @@ struct Definition {
     expect: String,
     rule: String,
     kind: MachineKind,
+    /// Whether it was published for others to use.
+    is_sample: bool,
 }
 
 fn corpus() -> Vec<Definition> {
@@ -32,6 +34,7 @@ fn corpus() -> Vec<Definition> {
                 file: word("file"),
                 expect: word("expect"),
                 rule: word("rule"),
+                is_sample: word("basis").starts_with("published sample"),
                 text,
                 kind: match entry["type"].as_str() {
                     Some("EXPRESS") => MachineKind::Express,
@@ -126,6 +129,25 @@ fn every_invalid_definition_is_refused_with_the_code_of_its_rule() {
     }
     println!("invalid: {refused} refused, {} wrong", wrong.len());
     assert!(wrong.is_empty(), "wrong for {} definitions:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Prints what is said of published samples beyond AWS's own diagnostics, and how often; `ADVICE=CODE`
+/// also where. None of it may stop a definition.
+#[test]
+fn advice_is_given_of_sound_definitions() {
+    let mut counts = BTreeMap::<&str, usize>::new();
+    let (mut samples, shown) = (0, std::env::var("ADVICE").unwrap_or_default());
+    for definition in corpus().iter().filter(|it| it.expect == "valid" && it.is_sample) {
+        samples += 1;
+        for found in asl::advise(&definition.text, definition.kind) {
+            assert!(Code::ADVICE.contains(&found.code) && found.severity == Severity::Warning);
+            *counts.entry(found.code.as_str()).or_default() += 1;
+            if found.code.as_str() == shown {
+                println!("{}: {found}", definition.file);
+            }
+        }
+    }
+    println!("advice of {samples} published samples: {counts:?}");
 }
 
 #[test]

@@ -55,7 +55,8 @@ impl Severity {
     }
 }
 
-/// Kinds of mistakes. The names are AWS's, except [`Code::UnsupportedFeature`].
+/// Kinds of mistakes. The names are AWS's, except [`Code::UnsupportedFeature`] and those of
+/// [`Code::ADVICE`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Code {
     /// The text is not JSON.
@@ -86,12 +87,40 @@ pub enum Code {
     InvalidJsonataExpression,
     /// An expression mentions what a state has not.
     UnsupportedJsonataExpression,
+    /// No way leads to a state but from states that are not reached themselves.
+    UnreachedState,
+    /// Nothing that may fail is left for a catcher.
+    CatcherNeverCatches,
+    /// A loop neither waits nor changes what its tasks are given.
+    LoopWithoutWait,
+    /// Nothing that flows into a state can have what a path names.
+    PathNeverExists,
+    /// What is written down is larger than AWS's quota for payloads.
+    PayloadTooLarge,
+    /// A task waits for somebody, without a time limit.
+    TaskWithoutTimeout,
+    /// JSONata that gives the item where a list of one is thought of.
+    SingletonCollapse,
+    /// A Lambda task without the retrier that AWS recommends.
+    LambdaWithoutRetry,
     /// The language has it, this engine does not run it yet. Never among the findings of
     /// [`crate::check`].
     UnsupportedFeature,
 }
 
 impl Code {
+    /// What only [`crate::advise`] says, AWS does not.
+    pub const ADVICE: [Self; 8] = [
+        Self::UnreachedState,
+        Self::CatcherNeverCatches,
+        Self::LoopWithoutWait,
+        Self::PathNeverExists,
+        Self::PayloadTooLarge,
+        Self::TaskWithoutTimeout,
+        Self::SingletonCollapse,
+        Self::LambdaWithoutRetry,
+    ];
+
     /// As AWS spells it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -109,13 +138,31 @@ impl Code {
             Self::PassResultIsStatic => "PASS_RESULT_IS_STATIC",
             Self::InvalidJsonataExpression => "INVALID_JSONATA_EXPRESSION",
             Self::UnsupportedJsonataExpression => "UNSUPPORTED_JSONATA_EXPRESSION",
+            Self::UnreachedState => "UNREACHED_STATE",
+            Self::CatcherNeverCatches => "CATCHER_NEVER_CATCHES",
+            Self::LoopWithoutWait => "LOOP_WITHOUT_WAIT",
+            Self::PathNeverExists => "PATH_NEVER_EXISTS",
+            Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
+            Self::TaskWithoutTimeout => "TASK_WITHOUT_TIMEOUT",
+            Self::SingletonCollapse => "SINGLETON_COLLAPSE",
+            Self::LambdaWithoutRetry => "LAMBDA_WITHOUT_RETRY",
             Self::UnsupportedFeature => "UNSUPPORTED_FEATURE",
         }
     }
 
     fn severity(self) -> Severity {
         match self {
-            Self::NoDollar | Self::NoPath | Self::PassResultIsStatic => Severity::Warning,
+            Self::NoDollar
+            | Self::NoPath
+            | Self::PassResultIsStatic
+            | Self::UnreachedState
+            | Self::CatcherNeverCatches
+            | Self::LoopWithoutWait
+            | Self::PathNeverExists
+            | Self::PayloadTooLarge
+            | Self::TaskWithoutTimeout
+            | Self::SingletonCollapse
+            | Self::LambdaWithoutRetry => Severity::Warning,
             Self::InvalidJsonDescription
             | Self::SchemaValidationFailed
             | Self::MissingEndState

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::budget::{Budget, Made};
 use crate::context::Part;
 use crate::jsonata;
+use crate::path::Path;
 use crate::template::Template;
 use crate::variables::Variables;
 
@@ -95,11 +96,50 @@ impl Expression {
         }
     }
 
+    /// What of its value is plain to see.
+    pub(crate) fn outline(&self) -> Outline<'_> {
+        match self {
+            Self::Template(template) => template.outline(),
+            Self::Query(template) => template.outline(),
+        }
+    }
+
     /// The variables it mentions.
     pub fn variables(&self) -> Vec<String> {
         match self {
             Self::Template(template) => template.variables(),
             Self::Query(template) => template.variables().into_iter().map(str::to_owned).collect(),
+        }
+    }
+}
+
+/// What of an expression's value is plain to see before it is evaluated.
+pub(crate) enum Outline<'e> {
+    Literal(&'e Value),
+    Object(Vec<(&'e str, Self)>),
+    Array(Vec<Self>),
+    Path(&'e Path),
+    /// A call, or JSONata.
+    Other,
+}
+
+impl Outline<'_> {
+    pub(crate) fn is_literal(&self) -> bool {
+        matches!(self, Self::Literal(_))
+    }
+
+    /// Bytes that the value has as JSON whatever is evaluated.
+    pub(crate) fn least_bytes(&self) -> usize {
+        match self {
+            Self::Literal(value) => value.to_string().len(),
+            Self::Object(members) => {
+                2 + members
+                    .iter()
+                    .map(|(name, it)| name.len() + 4 + it.least_bytes())
+                    .sum::<usize>()
+            }
+            Self::Array(items) => 2 + items.iter().map(|it| 1 + it.least_bytes()).sum::<usize>(),
+            Self::Path(_) | Self::Other => 0,
         }
     }
 }

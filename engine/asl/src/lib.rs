@@ -8,6 +8,7 @@
 //! Pure: no clock, no randomness, no I/O. A definition is parsed, checked and compiled once;
 //! nothing is parsed while an execution runs.
 
+mod advice;
 pub mod arn;
 pub mod budget;
 mod check;
@@ -87,6 +88,21 @@ pub fn check(text: &str, kind: MachineKind) -> Vec<Diagnostic> {
     let (_, mut diagnostics) = read(text, kind);
     diagnostics.retain(|diagnostic| diagnostic.code != Code::UnsupportedFeature);
     diagnostics
+}
+
+/// What is strange about a definition that is not wrong, beyond what AWS says: a code of
+/// [`Code::ADVICE`] each, in the order of the text; at most [`diagnostic::MAX_DIAGNOSTICS`]. Nothing of
+/// one that has errors.
+pub fn advise(text: &str, kind: MachineKind) -> Vec<Diagnostic> {
+    let (definition, diagnostics) = read(text, kind);
+    let wrong =
+        |it: &Diagnostic| it.severity == Severity::Error && it.code != Code::UnsupportedFeature;
+    let Some(definition) = definition.filter(|_| !diagnostics.iter().any(wrong)) else {
+        return Vec::new();
+    };
+    let report = Report::default();
+    advice::advise(&definition, &report);
+    in_order_of_text(report.into_diagnostics(), text)
 }
 
 /// What was written, and everything wrong with it: first what cannot be read, then what is wrong with the

@@ -74,6 +74,21 @@ enum Step {
     Call(Call),
 }
 
+/// The names that a path begins with.
+pub(crate) struct Reach<'p> {
+    pub(crate) names: Vec<&'p str>,
+    /// Whether other steps follow: indexes, filters, functions.
+    pub(crate) goes_on: bool,
+}
+
+impl<'p> Reach<'p> {
+    fn of(steps: &'p [Step]) -> Self {
+        let name = |step: &'p Step| if let Step::Name(name) = step { Some(&**name) } else { None };
+        let names: Vec<&str> = steps.iter().map_while(name).collect();
+        Self { goes_on: names.len() < steps.len(), names }
+    }
+}
+
 /// Why a text is not a path.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PathSyntaxError {
@@ -112,6 +127,26 @@ impl Path {
     /// The path as written.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Whether it starts from `$`.
+    pub(crate) fn is_of_input(&self) -> bool {
+        self.root == Root::Input
+    }
+
+    /// Whether it starts from `$$`.
+    pub(crate) fn is_of_context(&self) -> bool {
+        self.root == Root::Context
+    }
+
+    /// The names that it begins with.
+    pub(crate) fn reach(&self) -> Reach<'_> {
+        Reach::of(&self.steps)
+    }
+
+    /// The first of these names.
+    pub(crate) fn first_name(&self) -> Option<&str> {
+        self.reach().names.first().copied()
     }
 
     /// Whether it is exactly `$`.

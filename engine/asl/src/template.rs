@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use crate::expression::{EvaluationError, Scope};
+use crate::expression::{EvaluationError, Outline, Scope};
 use crate::intrinsic::Call;
 use crate::java;
 use crate::path::Path;
@@ -66,6 +66,11 @@ impl Template {
         let mut names = Vec::new();
         self.0.variables(&mut names);
         names
+    }
+
+    /// What of its value is plain to see.
+    pub(crate) fn outline(&self) -> Outline<'_> {
+        self.0.outline()
     }
 
     /// The template with the values of its paths. Fails with AWS's text, which quotes the whole
@@ -167,6 +172,18 @@ fn looked_up(key: &str, value: &Value) -> Result<Node, (MistakeKind, String)> {
 }
 
 impl Node {
+    fn outline(&self) -> Outline<'_> {
+        match self {
+            Self::Literal(value) => Outline::Literal(value),
+            Self::Array(nodes) => Outline::Array(nodes.iter().map(Self::outline).collect()),
+            Self::Object(members) => {
+                Outline::Object(members.iter().map(|it| (&*it.name, it.value.outline())).collect())
+            }
+            Self::Path { path, .. } => Outline::Path(path),
+            Self::Call(_) => Outline::Other,
+        }
+    }
+
     fn variables(&self, names: &mut Vec<String>) {
         match self {
             Self::Literal(_) => {}

@@ -52,7 +52,7 @@ fn rendered(found: &[Diagnostic]) -> String {
     })
 }
 
-fn unindented(text: &str) -> String {
+pub(crate) fn unindented(text: &str) -> String {
     text.lines().map(str::trim_start).filter(|line| !line.is_empty()).fold(
         String::new(),
         |mut text, line| {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jlens_core::ast::BinaryOp;
+use jlens_core::ast::{BinaryOp, Stage};
 use jlens_core::{Ast, Error, Expression, Node, NodeKind};
 use serde_json::Value;
 
@@ -30,6 +30,8 @@ pub struct Query {
     mentioned: Box<[Box<str>]>,
     /// Whether a number may come out that JSON does not have.
     calculates: bool,
+    /// Whether it gives one value where a list of one is thought of.
+    collapses: bool,
     /// The operands, if all of it is one operation on numbers.
     operation: Option<(BinaryOp, [Box<str>; 2])>,
 }
@@ -61,6 +63,7 @@ impl Query {
             program,
             calculates: found.calculates,
             operation: operation(&ast),
+            collapses: collapses(&ast.root),
             mentioned: found.free.iter().map(|name| (*name).into()).collect(),
             location: Arc::clone(&location),
         })
@@ -91,6 +94,11 @@ impl Query {
     /// `$`, in the order of the text; not those of functions.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
         self.mentioned.iter().map(|name| &**name).filter(|name| !is_function(name))
+    }
+
+    /// Whether it is a filter, of which one value may be left that is then no array.
+    pub(crate) fn collapses(&self) -> bool {
+        self.collapses
     }
 
     /// As written, without marks and the blanks around it.
@@ -176,6 +184,29 @@ impl Query {
         let Program { reads, nodes, .. } = &self.program;
         let program = program(&question(&self.text), &mentioned, reads.clone(), *nodes).ok()?;
         program.evaluate(scope).ok().flatten()
+    }
+}
+
+/// Whether the library gives the item where one is left: it is a filter, and `[]` does not keep the array.
+fn collapses(root: &Node) -> bool {
+    let by_condition = |stage: &Stage| match stage {
+        Stage::Filter { expr, .. } => {
+            !matches!(expr.kind, NodeKind::Number { .. } | NodeKind::Negate { .. })
+        }
+        Stage::Index { .. } => false,
+    };
+    let filters = |node: &Node| {
+        let kept = node.attrs.keep_array;
+        !kept && node.attrs.stages.iter().chain(&node.attrs.predicate).any(by_condition)
+    };
+    match &root.kind {
+        NodeKind::Path { steps, keep_singleton_array } => {
+            !keep_singleton_array && (filters(root) || steps.iter().any(filters))
+        }
+        NodeKind::Function { procedure, .. } => {
+            matches!(&procedure.kind, NodeKind::Variable { name } if name == "filter")
+        }
+        _ => false,
     }
 }
 

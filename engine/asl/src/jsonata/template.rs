@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value};
 
 use super::{Query, Refusal, Sees, is_expression};
-use crate::expression::{EvaluationError, Scope};
+use crate::expression::{EvaluationError, Outline, Scope};
 
 /// JSON with its expressions parsed. Members keep the order of the definition.
 #[derive(Debug)]
@@ -34,6 +34,11 @@ impl Template {
         self.0.evaluate(scope)
     }
 
+    /// What of its value is plain to see.
+    pub(crate) fn outline(&self) -> Outline<'_> {
+        self.0.outline()
+    }
+
     /// The one expression that is all of the template.
     pub fn query(&self) -> Option<&Query> {
         if let Node::Query(query) = &self.0 { Some(query) } else { None }
@@ -55,6 +60,17 @@ impl Template {
 }
 
 impl Node {
+    fn outline(&self) -> Outline<'_> {
+        match self {
+            Self::Literal(value) => Outline::Literal(value),
+            Self::Query(_) => Outline::Other,
+            Self::Array(items) => Outline::Array(items.iter().map(Self::outline).collect()),
+            Self::Object(members) => {
+                Outline::Object(members.iter().map(|(name, it)| (&**name, it.outline())).collect())
+            }
+        }
+    }
+
     fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, EvaluationError> {
         match self {
             Self::Literal(value) => scope.budget.copy(value),

@@ -37,6 +37,16 @@ impl ReferencePath {
         self.path.text()
     }
 
+    /// The names that it begins with.
+    pub(crate) fn reach(&self) -> super::Reach<'_> {
+        self.path.reach()
+    }
+
+    /// The first of these names.
+    pub(crate) fn first_name(&self) -> Option<&str> {
+        self.path.first_name()
+    }
+
     /// `base` with `value` at this place. Missing objects on the way are made; what is there is
     /// replaced. Fails with AWS's text if something on the way is not an object, or an index is
     /// not in its array.

@@ -2,8 +2,8 @@
 
 use chrono::DateTime;
 
-use crate::definition::Target;
 use crate::choice_rule::NO_TIMESTAMP;
+use crate::definition::Target;
 use crate::jsonata::Sees;
 use crate::object::{Field, Object};
 use crate::program::{Until, Wait};
@@ -41,9 +41,7 @@ fn timestamp(state: &Object<'_>) -> Option<i64> {
     let upper = !text.contains(|c: char| c.is_ascii_lowercase() || c == ' ');
     match DateTime::parse_from_rfc3339(text) {
         Ok(time) if upper => Some(time.timestamp() * 1_000),
-        Ok(_) | Err(_) => {
-            state.wrong_at("Timestamp", NO_TIMESTAMP.to_owned())
-        }
+        Ok(_) | Err(_) => state.wrong_at("Timestamp", NO_TIMESTAMP.to_owned()),
     }
 }
 
