@@ -26,8 +26,11 @@ fn a_bad_definition_exits_with_1_and_every_mistake_is_a_line() {
     let expected = format!(
         "{bad}:1:59: error MISSING_TRANSITION_TARGET Missing 'Next' target: B (/States/A/Next)"
     );
-    assert!(text.lines().any(|line| line == expected), "{text}");
-    assert!(text.lines().all(|line| line.starts_with(&bad)), "{text}");
+    let lines: Vec<&str> = text.lines().collect();
+    let at = lines.iter().position(|line| *line == expected).unwrap_or_else(|| panic!("{text}"));
+    assert_eq!(lines[at + 1], format!("  1 | {BAD}"));
+    assert_eq!(lines[at + 2].find('^'), lines[at + 1].find(r#""B"}"#));
+    assert!(lines.iter().all(|line| line.starts_with(&bad) || line.starts_with("  ")), "{text}");
 }
 
 #[test]
@@ -53,6 +56,123 @@ fn json_output_is_one_array_of_findings() {
     assert_eq!(findings[0]["severity"], "ERROR");
     assert_eq!(findings[0]["location"], "/States/A/Next");
     assert_eq!((&findings[0]["line"], &findings[0]["column"]), (&1.into(), &59.into()));
+}
+
+/// The schema of SARIF, as OASIS publishes it.
+const SARIF: &str = include_str!("sarif-2.1.0.json");
+
+#[test]
+fn sarif_output_is_as_its_schema_says() {
+    let schema: Value = serde_json::from_str(SARIF).unwrap();
+    let sarif = jsonschema::options().build(&schema).unwrap();
+    let folder = Folder::new();
+    let (good, bad) = (folder.file("good.json", GOOD), folder.file("bad näme.json", BAD));
+    for files in [vec![&good], vec![&good, &bad]] {
+        let mut arguments = vec!["validate", "--format", "sarif"];
+        arguments.extend(files.iter().map(|file| file.as_str()));
+        let log: Value = serde_json::from_str(&stdout(&run(&arguments))).unwrap();
+        let complaints: Vec<String> = sarif.iter_errors(&log).map(|it| it.to_string()).collect();
+        assert_eq!(complaints, [""; 0], "{log}");
+        let results = log["runs"][0]["results"].as_array().unwrap();
+        assert_eq!(results.is_empty(), files.len() == 1);
+        let Some(first) = results.first() else { continue };
+        assert_eq!(
+            (&first["ruleId"], &first["level"]),
+            (&"MISSING_TRANSITION_TARGET".into(), &"error".into())
+        );
+        let place = &first["locations"][0]["physicalLocation"];
+        assert!(
+            place["artifactLocation"]["uri"].as_str().unwrap().ends_with("bad%20n%C3%A4me.json")
+        );
+        assert_eq!(place["region"]["startColumn"], 59);
+    }
+    let broken = serde_json::json!({"version": "2.1.0", "runs": [{"results": []}]});
+    assert!(!sarif.is_valid(&broken), "the schema refuses what lacks its tool");
+}
+
+#[test]
+fn warnings_are_shown_and_switched_off_one_by_one() {
+    let folder = Folder::new();
+    let text = r#"{"StartAt": "A", "States": {"A": {"Type": "Task", "End": true, "TimeoutSeconds": 5,
+        "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f", "Parameters": {"a": "$.b"}}}}"#;
+    let file = folder.file("m.json", text);
+    let codes = |allow: &[&str]| {
+        let mut arguments = vec!["validate", "--format", "json", &file];
+        arguments.extend(allow);
+        let output = run(&arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let findings: Vec<Value> = serde_json::from_str(&stdout(&output)).unwrap();
+        findings.iter().map(|it| it["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(codes(&[]), ["NO_DOLLAR", "LAMBDA_WITHOUT_RETRY"]);
+    assert_eq!(codes(&["--allow", "NO_DOLLAR"]), ["LAMBDA_WITHOUT_RETRY"]);
+    assert_eq!(codes(&["--allow", "NO_DOLLAR,LAMBDA_WITHOUT_RETRY"]), [""; 0]);
+    let refused = run(&["validate", &file, "--allow", "MISSING_END_STATE"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(
+        stderr(&refused)
+            .contains("`MISSING_END_STATE` is no warning; these can be allowed: NO_DOLLAR,"),
+        "{}",
+        stderr(&refused)
+    );
+}
+
+#[test]
+fn names_get_their_values_from_flags_and_files() {
+    let folder = Folder::new();
+    let text = r#"{"StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": ${Pause}, "Comment": "${Why}",
+        "End": true}}} // how long"#;
+    let file = folder.file("m.jsonc", text);
+    let warned = run(&["validate", &file]);
+    assert_eq!(warned.status.code(), Some(0), "{}", stdout(&warned));
+    assert_eq!(
+        stdout(&warned).matches("warning NO_SUBSTITUTION").count(),
+        2,
+        "{}",
+        stdout(&warned)
+    );
+    let values = folder.file("values.yaml", "Pause: 5\nWhy: to rest\n");
+    let filled = run(&["validate", &file, "--substitutions", &values]);
+    assert_eq!((filled.status.code(), stdout(&filled)), (Some(0), String::new()));
+    let wrong = run(&["validate", &file, "--substitutions", &values, "--substitution", "Pause=-1"]);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(
+        stdout(&wrong).contains("Minimum value is 0 (/States/A/Seconds)"),
+        "{}",
+        stdout(&wrong)
+    );
+    for (content, complaint) in
+        [("[1]", "is no object of names and values"), ("a: [", "unclosed bracket")]
+    {
+        let values = folder.file("broken.yaml", content);
+        let refused = run(&["validate", &file, "--substitutions", &values]);
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(stderr(&refused).contains(complaint), "{}", stderr(&refused));
+    }
+    assert!(
+        stderr(&run(&["validate", &file, "--substitution", "Pause"]))
+            .contains("expected NAME=VALUE")
+    );
+}
+
+#[test]
+fn a_folder_is_its_definitions_but_not_what_is_beside_them() {
+    let folder = Folder::new();
+    let _ = (
+        folder.file("a.asl.json", BAD),
+        folder.file("a.input.json", "[]"),
+        folder.file("notes.txt", "?"),
+    );
+    std::fs::create_dir(folder.path("deeper")).unwrap();
+    let _ = folder.file("deeper/b.yaml", "StartAt: A\n");
+    let output = run(&["validate", &folder.path("")]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let text = stdout(&output);
+    assert!(
+        text.contains("a.asl.json:1:59: error") && text.contains("deeper/b.yaml:1:1: error"),
+        "{text}"
+    );
+    assert!(!text.contains("input.json") && !text.contains("notes"), "{text}");
 }
 
 /// Validates what is said on stdin.

@@ -38,6 +38,7 @@ mod own;
 pub mod page;
 mod rest;
 mod room;
+pub mod source;
 mod watch;
 
 pub use authenticate::{Access, OwnCall, Reach};

@@ -13,8 +13,9 @@ use crate::exit::Exit;
 use crate::keys::{KeysCommand, PlaceArgs};
 use crate::run::Order;
 use crate::schedule::Question;
-use crate::validate::Format;
-use crate::{dev, environment, examples, keys, logs, run, schedule, serve, validate};
+use crate::substitutions::SubstitutionArgs;
+use crate::validate::{self, Format};
+use crate::{dev, environment, examples, keys, logs, run, schedule, serve};
 
 /// Runs AWS Step Functions state machines durably on Postgres.
 #[derive(Debug, Parser)]
@@ -86,6 +87,8 @@ struct DevArgs {
     #[arg(long = "function", value_name = "NAME=URL", value_parser = function)]
     functions: Vec<(String, String)>,
     #[command(flatten)]
+    substitutions: SubstitutionArgs,
+    #[command(flatten)]
     settings: SettingsArgs,
 }
 
@@ -108,7 +111,7 @@ struct KeysArgs {
 
 #[derive(Debug, Args)]
 struct ValidateArgs {
-    /// Definitions, JSON or YAML; `-` is stdin
+    /// Definitions, JSON or YAML, or folders of them; `-` is stdin
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// How findings are written
@@ -117,6 +120,24 @@ struct ValidateArgs {
     /// Check what an Express state machine may not do
     #[arg(long)]
     express: bool,
+    /// A warning that is not to be shown, by its code; several with commas
+    #[arg(long = "allow", value_name = "CODE", value_delimiter = ',')]
+    allowed: Vec<String>,
+    #[command(flatten)]
+    substitutions: SubstitutionArgs,
+}
+
+impl ValidateArgs {
+    fn order(self) -> anyhow::Result<validate::Order> {
+        let kind = if self.express { MachineKind::Express } else { MachineKind::Standard };
+        Ok(validate::Order {
+            files: self.files,
+            format: self.format,
+            kind,
+            allowed: self.allowed,
+            substitutions: self.substitutions.read()?,
+        })
+    }
 }
 
 #[derive(Debug, Args)]
@@ -132,6 +153,8 @@ struct RunArgs {
     /// Provide the functions that the samples call; not on a database of yours
     #[arg(long)]
     demo: bool,
+    #[command(flatten)]
+    substitutions: SubstitutionArgs,
     /// A database to run on, in place of one that is gone afterwards; functions stay registered
     #[arg(long, value_name = "URL")]
     database_url: Option<crate::database_url::DatabaseUrl>,
@@ -187,8 +210,12 @@ impl CommandLine {
                         dev::Database::Untold { url, named_by }
                     }
                 };
-                let (definitions, functions) = (args.definitions, args.functions);
-                Box::pin(dev::dev(&definitions, functions, database, configuration)).await
+                let order = dev::Order {
+                    definitions: args.definitions,
+                    functions: args.functions,
+                    substitutions: args.substitutions.read()?,
+                };
+                Box::pin(dev::dev(order, database, configuration)).await
             }
             Command::Serve(args) => {
                 Box::pin(serve::serve(args.settings.decide("info")?, !args.no_migrate)).await
@@ -199,10 +226,7 @@ impl CommandLine {
                 let now = now.context("the clock is beyond all calendars")?;
                 keys::obey(args.command, args.place, now).await
             }
-            Command::Validate(args) => {
-                let kind = if args.express { MachineKind::Express } else { MachineKind::Standard };
-                validate::validate(&args.files, args.format, kind)
-            }
+            Command::Validate(args) => validate::validate(&args.order()?),
             Command::Schedule(question) => {
                 schedule::answer(&question, Clock::default().now(), &mut std::io::stdout().lock())
             }
@@ -230,7 +254,9 @@ impl CommandLine {
                     Configuration::decide(settings, None, &environment, &args.log_level)?;
                 logs::start(configuration.log_format, &configuration.log_level)?;
                 let (file, input) = (args.file, args.input);
-                let order = Order { file, input, functions: args.functions, demo: args.demo };
+                let substitutions = args.substitutions.read()?;
+                let (functions, demo) = (args.functions, args.demo);
+                let order = Order { file, input, functions, demo, substitutions };
                 run::run(order, configuration).await
             }
         }

@@ -13,15 +13,17 @@ use tokio_util::sync::CancellationToken;
 use crate::access::Start;
 use crate::configuration::Configuration;
 use crate::database_url::DatabaseUrl;
-use crate::definition::{self, Definition};
+use crate::definition;
 use crate::exit::Exit;
+use crate::finding;
 use crate::guide::{self, Place};
 use crate::marks::Marks;
 use crate::node::{self, Node};
 use crate::samples::SAMPLES;
 use crate::sealing;
 use crate::signals::StopSignals;
-use crate::{deploy, host_prefix, once, validate};
+use crate::substitutions::Substitutions;
+use crate::{deploy, host_prefix, once};
 
 /// On which database `dev` works.
 #[derive(Clone, Debug)]
@@ -61,19 +63,30 @@ pub(crate) struct Machine {
     pub(crate) schedule: Option<String>,
 }
 
-/// Starts everything, deploys the definitions in these files, says what to do next, and serves
-/// until it is asked to stop. These functions, names and URLs, are registered. A database of its own also gets demo functions and, if there are no
+/// What is to be put in place.
+#[derive(Debug)]
+pub struct Order {
+    /// Files of definitions; if there are none, the samples that were never deployed.
+    pub definitions: Vec<PathBuf>,
+    /// Names and URLs of functions.
+    pub functions: Vec<(String, String)>,
+    /// Values for the `${Names}` of the definitions.
+    pub substitutions: Substitutions,
+}
+
+/// Starts everything, deploys the definitions, says what to do next, and serves
+/// until it is asked to stop. The functions are registered. A database of its own also gets demo functions and, if there are no
 /// files, the samples, once. A database that it was not told of is left alone.
 ///
 /// # Errors
 /// There is no Postgres, the port is taken, or a definition is refused.
 pub async fn dev(
-    files: &[PathBuf],
-    functions: Vec<(String, String)>,
+    order: Order,
     database: Database,
     configuration: Configuration,
 ) -> anyhow::Result<Exit> {
-    let Some(named) = machines(files)? else { return Ok(Exit::Usage) };
+    let Order { definitions, functions, substitutions } = order;
+    let Some(named) = machines(&definitions, &substitutions)? else { return Ok(Exit::Usage) };
     if let Database::Untold { url, named_by } = &database {
         let samples = samples();
         let in_own = if named.is_empty() { &samples } else { &named };
@@ -239,17 +252,21 @@ fn told(error: ClusterError) -> anyhow::Error {
 }
 
 /// `None`: a definition has mistakes, which have been shown.
-fn machines(files: &[PathBuf]) -> anyhow::Result<Option<Vec<Machine>>> {
+fn machines(
+    files: &[PathBuf],
+    substitutions: &Substitutions,
+) -> anyhow::Result<Option<Vec<Machine>>> {
     let (mut machines, mut refused) = (Vec::new(), false);
     for file in files {
         let text = definition::read(file)?;
-        let findings = validate::check(file, text.clone(), MachineKind::Standard);
-        eprint!("{}", validate::as_text(&findings));
-        refused |= validate::have_errors(&findings);
-        if let Ok(definition) = Definition::parse(file, text) {
+        let fill = substitutions.to_run();
+        let findings = finding::check(file, &text, MachineKind::Standard, fill);
+        eprint!("{}", finding::as_text(&findings));
+        refused |= finding::have_errors(&findings);
+        if let Ok(definition) = definition::parse(file, text, fill) {
             machines.push(Machine {
                 name: definition::machine_name(file),
-                definition: definition.json().to_owned(),
+                definition: definition.into_json(),
                 input: input_beside(file),
                 schedule: schedule_beside(file)?,
             });

@@ -31,6 +31,8 @@ Examples:
 pub(crate) const VALIDATE: &str = "\
 Examples:
   statewright validate order.asl.json refund.asl.yaml
+  statewright validate definitions --allow LAMBDA_WITHOUT_RETRY --format sarif > findings.sarif
+  statewright validate order.asl.json --substitution Queue=orders --substitutions values.yaml
   statewright validate --format json - < order.asl.json";
 
 /// Of `run`.

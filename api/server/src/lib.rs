@@ -13,6 +13,7 @@ pub mod dev;
 mod environment;
 mod examples;
 pub mod exit;
+pub mod finding;
 mod guide;
 mod host_prefix;
 pub mod keys;
@@ -23,12 +24,13 @@ mod once;
 pub mod progress;
 pub mod run;
 pub mod samples;
+pub mod sarif;
 pub mod schedule;
 pub mod sealing;
 pub mod serve;
 pub mod signals;
+pub mod substitutions;
 pub mod validate;
-mod yaml;
 
 /// Gives this process its TLS, which https calls need; once, before the first of them.
 pub fn install_tls() {

@@ -18,15 +18,17 @@ use uuid::Uuid;
 
 use crate::configuration::Configuration;
 use crate::database_url::DatabaseUrl;
-use crate::definition::{self, Definition};
+use crate::definition;
 use crate::demo::Demo;
 use crate::deploy;
 use crate::exit::Exit;
+use crate::finding;
 use crate::node;
 use crate::progress::Progress;
 use crate::sealing;
 use crate::signals::StopSignals;
-use crate::validate;
+use crate::substitutions::Substitutions;
+use http_api::source::Source;
 
 /// How often the log is read when nobody says that there is something new.
 const POLL: Duration = Duration::from_millis(500);
@@ -36,7 +38,7 @@ const TURNS: i64 = 100;
 const SHUTDOWN: Duration = Duration::from_secs(5);
 
 /// What is to be run.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Order {
     /// The definition's file.
     pub file: PathBuf,
@@ -46,6 +48,8 @@ pub struct Order {
     pub functions: Vec<(String, String)>,
     /// Whether the demo functions are provided.
     pub demo: bool,
+    /// Values for the `${Names}` of the definition.
+    pub substitutions: Substitutions,
 }
 
 /// Runs it; what it prints and how it ends is the execution's.
@@ -70,19 +74,20 @@ pub async fn run(order: Order, configuration: Configuration) -> anyhow::Result<E
 /// A definition and an input that can be used.
 struct Prepared {
     machine: String,
-    definition: Definition,
+    definition: Source,
     input: Box<RawValue>,
 }
 
 /// `None`: the definition has mistakes, which have been shown.
 fn prepare(order: &Order) -> anyhow::Result<Option<Prepared>> {
     let text = definition::read(&order.file)?;
-    let findings = validate::check(&order.file, text.clone(), MachineKind::Standard);
-    if validate::have_errors(&findings) {
-        eprint!("{}", validate::as_text(&findings));
+    let values = order.substitutions.to_run();
+    let findings = finding::check(&order.file, &text, MachineKind::Standard, values);
+    if finding::have_errors(&findings) {
+        eprint!("{}", finding::as_text(&findings));
         return Ok(None);
     }
-    let Ok(definition) = Definition::parse(&order.file, text) else {
+    let Ok(definition) = definition::parse(&order.file, text, values) else {
         bail!("`{}` is not a definition", order.file.display());
     };
     let input = match order.input.strip_prefix('@') {

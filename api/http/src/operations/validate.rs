@@ -25,14 +25,34 @@ pub fn validate(
     max_results: Option<u32>,
 ) -> Verdict {
     let mut diagnostics = asl::check(definition, kind.into());
-    let valid = !diagnostics.iter().any(|found| found.severity == Severity::Error);
     if !with_warnings {
         diagnostics.retain(|found| found.severity == Severity::Error);
     }
-    let most = max_results.filter(|most| *most > 0).map_or(100, |most| most.min(100)) as usize;
-    let truncated = diagnostics.len() > most;
-    diagnostics.truncate(most);
-    Verdict { valid, diagnostics, truncated }
+    let most = max_results.filter(|most| *most > 0).map_or(MOST, |most| (most as usize).min(MOST));
+    Verdict::of(diagnostics, most)
+}
+
+/// Checks a definition as AWS does, and says what is strange about it beyond that; without the warnings of
+/// these codes.
+pub fn advised(definition: &str, kind: MachineType, allowed: &[String]) -> Verdict {
+    let mut diagnostics = asl::check(definition, kind.into());
+    diagnostics.extend(asl::advise(definition, kind.into()));
+    diagnostics.retain(|found| {
+        found.severity == Severity::Error || !allowed.iter().any(|code| code == found.code.as_str())
+    });
+    Verdict::of(diagnostics, MOST)
+}
+
+/// AWS shows no more of them at once.
+const MOST: usize = 100;
+
+impl Verdict {
+    fn of(mut diagnostics: Vec<Diagnostic>, most: usize) -> Self {
+        let valid = !diagnostics.iter().any(|found| found.severity == Severity::Error);
+        let truncated = diagnostics.len() > most;
+        diagnostics.truncate(most);
+        Self { valid, diagnostics, truncated }
+    }
 }
 
 /// Refuses a definition that cannot be run: what AWS would not accept, and what the language

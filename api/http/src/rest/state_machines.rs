@@ -1,6 +1,7 @@
 //! `/v1/state-machines`: create, replace, list, describe, delete.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -18,6 +19,7 @@ use crate::operations::state_machines::{
     self, Create, Created, Described, MachineType, Update, Updated,
 };
 use crate::operations::tags::Tag;
+use crate::source::{Fill, Position, Source, Syntax, Values};
 
 use super::paths::{MachineName, MachineOrVersion};
 use super::problem::Problem;
@@ -39,6 +41,10 @@ pub(crate) struct NewStateMachine {
     /// The definition in the Amazon States Language: a JSON object, or its text.
     #[schema(value_type = DefinitionOrText)]
     definition: Box<RawValue>,
+    /// Values for the `${Names}` in the definition's text; without quotes around a name, numbers and other JSON.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    substitutions: Option<Values>,
     /// Fixed at the creation.
     #[serde(default)]
     r#type: MachineType,
@@ -223,7 +229,7 @@ async fn replaced(
     new: &NewStateMachine,
 ) -> Result<Updated, OperationError> {
     let update = Update {
-        definition: Some(definition_text(&new.definition)?),
+        definition: Some(new.definition_text()?),
         role_arn: new.role_arn.clone(),
         logging: None,
         tracing: None,
@@ -312,6 +318,17 @@ pub(crate) async fn delete(
 }
 
 impl NewStateMachine {
+    /// The definition with the values of its substitutions; if there are none, nothing is looked for.
+    fn definition_text(&self) -> Result<String, OperationError> {
+        let fill = self.substitutions.as_ref().map_or(Fill::Leave, Fill::With);
+        let source = definition_text(&self.definition, fill)?;
+        if let Some(missing) = source.unfilled().first() {
+            let message = format!("`${{{}}}` has no value in `substitutions`", missing.name);
+            return Err(OperationError::validation(message).at("/substitutions"));
+        }
+        Ok(source.into_json())
+    }
+
     fn as_create(&self, name: String, caller: &Caller) -> Result<Create, OperationError> {
         let role_arn = self.role_arn.clone();
         let tag = |(key, value): (&String, &String)| Tag { key: key.clone(), value: value.clone() };
@@ -319,7 +336,7 @@ impl NewStateMachine {
             role_arn: role_arn
                 .unwrap_or_else(|| format!("arn:aws:iam::{}:role/{name}", caller.account)),
             name,
-            definition: definition_text(&self.definition)?,
+            definition: self.definition_text()?,
             kind: self.r#type,
             logging: None,
             tracing: None,
@@ -331,15 +348,29 @@ impl NewStateMachine {
     }
 }
 
-/// The text of a definition that came as a JSON object, or as text in a JSON string.
-pub(super) fn definition_text(definition: &RawValue) -> Result<String, OperationError> {
+/// The JSON text of a definition that came as a JSON object, or as text in a JSON string: JSON, JSON with
+/// comments, or YAML.
+pub(super) fn definition_text(
+    definition: &RawValue,
+    fill: Fill<'_>,
+) -> Result<Source, OperationError> {
     let raw = definition.get();
-    if !raw.starts_with('"') {
-        return Ok(raw.to_owned());
-    }
-    serde_json::from_str(raw).map_err(|why| {
+    let unread = |why: &dyn Display| {
         let message = format!("`definition` cannot be read: {why}");
         OperationError::new(Kind::SerializationException, message).at("/definition")
+    };
+    let (text, syntax) = if raw.starts_with('"') {
+        let text: String = serde_json::from_str(raw).map_err(|why| unread(&why))?;
+        let syntax = Syntax::of(&text);
+        (text, syntax)
+    } else {
+        (raw.to_owned(), Syntax::Json)
+    };
+    Source::read(text, syntax, fill).map_err(|why| match why.position {
+        Some(Position { line, column }) => {
+            unread(&format_args!("line {line}, column {column}: {}", why.message))
+        }
+        None => unread(&why.message),
     })
 }
 

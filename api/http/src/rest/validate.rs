@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::operations::state_machines::MachineType;
 use crate::operations::validate;
+use crate::source::{Fill, Values};
 
 use super::problem::Finding;
 use super::state_machines::{DefinitionOrText, definition_text};
@@ -21,6 +22,13 @@ pub(crate) struct ToValidate {
     definition: Box<RawValue>,
     #[serde(default)]
     r#type: MachineType,
+    /// Values for the `${Names}` in the definition's text; something plausible stands for the others.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    substitutions: Option<Values>,
+    /// Codes of warnings that are not wanted.
+    #[serde(default)]
+    allow: Vec<String>,
 }
 
 /// What was found.
@@ -40,8 +48,9 @@ pub(crate) struct Verdict {
     responses((status = 200, description = "what was found, if anything", body = Verdict))
 )]
 pub(crate) async fn validate(Json(request): Json<ToValidate>) -> Result<Response, Refusal> {
-    let definition = definition_text(&request.definition)?;
-    let verdict = validate::validate(&definition, request.r#type, true, None);
+    let values = request.substitutions.unwrap_or_default();
+    let source = definition_text(&request.definition, Fill::Guess(&values))?;
+    let verdict = validate::advised(source.json(), request.r#type, &request.allow);
     let diagnostics = verdict.diagnostics.iter().map(Finding::from).collect();
     let shown = Verdict { valid: verdict.valid, diagnostics, truncated: verdict.truncated };
     Ok(axum::Json(shown).into_response())

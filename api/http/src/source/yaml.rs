@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Vis
 use serde_json::{Map, Number, Value};
 use serde_saphyr::Spanned;
 
-use crate::definition::{Position, SyntaxError};
+use super::{Position, SyntaxError};
 
 /// The value of a YAML text and where each part of it is, by its location as a diagnostic
 /// writes it (`/States/Pay/Retry[0]`; the whole text is the empty one).
@@ -16,7 +16,7 @@ use crate::definition::{Position, SyntaxError};
 ///
 /// # Errors
 /// Text that is not YAML, keys that are no texts, keys said twice, numbers that JSON lacks.
-pub(crate) fn parse(text: &str) -> Result<(Value, HashMap<String, Position>), SyntaxError> {
+pub(super) fn parse(text: &str) -> Result<(Value, HashMap<String, Position>), SyntaxError> {
     let tree: Spanned<Node> = serde_saphyr::from_str(text).map_err(|error| syntax_error(&error))?;
     let mut places = HashMap::new();
     let value = value_of(tree, &mut String::new(), &mut places);

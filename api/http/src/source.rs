@@ -1,0 +1,181 @@
+//! A definition as people write it: JSON, JSON with comments, YAML, with `${Names}` that stand for values.
+//! JSON text comes out, and where each of its values is in what was written.
+//!
+//! ```text
+//! text ─► substitution: ${Names} ─► comments · yaml ─► JSON text, and places
+//! ```
+//!
+//! AWS's own protocol takes JSON and nothing else; this is for the command line and the REST API.
+
+mod comments;
+mod substitution;
+mod yaml;
+
+use std::collections::HashMap;
+
+pub use substitution::{Fill, Unfilled, Values};
+
+/// A longer text is not read; a definition may have 1 MiB, YAML more for its blanks.
+pub const MAX_BYTES: usize = 8 * 1024 * 1024;
+
+/// A line and a column, counted from 1 in characters.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Position {
+    pub line: u64,
+    pub column: u64,
+}
+
+/// Why a text is no definition at all.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SyntaxError {
+    pub position: Option<Position>,
+    pub message: String,
+}
+
+/// How a definition is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Syntax {
+    /// JSON, with `//` and `/* */` comments and commas behind the last of a list.
+    Json,
+    Yaml,
+}
+
+impl Syntax {
+    /// What begins with `{`, or with a comment of JSON, is JSON.
+    pub fn of(text: &str) -> Self {
+        let text = text.trim_start();
+        let is_json =
+            text.is_empty() || ["{", "//", "/*"].iter().any(|start| text.starts_with(start));
+        if is_json { Self::Json } else { Self::Yaml }
+    }
+}
+
+/// A definition as the engine takes it, and where its values are in what was written.
+#[derive(Debug)]
+pub struct Source {
+    json: String,
+    /// Of YAML; of JSON the places are looked up in the text itself.
+    places: Option<HashMap<String, Position>>,
+    edits: substitution::Edits,
+    unfilled: Vec<Unfilled>,
+}
+
+impl Source {
+    /// Reads a text. Plain JSON is taken as it is, right or wrong, so that the engine's own diagnostics
+    /// tell.
+    ///
+    /// # Errors
+    /// It is too long; YAML that is not YAML, or that says what JSON cannot say; a comment without an end.
+    pub fn read(text: String, syntax: Syntax, fill: Fill<'_>) -> Result<Self, SyntaxError> {
+        let (text, edits, unfilled) = substitution::fill(text, syntax, fill)?;
+        let (json, places) = match syntax {
+            Syntax::Json => (comments::blanked(text).map_err(|it| edits.back_of(it))?, None),
+            Syntax::Yaml => {
+                let (value, places) = yaml::parse(&text).map_err(|it| edits.back_of(it))?;
+                let json = serde_json::to_string_pretty(&value).expect("JSON can be written");
+                (json, Some(places))
+            }
+        };
+        Ok(Self { json, places, edits, unfilled })
+    }
+
+    /// The JSON text.
+    pub fn json(&self) -> &str {
+        &self.json
+    }
+
+    /// The JSON text, to keep.
+    pub fn into_json(self) -> String {
+        self.json
+    }
+
+    /// The `${Names}` that no value was given for.
+    pub fn unfilled(&self) -> &[Unfilled] {
+        &self.unfilled
+    }
+
+    /// Where a diagnostic's location is, such as `/States/Pay/Retry[0]`. What is not there is shown at the
+    /// innermost part that is.
+    pub fn locate(&self, location: &str) -> Option<Position> {
+        let Some(places) = &self.places else {
+            let (line, column) = asl::position::locate(&self.json, location)?;
+            return Some(self.edits.back(Position { line: line as u64, column: column as u64 }));
+        };
+        let mut location = location.trim_end_matches('/');
+        loop {
+            if let Some(position) = places.get(location) {
+                return Some(self.edits.back(*position));
+            }
+            location = &location[..location.rfind(['/', '['])?];
+        }
+    }
+
+    /// Where the JSON breaks off, if it is not JSON.
+    pub fn broken_at(&self) -> Option<Position> {
+        let error = serde_json::from_str::<serde::de::IgnoredAny>(&self.json).err()?;
+        let position = Position { line: error.line() as u64, column: error.column() as u64 };
+        (error.line() > 0).then(|| self.edits.back(position))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn yaml(text: &str) -> Source {
+        Source::read(text.to_owned(), Syntax::Yaml, Fill::Leave).unwrap()
+    }
+
+    #[test]
+    fn yaml_says_the_same_as_json_in_the_same_order() {
+        let definition = yaml(
+            "StartAt: Pause\nStates:\n  Pause:\n    Type: Wait\n    Timestamp: 2026-01-31T00:00:00Z\n    OutputPath: null\n    End: true\n",
+        );
+        let value: serde_json::Value = serde_json::from_str(definition.json()).unwrap();
+        assert_eq!(
+            value.to_string(),
+            r#"{"StartAt":"Pause","States":{"Pause":{"Type":"Wait","Timestamp":"2026-01-31T00:00:00Z","OutputPath":null,"End":true}}}"#
+        );
+    }
+
+    #[test]
+    fn what_is_anchored_in_yaml_may_be_said_again() {
+        let definition =
+            yaml("a: &again\n  - ErrorEquals: [E]\nb: *again\nc:\n  <<: &more {x: 1}\n  z: 2\n");
+        let value: serde_json::Value = serde_json::from_str(definition.json()).unwrap();
+        assert_eq!(
+            value.to_string(),
+            r#"{"a":[{"ErrorEquals":["E"]}],"b":[{"ErrorEquals":["E"]}],"c":{"z":2,"x":1}}"#
+        );
+    }
+
+    #[test]
+    fn a_location_is_found_in_yaml_and_what_is_missing_at_its_parent() {
+        let definition = yaml("StartAt: A\nStates:\n  A:\n    Retry:\n      - ErrorEquals: []\n");
+        let at = |location: &str| {
+            let position = definition.locate(location).unwrap();
+            (position.line, position.column)
+        };
+        assert_eq!(at("/States/A/Retry[0]/ErrorEquals"), (5, 22));
+        assert_eq!(at("/States/A/Type"), at("/States/A"));
+        assert_eq!(at("/"), (1, 1));
+    }
+
+    #[test]
+    fn a_location_is_found_behind_values_that_were_filled_in() {
+        let values = Values::from([("Long".to_owned(), "a much longer text".into())]);
+        let text = "{\"Comment\": \"${Long}\", \"StartAt\": 1,\n \"States\": {}}";
+        let source = Source::read(text.to_owned(), Syntax::Json, Fill::With(&values)).unwrap();
+        let at = |location: &str| source.locate(location).map(|it| (it.line, it.column));
+        assert_eq!(at("/StartAt"), Some((1, 35)));
+        assert_eq!(at("/States"), Some((2, 12)));
+        assert_eq!(at("/Comment"), Some((1, 13)));
+    }
+
+    #[test]
+    fn a_text_is_told_by_its_beginning() {
+        assert_eq!(Syntax::of(" {}"), Syntax::Json);
+        assert_eq!(Syntax::of("// what it does\n{}"), Syntax::Json);
+        assert_eq!(Syntax::of("StartAt: A"), Syntax::Yaml);
+    }
+}
