@@ -125,7 +125,41 @@ async fn definitions_are_validated(client: &Client) {
     let valid: Value = serde_json::from_str(&wait(1)).unwrap();
     let fine = json!({ "valid": true, "diagnostics": [], "truncated": false });
     client.check_rest("POST /v1/validate", json!({ "definition": valid }), 200, fine.clone()).await;
-    client.check_rest("POST /v1/validate", json!({ "definition": wait(1) }), 200, fine).await;
+    client
+        .check_rest("POST /v1/validate", json!({ "definition": wait(1) }), 200, fine.clone())
+        .await;
+    let filled =
+        "StartAt: A # at once\nStates: {A: {Type: Wait, Seconds: \"${Pause}\", End: true}}";
+    let unquoted = filled.replace('"', "");
+    let mut request = json!({ "definition": unquoted, "substitutions": { "Pause": 5 } });
+    client.check_rest("POST /v1/validate", request.clone(), 200, fine.clone()).await;
+    request["definition"] =
+        json!("{\"StartAt\": \"A\", /* none */ \"States\": {\"A\": {\"Type\": \"Succeed\",},}}");
+    client.check_rest("POST /v1/validate", request, 200, fine.clone()).await;
+    let token = json!({ "StartAt": "A", "States": { "A": { "Type": "Task", "End": true,
+        "Resource": "arn:aws:states:us-east-1:123456789012:activity:a" } } });
+    let advice = json!({
+        "severity": "WARNING", "code": "TASK_WITHOUT_TIMEOUT", "location": "/States/A",
+        "message": "This task waits for an activity worker, for ever if need be: give it `TimeoutSeconds` or \
+                    `HeartbeatSeconds`",
+    });
+    let advised = json!({ "valid": true, "diagnostics": [advice], "truncated": false });
+    client.check_rest("POST /v1/validate", json!({ "definition": token }), 200, advised).await;
+    let allowed = json!({ "definition": token, "allow": ["TASK_WITHOUT_TIMEOUT"] });
+    client.check_rest("POST /v1/validate", allowed, 200, fine).await;
+    let unread = json!({ "definition": "StartAt: [" });
+    let mut refusal = problem(400, "SerializationException", "Serialization");
+    refusal["detail"] =
+        json!("`definition` cannot be read: line 1, column 10: unclosed bracket '['");
+    refusal["instance"] = json!("/v1/validate");
+    refusal["pointer"] = json!("/definition");
+    client.check_rest("POST /v1/validate", unread, 400, refusal).await;
+    let machine = |name: &str| json!({ "name": "filled", "definition": filled, "substitutions": { name: "5" } });
+    let mut refusal = problem(400, "ValidationException", "Validation");
+    refusal["detail"] = json!("`${Pause}` has no value in `substitutions`");
+    refusal["instance"] = json!("/v1/state-machines");
+    refusal["pointer"] = json!("/substitutions");
+    client.check_rest("POST /v1/state-machines", machine("Other"), 400, refusal).await;
     let finding = json!({
         "severity": "ERROR", "code": "SCHEMA_VALIDATION_FAILED", "location": "/",
         "message": "These fields are required: [States]",

@@ -96,7 +96,16 @@ fn every_setting_is_shown_with_its_variables_where_they_are_heard() {
         }
         // Every flag that a file can set, the variable can set too.
         let flags = text.split(" --").skip(1).filter_map(|it| it.split([' ', ',', '[']).next());
-        let without = ["help", "version", "no-migrate", "data-dir", "function"];
+        let without = [
+            "help",
+            "version",
+            "no-migrate",
+            "data-dir",
+            "function",
+            "substitution",
+            "substitution`",
+            "substitutions",
+        ];
         for flag in flags.filter(|flag| !without.contains(flag)) {
             let name = format!("STATEWRIGHT_{}", flag.replace('-', "_").to_uppercase());
             assert!(text.contains(&name), "`{name}` of `{command}`: {text}");

@@ -139,6 +139,12 @@ mod tests {
     }
 
     #[test]
+    fn yaml_says_what_json_can_say() {
+        let error = Source::read("a: .inf".to_owned(), Syntax::Yaml, Fill::Leave).unwrap_err();
+        assert_eq!(error.message, "non-finite float `.inf` rejected by the configured policy");
+    }
+
+    #[test]
     fn what_is_anchored_in_yaml_may_be_said_again() {
         let definition =
             yaml("a: &again\n  - ErrorEquals: [E]\nb: *again\nc:\n  <<: &more {x: 1}\n  z: 2\n");

@@ -20,15 +20,8 @@ pub struct Complaint {
     pub column: usize,
 }
 
-impl Complaint {
-    /// The place as Jackson writes it, which quotes the text's beginning.
-    pub fn place(&self, text: &str) -> String {
-        format!("[Source: {}; line: {}, column: {}]", shown(text), self.line, self.column)
-    }
-}
-
-/// A text as Jackson quotes it: no more than its first 500 UTF-16 units.
-fn shown(text: &str) -> String {
+/// A text as Jackson quotes it where it says the source: no more than its first 500 UTF-16 units.
+pub(crate) fn source(text: &str) -> String {
     const MOST: usize = 500;
     let units = |c: char| c.len_utf16();
     let (mut shown, mut taken) = (String::from("(String)\""), 0);
@@ -55,9 +48,9 @@ fn shown(text: &str) -> String {
 
 /// How a text is read.
 #[derive(Clone, Copy, Debug)]
-pub struct Reading {
+pub struct Reading<'t> {
     /// What Jackson calls the text: `(String)`.
-    pub source: &'static str,
+    pub source: &'t str,
     /// The deepest nesting, in arrays and objects.
     pub max_depth: usize,
     /// Whether nothing may follow the value.
@@ -65,7 +58,7 @@ pub struct Reading {
 }
 
 /// Why this is no JSON text; `None` if it is one.
-pub fn complaint(text: &str, reading: Reading) -> Option<Complaint> {
+pub fn complaint(text: &str, reading: Reading<'_>) -> Option<Complaint> {
     let mut scan = Scan { rest: text, open: Vec::new(), text, reading, in_string: false };
     let message = scan.document().err()?;
     let end = text.len() - scan.rest.len();
@@ -105,7 +98,7 @@ struct Scan<'a> {
     rest: &'a str,
     /// The open containers: `{` or `[`, and where each began.
     open: Vec<(char, usize)>,
-    reading: Reading,
+    reading: Reading<'a>,
     /// Whether it went wrong within a string.
     in_string: bool,
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::MachineKind;
 use crate::definition::{Definition, Scope, ScopeId, State};
 use crate::diagnostic::{Code, Place, Report, bounded};
-use crate::json_text::{Complaint, Reading, complaint};
+use crate::json_text::{self, Complaint, Reading, complaint};
 use crate::object::{Field, Language, Object};
 use crate::position;
 use crate::program::StateId;
@@ -88,14 +88,16 @@ fn json(text: &str, report: &Report) -> Option<Value> {
 
 /// Says it in the words of AWS's parser, which also gives the place.
 fn no_json(text: &str, mistake: &serde_json::Error, report: &Report) {
-    let reading = Reading { source: "(String)", max_depth: MAX_DEPTH, alone: true };
+    let source = json_text::source(text);
+    let reading = Reading { source: &source, max_depth: MAX_DEPTH, alone: true };
     let found = complaint(text, reading).unwrap_or_else(|| Complaint {
         message: mistake.to_string(),
         line: mistake.line(),
         column: mistake.column(),
     });
-    let place = found.place(text);
-    let message = format!("{}\n at {place}", found.message);
+    let Complaint { message, line, column } = found;
+    let place = format!("[Source: {source}; line: {line}, column: {column}]");
+    let message = format!("{message}\n at {place}");
     report.add(Code::InvalidJsonDescription, &place, message);
 }
 

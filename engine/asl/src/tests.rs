@@ -253,6 +253,15 @@ fn what_is_not_json_is_said_to_be_none() {
 }
 
 #[test]
+fn a_long_text_that_is_not_json_is_quoted_up_to_its_first_500_characters() {
+    let text = format!("{{\"Comment\": \"{}\"", "\u{1}ä".repeat(400));
+    let found = crate::check(&text, MachineKind::Standard);
+    let place = found[0].location.clone().unwrap();
+    assert!(place.starts_with("[Source: (String)\"{\"Comment\": \"\\u0001ä"), "{place}");
+    assert!(place.contains("ä\\u0001\"[truncated 314 chars]; line: 1, column: "), "{place}");
+}
+
+#[test]
 fn what_is_too_deep_or_too_large_is_not_read() {
     let deep = "[".repeat(500_000);
     check(&deep, "TOO_DEEPLY_NESTED: The definition is nested deeper than 120 levels at /");

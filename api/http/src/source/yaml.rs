@@ -150,6 +150,8 @@ impl<'de> Visitor<'de> for NodeVisitor {
 
 #[cfg(test)]
 mod tests {
+    use serde::de::{Error as _, Unexpected};
+
     use super::*;
 
     #[track_caller]
@@ -162,6 +164,15 @@ mod tests {
         let error = parse(text).map(|(value, _)| value).unwrap_err();
         assert_eq!(error.position.map(|position| position.line), Some(line), "{error:?}");
         assert!(error.message.contains(message), "{error:?}");
+    }
+
+    #[test]
+    fn what_json_cannot_say_is_said_to_be_so() {
+        let error = serde_json::Error::invalid_type(Unexpected::Bytes(b"x"), &super::NodeVisitor);
+        assert_eq!(
+            error.to_string(),
+            "invalid type: byte array, expected a value that JSON can say"
+        );
     }
 
     #[test]

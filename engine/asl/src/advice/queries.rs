@@ -10,8 +10,8 @@ pub(super) fn check(site: Site<'_>, report: &Report) {
     let Items::Query(Some(Expression::Query(template))) = &map.items else { return };
     let Some(query) = template.query().filter(|query| query.collapses()) else { return };
     let message = format!(
-        "Where only one item matches, this is the item and no array, and the Map fails; write \
-         `{{% [{}] %}}`",
+        "Where only one item matches, this is the item and no array, and the Map fails; put it in \
+         brackets: `[{}]`",
         query.text()
     );
     site.say_at("Items", report, Code::SingletonCollapse, message);

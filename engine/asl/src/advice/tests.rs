@@ -83,6 +83,30 @@ fn a_catcher_is_of_no_use_for_what_cannot_happen_or_is_caught_before() {
 }
 
 #[test]
+fn an_error_of_a_branch_may_have_any_name_that_there_is() {
+    for name in [
+        "States.BranchFailed",
+        "States.ExceedToleratedFailureThreshold",
+        "States.HeartbeatTimeout",
+        "States.IntrinsicFailure",
+        "States.ItemReaderFailed",
+        "States.NoChoiceMatched",
+        "States.ParameterPathFailure",
+        "States.Permissions",
+        "States.ResultPathMatchFailure",
+        "States.ResultWriterFailed",
+    ] {
+        check_state(
+            &format!(
+                r#""Type": "Parallel", "End": true, "Catch": [{{"ErrorEquals": ["{name}"], "Next": "F"}}],
+                   "Branches": [{{"StartAt": "A", "States": {{"A": {{"Type": "Succeed"}}}}}}]"#
+            ),
+            "",
+        );
+    }
+}
+
+#[test]
 fn a_loop_waits_or_changes_something() {
     let job = r#""Parameters": {"Job.$": "$.job"},"#;
     let poll = |parameters: &str| {
@@ -252,7 +276,7 @@ fn a_filter_of_items_keeps_its_array() {
         check_state(
             &with(items),
             &format!(
-                "SINGLETON_COLLAPSE: Where only one item matches, this is the item and no array, and the Map fails; write `{{% [{items}] %}}` at /States/S/Items"
+                "SINGLETON_COLLAPSE: Where only one item matches, this is the item and no array, and the Map fails; put it in brackets: `[{items}]` at /States/S/Items"
             ),
         );
     }

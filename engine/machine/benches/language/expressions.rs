@@ -65,7 +65,7 @@ fn each(language: Language, member: &str) -> Result<(f64, f64), String> {
 pub(crate) fn print() {
     println!("\nOne evaluation, in microseconds: an item of a Map over {ITEMS}");
     println!("{:<38}{:>10}{:>14}{:>10}", "", "an item", "of it", "node");
-    let node = node::find();
+    let node = node::find(node::JSONATA);
     for (language, what, member, text) in cases() {
         let measured = each(language, &member)
             .map(|(without, with)| format!("{with:>10.2}{:>14.2}", with - without));

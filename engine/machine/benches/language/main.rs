@@ -1,6 +1,7 @@
-//! What the language costs: `make bench-language`. Compiling, Maps over ever more items, and single
+//! What the language costs: `make bench-language`. Compiling, checking, Maps over ever more items, and single
 //! expressions. What does not compile yet is skipped, with the reason.
 
+mod checking;
 mod compiling;
 mod expressions;
 mod maps;
@@ -9,6 +10,7 @@ mod run;
 
 fn main() {
     compiling::print();
+    checking::print();
     maps::print();
     expressions::print();
 }
