@@ -173,6 +173,8 @@ mod tests {
             error.to_string(),
             "invalid type: byte array, expected a value that JSON can say"
         );
+        let error = super::NodeVisitor.visit_f64::<serde_json::Error>(f64::INFINITY).err().unwrap();
+        assert_eq!(error.to_string(), "`inf` is not a number that JSON can say");
     }
 
     #[test]
