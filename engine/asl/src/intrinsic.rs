@@ -42,16 +42,6 @@ pub struct CallSyntaxError {
     pub unsupported: bool,
 }
 
-/// What a function gives.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Kind {
-    Text,
-    Number,
-    Boolean,
-    Array,
-    Object,
-}
-
 #[derive(Debug)]
 struct Invocation {
     function: Function,
@@ -93,26 +83,26 @@ enum Function {
     Uuid,
 }
 
-/// Their names, and what they give where that is always the same.
-const FUNCTIONS: [(&str, Function, Option<Kind>); 18] = [
-    ("States.Array", Function::Array, Some(Kind::Array)),
-    ("States.ArrayContains", Function::ArrayContains, Some(Kind::Boolean)),
-    ("States.ArrayGetItem", Function::ArrayGetItem, None),
-    ("States.ArrayLength", Function::ArrayLength, Some(Kind::Number)),
-    ("States.ArrayPartition", Function::ArrayPartition, Some(Kind::Array)),
-    ("States.ArrayRange", Function::ArrayRange, Some(Kind::Array)),
-    ("States.ArrayUnique", Function::ArrayUnique, Some(Kind::Array)),
-    ("States.Base64Decode", Function::Base64Decode, Some(Kind::Text)),
-    ("States.Base64Encode", Function::Base64Encode, Some(Kind::Text)),
-    ("States.Format", Function::Format, Some(Kind::Text)),
-    ("States.Hash", Function::Hash, Some(Kind::Text)),
-    ("States.JsonMerge", Function::JsonMerge, Some(Kind::Object)),
-    ("States.JsonToString", Function::JsonToString, Some(Kind::Text)),
-    ("States.MathAdd", Function::MathAdd, Some(Kind::Number)),
-    ("States.MathRandom", Function::MathRandom, Some(Kind::Number)),
-    ("States.StringSplit", Function::StringSplit, Some(Kind::Array)),
-    ("States.StringToJson", Function::StringToJson, None),
-    ("States.UUID", Function::Uuid, Some(Kind::Text)),
+/// Their names.
+const FUNCTIONS: [(&str, Function); 18] = [
+    ("States.Array", Function::Array),
+    ("States.ArrayContains", Function::ArrayContains),
+    ("States.ArrayGetItem", Function::ArrayGetItem),
+    ("States.ArrayLength", Function::ArrayLength),
+    ("States.ArrayPartition", Function::ArrayPartition),
+    ("States.ArrayRange", Function::ArrayRange),
+    ("States.ArrayUnique", Function::ArrayUnique),
+    ("States.Base64Decode", Function::Base64Decode),
+    ("States.Base64Encode", Function::Base64Encode),
+    ("States.Format", Function::Format),
+    ("States.Hash", Function::Hash),
+    ("States.JsonMerge", Function::JsonMerge),
+    ("States.JsonToString", Function::JsonToString),
+    ("States.MathAdd", Function::MathAdd),
+    ("States.MathRandom", Function::MathRandom),
+    ("States.StringSplit", Function::StringSplit),
+    ("States.StringToJson", Function::StringToJson),
+    ("States.UUID", Function::Uuid),
 ];
 
 /// Why a call has no value.
@@ -153,12 +143,6 @@ impl Call {
         self.invocation.function.name()
     }
 
-    /// What it gives, unless that depends on the arguments.
-    pub fn kind(&self) -> Option<Kind> {
-        let this = self.invocation.function;
-        FUNCTIONS.iter().find(|(_, function, _)| *function == this).and_then(|(.., kind)| *kind)
-    }
-
     /// The variables it mentions.
     pub fn variables(&self) -> Vec<&str> {
         let mut names = Vec::new();
@@ -196,7 +180,7 @@ impl Call {
 
 impl Function {
     fn name(self) -> &'static str {
-        FUNCTIONS.iter().find(|(_, function, _)| *function == self).map_or("", |(name, ..)| name)
+        FUNCTIONS.iter().find(|(_, function)| *function == self).map_or("", |(name, _)| name)
     }
 }
 

@@ -187,11 +187,6 @@ impl Path {
         }
     }
 
-    /// The same, for those who take what costs too much for missing.
-    pub fn find<'a>(&self, scope: &Scope<'a>) -> Option<Cow<'a, Value>> {
-        self.walk(scope).ok()
-    }
-
     fn walk<'a>(&self, scope: &Scope<'a>) -> Result<Cow<'a, Value>, Miss> {
         walk::evaluate(scope, &self.root, &self.steps)
     }

@@ -236,9 +236,13 @@ impl<'a> Data<'a> {
     }
 
     /// What a path finds in this payload, if it finds anything.
-    pub(crate) fn find(&self, path: &Path, payload: &Payload) -> Option<Box<Value>> {
+    pub(crate) fn find(
+        &self,
+        path: &Path,
+        payload: &Payload,
+    ) -> Result<Option<Value>, EvaluationError> {
         self.with(Made::Result, payload, Sight::default(), |scope| {
-            path.find(scope).map(|found| Box::new(found.into_owned()))
+            Ok(path.lookup(scope)?.map(Cow::into_owned))
         })
     }
 

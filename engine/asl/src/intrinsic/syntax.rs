@@ -35,7 +35,7 @@ fn invocation(cursor: &mut Cursor<'_>, depth: usize) -> Parsed<Invocation> {
     }
     let end = cursor.rest.find(|c: char| c != '.' && !c.is_ascii_alphanumeric());
     let name = &cursor.rest[..end.unwrap_or(cursor.rest.len())];
-    let Some((_, function, _)) = FUNCTIONS.iter().find(|(known, ..)| *known == name) else {
+    let Some((_, function)) = FUNCTIONS.iter().find(|(known, _)| *known == name) else {
         return Err(cursor.wrong(&format!("`{name}` is no intrinsic function")));
     };
     cursor.rest = &cursor.rest[name.len()..];

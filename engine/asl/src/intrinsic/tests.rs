@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Call, FUNCTIONS, Kind};
+use super::{Call, FUNCTIONS};
 use crate::context::Part;
 use crate::payload::Payload;
 use crate::tests::Outside;
@@ -351,12 +351,11 @@ fn a_call_that_grows_ends_before_it_has_grown() {
 }
 
 #[test]
-fn a_call_says_its_variables_and_what_it_gives() {
+fn a_call_says_its_variables_and_its_function() {
     let call =
         Call::parse("States.Format('{}{}', $v, States.MathAdd($w.a, $.list[?(@ == $x)]))").unwrap();
     assert_eq!(call.variables(), ["v", "w", "x"]);
-    assert_eq!((call.function(), call.kind()), ("States.Format", Some(Kind::Text)));
-    assert_eq!(Call::parse("States.StringToJson('')").unwrap().kind(), None);
+    assert_eq!(call.function(), "States.Format");
     let mut outside = Outside::default();
     outside.variables.assign([("v", Payload::from_text("[1]").unwrap())]);
     let context = || Part::Data(&Value::Null);
@@ -372,8 +371,8 @@ fn a_call_says_its_variables_and_what_it_gives() {
 }
 
 #[test]
-fn there_are_eighteen_and_each_gives_what_it_says() {
-    for (name, _, kind) in FUNCTIONS {
+fn each_of_the_eighteen_has_a_value() {
+    for (name, _) in FUNCTIONS {
         let arguments = match name {
             "States.Array" | "States.UUID" => "",
             "States.ArrayContains" | "States.ArrayGetItem" | "States.ArrayPartition" => "$.list, 2",
@@ -387,14 +386,6 @@ fn there_are_eighteen_and_each_gives_what_it_says() {
             _ => "'YQ=='",
         };
         let value: Value = outcome(&format!("{name}({arguments})")).parse().unwrap();
-        let found = match value {
-            Value::String(_) => Kind::Text,
-            Value::Number(_) => Kind::Number,
-            Value::Bool(_) => Kind::Boolean,
-            Value::Array(_) => Kind::Array,
-            Value::Object(_) => Kind::Object,
-            Value::Null => panic!("{name} gives null"),
-        };
-        assert!(kind.is_none_or(|kind| kind == found), "{name} gives {found:?}");
+        assert!(!value.is_null(), "{name}");
     }
 }

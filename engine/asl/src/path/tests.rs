@@ -446,7 +446,7 @@ fn the_common_part_means_what_rfc_9535_says() {
         let ours = Path::parse(&path).unwrap();
         let context = || Part::Data(&Value::Null);
         let outside = Outside::default();
-        let found = ours.find(&outside.scope(&input, &context));
+        let found = ours.lookup(&outside.scope(&input, &context)).unwrap();
         let all = JsonPath::parse(&path).unwrap().query(&input).all();
         let second = js_path_process(&parse_json_path(&path).unwrap(), &input).unwrap();
         // It finds the same in another order.

@@ -29,8 +29,8 @@ fn text(
         Some(Text::Fixed(text)) => return Ok(Some(text.to_string())),
         Some(Text::Query(query)) => return data.ask(|scope| query.string(scope)).map(Some),
         Some(Text::Call(call)) => (data.ask(|scope| call.evaluate(scope))?, call.text()),
-        Some(Text::Path(path)) => match data.find(path, data.input()) {
-            Some(value) => (*value, path.text()),
+        Some(Text::Path(path)) => match data.find(path, data.input())? {
+            Some(value) => (value, path.text()),
             None => {
                 return Err(EvaluationError::runtime(format!(
                     "The JSONPath '{}' specified for the field '{field}' could not be found in \

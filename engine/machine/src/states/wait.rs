@@ -50,8 +50,8 @@ fn due(data: &Data<'_>, wait: &Wait, now: Timestamp) -> Result<Timestamp, Evalua
     let until = match &wait.until {
         Until::Seconds(seconds) => now.plus_seconds(*seconds),
         Until::SecondsPath(path) => {
-            let value = data.find(path, &effective);
-            now.plus_seconds(seconds(path, value.as_deref())?)
+            let value = data.find(path, &effective)?;
+            now.plus_seconds(seconds(path, value.as_ref())?)
         }
         Until::SecondsQuery(query) => {
             now.plus_seconds(data.ask(|scope| query.integer(scope, 0..=99_999_999))?.unsigned_abs())
@@ -68,8 +68,8 @@ fn due(data: &Data<'_>, wait: &Wait, now: Timestamp) -> Result<Timestamp, Evalua
         }
         Until::Timestamp(until) => Timestamp(*until),
         Until::TimestampPath(path) => {
-            let value = data.find(path, &effective);
-            timestamp(path, value.as_deref())?
+            let value = data.find(path, &effective)?;
+            timestamp(path, value.as_ref())?
         }
     };
     if until.0.saturating_sub(now.0) > LONGEST_SECONDS * 1000 {
