@@ -314,6 +314,10 @@ impl OperationError {
             runtime::Absent::Silent => {
                 "the node that has this execution did not answer in time; try again"
             }
+            runtime::Absent::SetAside => {
+                "this execution is set aside, because nodes died over it; it can be stopped, or resumed \
+                 by `POST /v1/executions/{id}/resume`"
+            }
         };
         Self::new(Kind::ServiceUnavailable, message)
     }

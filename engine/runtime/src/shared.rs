@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use machine::Timestamp;
 use store::Store;
-use tokio::sync::{Notify, Semaphore, broadcast, mpsc, watch};
+use tokio::sync::{Mutex, Notify, Semaphore, broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -44,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) programs: Programs,
     pub(crate) calls: Calls,
     pub(crate) seal: Seal,
+    /// Whoever has something on trial.
+    pub(crate) trial: Mutex<()>,
     /// Executions that may be loaded one by one at the same time.
     pub(crate) loads: Semaphore,
     /// Activity workers that wait for tasks.
@@ -120,6 +122,7 @@ impl Shared {
             schedules: Notify::new(),
             access_keys: watch::Sender::default(),
             seal,
+            trial: Mutex::new(()),
             loads: Semaphore::new(LOADS),
             pollers: Pollers::default(),
             appended,

@@ -207,6 +207,7 @@ pub(crate) struct Executions {
     pub(crate) throttled: IntCounter,
     pub(crate) in_memory: IntGauge,
     pub(crate) asleep: IntGauge,
+    pub(crate) set_aside: IntGauge,
 }
 
 impl Executions {
@@ -242,6 +243,11 @@ impl Executions {
                 "statewright_executions_asleep",
                 "Running executions of this node's shards that only wait, and not in memory; \
                  counted once a minute at most, up to a million.",
+            ),
+            set_aside: d.gauge(
+                "statewright_executions_set_aside",
+                "Executions of this node's shards over which three nodes have died, and that none \
+                 loads any more.",
             ),
         }
     }
