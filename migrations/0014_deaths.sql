@@ -25,8 +25,8 @@ CREATE TABLE trials (
     node uuid NOT NULL,
     -- Nothing else of all that this node watches is touched at the same time.
     alone boolean NOT NULL,
-    -- The number of the event that its log would go on with.
-    next_event bigint NOT NULL,
+    -- AWS's id of the event that its history would go on with; NULL while it is being loaded.
+    next_id bigint,
     PRIMARY KEY (shard, execution_id)
 );
 
@@ -36,9 +36,10 @@ CREATE TABLE suspects (
     shard smallint NOT NULL,
     -- The execution.
     execution_id uuid NOT NULL,
-    -- Where its log stood when a node last died over it: once that has gone on, it is not what kills.
-    next_event bigint NOT NULL,
-    -- How many nodes have died over it, while it was on trial alone and its log stood there.
+    -- The `next_id` of the trial in which a node last died over it. Once a node has got it beyond that, it is
+    -- suspected no more.
+    next_id bigint,
+    -- How many nodes have died over it there, while it was on trial alone.
     deaths integer NOT NULL,
     -- Those nodes, the first one first.
     nodes uuid[] NOT NULL,

@@ -162,6 +162,11 @@ async fn an_execution_over_which_three_nodes_died_is_set_aside_and_the_others_go
     let mark =
         mortal.until("set aside", async |client| set_aside(client, "greedy:first").await).await;
     assert_eq!(mark["deaths"], 3, "{mark}");
+    assert_eq!(
+        mark["reason"],
+        "nodes ended unexpectedly each time something happened to this execution; stop it, or resume it \
+         when what ends them is mended"
+    );
     println!("set aside after {} deaths", mortal.deaths);
     let deaths = mortal.deaths;
     mortal.restart_missing();

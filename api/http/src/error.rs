@@ -351,4 +351,13 @@ mod tests {
             "the node that has this execution did not answer in time; try again"
         );
     }
+
+    #[test]
+    fn who_asks_something_of_an_execution_that_is_set_aside_hears_what_can_be_done() {
+        assert_eq!(
+            OperationError::absent(runtime::Absent::SetAside).message,
+            "this execution is set aside, because nodes died over it; it can be stopped, or resumed \
+             by `POST /v1/executions/{id}/resume`"
+        );
+    }
 }

@@ -36,8 +36,8 @@ pub(crate) enum Mail {
     Judged(Vec<(i16, Tenure, store::Caution)>),
     /// These executions are on trial: they may be touched.
     TrialBegan(HashSet<Uuid>),
-    /// Nothing is on trial any more; answered once nothing of it is being touched.
-    TrialOver(oneshot::Sender<()>),
+    /// Nothing is on trial any more; answered, with those that went on, once nothing of it is being touched.
+    TrialOver(oneshot::Sender<Vec<Uuid>>),
     /// This is to stop an execution that is set aside; what is known of it, unless the store is away.
     Outlined(Box<Outlined>),
     /// An execution that was set aside is to be loaded again.

@@ -44,8 +44,8 @@ pub(crate) struct Shared {
     pub(crate) programs: Programs,
     pub(crate) calls: Calls,
     pub(crate) seal: Seal,
-    /// Whoever has something on trial.
-    pub(crate) trial: Mutex<()>,
+    /// Whoever has something on trial has the connection over which that is noted.
+    pub(crate) trial: Mutex<Store>,
     /// Executions that may be loaded one by one at the same time.
     pub(crate) loads: Semaphore,
     /// Activity workers that wait for tasks.
@@ -104,6 +104,7 @@ impl Shared {
         let gates = Gates::default();
         let shared = Arc::new(Self {
             programs: Programs::new(store.clone()),
+            trial: Mutex::new(store.apart()),
             calls: Calls::new(performer, store.clone(), seal.clone(), gates.clone()),
             gates,
             share: Share::default(),
@@ -122,7 +123,6 @@ impl Shared {
             schedules: Notify::new(),
             access_keys: watch::Sender::default(),
             seal,
-            trial: Mutex::new(()),
             loads: Semaphore::new(LOADS),
             pollers: Pollers::default(),
             appended,

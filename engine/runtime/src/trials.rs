@@ -8,12 +8,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::Trial;
+use futures_util::{StreamExt as _, stream};
+use store::{Store, Trial};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::mail::{Key, LoadId, Mail};
-use crate::shared::Shared;
+use crate::shared::{LOADS, Shared};
 use crate::takeover;
 use crate::tenures::Tenure;
 
@@ -36,52 +37,53 @@ pub(crate) struct Asked {
 pub(crate) enum Touch {
     /// Read from its log.
     Load(LoadId),
-    /// Stepped; the number of its next event.
+    /// Stepped; AWS's id of its next event.
     Step(u64),
 }
 
 impl Asked {
     fn trial(&self) -> Trial {
-        let next_event = match self.what {
+        let next_id = match self.what {
             Touch::Load(_) => None,
             Touch::Step(next) => i64::try_from(next).ok(),
         };
         let Key { shard, id: execution_id } = self.key;
-        Trial { shard, execution_id, epoch: self.epoch, next_event }
+        Trial { shard, execution_id, epoch: self.epoch, next_id }
     }
 }
 
 /// Has the owner touch these executions, each named once, while they are on trial.
 pub(crate) fn spawn(shared: Arc<Shared>, asked: Vec<Asked>, mailbox: mpsc::WeakSender<Mail>) {
     tokio::spawn(async move {
-        let alone = shared.trial.lock().await;
-        let noted = begin(&shared, &asked).await;
-        let is_noted = |asked: &&Asked| noted.contains(&asked.key.id);
+        let store = shared.trial.lock().await;
+        let noted = begin(&shared, &store, &asked).await;
         send(&mailbox, Mail::TrialBegan(noted.clone())).await;
-        for asked in asked.iter().filter(is_noted) {
-            if let Touch::Load(load) = asked.what {
-                send(&mailbox, takeover::read(&shared, asked.key, load).await).await;
-            }
-        }
+        let loads = asked.iter().filter_map(|asked| match asked.what {
+            Touch::Load(load) if noted.contains(&asked.key.id) => Some((asked.key, load)),
+            Touch::Load(_) | Touch::Step(_) => None,
+        });
+        let load = async |(key, load)| {
+            send(&mailbox, takeover::read(&shared, key, load).await).await;
+        };
+        stream::iter(loads).for_each_concurrent(LOADS, load).await;
         let (touched, is_over) = oneshot::channel();
         send(&mailbox, Mail::TrialOver(touched)).await;
         // An owner that is gone touches nothing.
-        let _ = is_over.await;
-        end(&shared, &asked).await;
-        drop(alone);
+        let went_on = is_over.await.unwrap_or_default();
+        end(&shared, &store, &asked, &went_on).await;
     });
 }
 
 /// Notes what is to be touched, however long the store is away, as long as the shards are ours. Gives what is
 /// noted: nothing else may be touched.
-async fn begin(shared: &Shared, asked: &[Asked]) -> HashSet<Uuid> {
+async fn begin(shared: &Shared, store: &Store, asked: &[Asked]) -> HashSet<Uuid> {
     let mut pause = PAUSE;
     loop {
         let ours: Vec<Trial> = ours(shared, asked).map(Asked::trial).collect();
         if ours.is_empty() {
             return HashSet::new();
         }
-        match shared.store.begin_trials(shared.options.node, &ours).await {
+        match store.begin_trials(shared.options.node, &ours).await {
             Ok(noted) => return noted,
             Err(error) => wait(shared, &error, &mut pause).await,
         }
@@ -90,10 +92,10 @@ async fn begin(shared: &Shared, asked: &[Asked]) -> HashSet<Uuid> {
 
 /// Strikes out what has been touched. In doubt that is done again; what is another node's by now has been
 /// judged by it.
-async fn end(shared: &Shared, asked: &[Asked]) {
+async fn end(shared: &Shared, store: &Store, asked: &[Asked], went_on: &[Uuid]) {
     let trials: Vec<Trial> = asked.iter().map(Asked::trial).collect();
     let mut pause = PAUSE;
-    while let Err(error) = shared.store.end_trials(shared.options.node, &trials).await {
+    while let Err(error) = store.end_trials(shared.options.node, &trials, went_on).await {
         if ours(shared, asked).next().is_none() {
             return;
         }

@@ -2,8 +2,8 @@
 //!
 //! A shard is watched once two of its owners in a row have left it without a word. What is touched there is
 //! on trial meanwhile: a row that its node writes before and removes after. A row that outlives its node
-//! is a death over that execution, if that was alone, and a suspicion, if it was not; three deaths, while the
-//! execution's log stood at the same event, have it set aside.
+//! is a death over that execution, if that was alone, and a suspicion, if it was not; three deaths at the same
+//! place of its history have it set aside.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -23,8 +23,8 @@ pub struct Trial {
     pub execution_id: Uuid,
     /// The epoch under which the node owns the shard.
     pub epoch: i64,
-    /// The number of the event that its log would go on with; looked up if it is not known.
-    pub next_event: Option<i64>,
+    /// AWS's id of the event that its history would go on with; `None` while it is loaded.
+    pub next_id: Option<i64>,
 }
 
 /// What is to be heeded in a shard.
@@ -70,20 +70,27 @@ impl Store {
                 .bind(trials.iter().map(|trial| trial.shard).collect::<Vec<_>>())
                 .bind(trials.iter().map(|trial| trial.execution_id).collect::<Vec<_>>())
                 .bind(trials.iter().map(|trial| trial.epoch).collect::<Vec<_>>())
-                .bind(trials.iter().map(|trial| trial.next_event).collect::<Vec<_>>())
+                .bind(trials.iter().map(|trial| trial.next_id).collect::<Vec<_>>())
                 .fetch_all(&self.pool),
         )
         .await?;
         Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, sqlx::Error>>()?)
     }
 
-    /// Notes that this node has touched these executions and lives.
-    pub async fn end_trials(&self, node: Uuid, trials: &[Trial]) -> Result<(), Error> {
+    /// Notes that this node has touched these executions and lives; those that went on are suspected no more,
+    /// nor those that were loaded, if that was what was suspected.
+    pub async fn end_trials(
+        &self,
+        node: Uuid,
+        trials: &[Trial],
+        went_on: &[Uuid],
+    ) -> Result<(), Error> {
         in_time(
             sqlx::query(include_str!("../sql/end_trials.sql"))
                 .bind(node)
                 .bind(trials.iter().map(|trial| trial.shard).collect::<Vec<_>>())
                 .bind(trials.iter().map(|trial| trial.execution_id).collect::<Vec<_>>())
+                .bind(went_on)
                 .execute(&self.pool),
         )
         .await?;

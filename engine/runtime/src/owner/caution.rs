@@ -23,7 +23,7 @@ const MOST: usize = 64;
 pub(crate) struct Caution {
     /// Until when it is watched, if it is.
     pub(crate) watched_until: Option<Timestamp>,
-    /// To be touched alone.
+    /// To be touched alone, until their logs go on.
     pub(crate) suspects: HashSet<Uuid>,
     /// Not to be touched at all.
     pub(crate) set_aside: HashSet<Uuid>,
@@ -45,6 +45,8 @@ pub(crate) struct Trials {
     suspects: Vec<Asked>,
     /// What may be touched now.
     present: HashSet<Uuid>,
+    /// Which of them have got beyond where they stood.
+    went_on: Vec<Uuid>,
     is_under_way: bool,
     /// The last one was a suspect's.
     was_suspect: bool,
@@ -104,8 +106,8 @@ impl Owner {
     pub(super) fn ask_step(&mut self, key: Key) {
         let Some(running) = self.running.get_mut(&key.id) else { return };
         running.awaits_trial = true;
-        let next_event = running.execution.next_event();
-        self.ask_trial(key, Touch::Step(next_event));
+        let next_id = running.execution.next_id();
+        self.ask_trial(key, Touch::Step(next_id));
     }
 
     fn ask_trial(&mut self, key: Key, what: Touch) {
@@ -157,11 +159,20 @@ impl Owner {
         }
     }
 
-    pub(super) fn trial_over(&mut self, touched: oneshot::Sender<()>) {
+    /// An execution's history goes on: what nodes died of where it stood is not this one.
+    pub(super) fn acquit(&mut self, key: Key) {
+        let shard = self.shards.get_mut(&key.shard);
+        let Some(caution) = shard.and_then(|shard| shard.caution.as_mut()) else { return };
+        if !caution.suspects.is_empty() && caution.suspects.remove(&key.id) {
+            self.trials.went_on.push(key.id);
+        }
+    }
+
+    pub(super) fn trial_over(&mut self, touched: oneshot::Sender<Vec<Uuid>>) {
         self.trials.present.clear();
         self.trials.is_under_way = false;
         // Whoever noted them is gone only in a process that is ending.
-        let _ = touched.send(());
+        let _ = touched.send(std::mem::take(&mut self.trials.went_on));
         self.next_trial();
     }
 }

@@ -91,6 +91,7 @@ impl Owner {
         if self.shared.gates.is_closed(key.shard) {
             machine::hold_back(&mut running.execution, &mut turn);
         }
+        let goes_on = turn.events.iter().any(|event| event.id > 0);
         let says = if turn.events.is_empty() && !turn.heard {
             StimulusReply::Stale
         } else {
@@ -111,6 +112,9 @@ impl Owner {
         };
         if running.execution.wants_to_continue() {
             self.unfinished.push_back(key.id);
+        }
+        if goes_on {
+            self.acquit(key);
         }
         self.touch(key);
         self.write(key, turn, with).await;
