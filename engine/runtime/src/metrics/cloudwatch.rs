@@ -1,0 +1,38 @@
+//! Which of these metrics tell what AWS's tell in `CloudWatch`.
+
+/// `CloudWatch`'s metrics of Step Functions, and which of ours tells the same. Ours have labels where
+/// AWS has a metric for each kind of task and each end.
+pub(super) const CLOUDWATCH: [(&str, &str); 32] = [
+    ("ExecutionsStarted", "statewright_executions_started_total"),
+    ("ExecutionsSucceeded", "statewright_executions_ended_total"),
+    ("ExecutionsFailed", "statewright_executions_ended_total"),
+    ("ExecutionsTimedOut", "statewright_executions_ended_total"),
+    ("ExecutionsAborted", "statewright_executions_ended_total"),
+    ("ExecutionThrottled", "statewright_executions_throttled_total"),
+    ("ExecutionTime", "statewright_execution_seconds"),
+    ("ActivitiesScheduled", "statewright_tasks_scheduled_total"),
+    ("LambdaFunctionsScheduled", "statewright_tasks_scheduled_total"),
+    ("ServiceIntegrationsScheduled", "statewright_tasks_scheduled_total"),
+    ("ActivitiesStarted", "statewright_tasks_started_total"),
+    ("LambdaFunctionsStarted", "statewright_tasks_started_total"),
+    ("ServiceIntegrationsStarted", "statewright_tasks_started_total"),
+    ("ActivitiesSucceeded", "statewright_tasks_ended_total"),
+    ("ActivitiesFailed", "statewright_tasks_ended_total"),
+    ("ActivitiesTimedOut", "statewright_tasks_ended_total"),
+    ("ActivitiesHeartbeatTimedOut", "statewright_tasks_ended_total"),
+    ("LambdaFunctionsSucceeded", "statewright_tasks_ended_total"),
+    ("LambdaFunctionsFailed", "statewright_tasks_ended_total"),
+    ("LambdaFunctionsTimedOut", "statewright_tasks_ended_total"),
+    ("ServiceIntegrationsSucceeded", "statewright_tasks_ended_total"),
+    ("ServiceIntegrationsFailed", "statewright_tasks_ended_total"),
+    ("ServiceIntegrationsTimedOut", "statewright_tasks_ended_total"),
+    ("ActivityScheduleTime", "statewright_activity_schedule_seconds"),
+    ("LambdaFunctionScheduleTime", "statewright_call_wait_seconds"),
+    ("ServiceIntegrationScheduleTime", "statewright_call_wait_seconds"),
+    ("ActivityRunTime", "statewright_task_run_seconds"),
+    ("LambdaFunctionRunTime", "statewright_task_run_seconds"),
+    ("ServiceIntegrationRunTime", "statewright_task_run_seconds"),
+    ("ActivityTime", "statewright_task_seconds"),
+    ("LambdaFunctionTime", "statewright_task_seconds"),
+    ("ServiceIntegrationTime", "statewright_task_seconds"),
+];
