@@ -168,12 +168,12 @@ mod tests {
 
     #[test]
     fn what_json_cannot_say_is_said_to_be_so() {
-        let error = serde_json::Error::invalid_type(Unexpected::Bytes(b"x"), &super::NodeVisitor);
+        let error = serde_json::Error::invalid_type(Unexpected::Bytes(b"x"), &NodeVisitor);
         assert_eq!(
             error.to_string(),
             "invalid type: byte array, expected a value that JSON can say"
         );
-        let error = super::NodeVisitor.visit_f64::<serde_json::Error>(f64::INFINITY).err().unwrap();
+        let error = NodeVisitor.visit_f64::<serde_json::Error>(f64::INFINITY).err().unwrap();
         assert_eq!(error.to_string(), "`inf` is not a number that JSON can say");
     }
 
