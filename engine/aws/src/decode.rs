@@ -81,7 +81,8 @@ impl Reader {
         };
         Some(Member {
             shape: self.id(value.get(1)?)?,
-            is_required: special("r").is_some(),
+            // A token that makes a repeated call the same call is made up where none is given.
+            is_required: special("r").is_some() && special("i").is_none(),
             is_raw_body: special("b").is_some(),
             api,
             sdk,

@@ -19,7 +19,6 @@ mod table;
 
 use std::sync::LazyLock;
 
-pub use names::closest;
 pub use service::{Modelled, Operation, Service};
 pub use shape::{Limits, Member, Scalar, Shape, Spelling, Structure, Typed};
 pub use table::{Broken, Table};

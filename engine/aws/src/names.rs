@@ -41,7 +41,7 @@ const LONGEST: usize = 100;
 
 /// The name that was hardly meant otherwise: the same but for capitals, or no more than every third
 /// letter away.
-pub fn closest<'a>(
+pub(crate) fn closest<'a>(
     given: &str,
     names: impl IntoIterator<Item = Cow<'a, str>>,
 ) -> Option<Cow<'a, str>> {

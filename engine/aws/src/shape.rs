@@ -134,6 +134,11 @@ impl<'a> Structure<'a> {
         self.members.iter().find(|member| member.name(spelling) == name)
     }
 
+    /// The member that was hardly meant otherwise by this name.
+    pub fn closest(self, name: &str, spelling: Spelling) -> Option<Cow<'a, str>> {
+        names::closest(name, self.members.iter().map(|member| member.name(spelling)))
+    }
+
     /// What this member, one of its own, holds.
     pub fn of(self, member: &Member) -> Typed<'a> {
         Typed { service: self.service, id: member.shape }
