@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use asl::integration::Integration;
 use asl::{Code, Diagnostic, MachineKind, Severity};
 use serde_json::Value;
 use tests::damage::damaged;
@@ -62,6 +63,73 @@ fn every_valid_definition_compiles_unless_it_uses_what_is_not_served() {
     }
     println!("valid: {compiled} compile, {beyond} use what is not served, {} wrong", wrong.len());
     assert!(wrong.is_empty(), "wrong for {} definitions:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Each task of this value that calls a service: its integration, and its parameters as written.
+fn calls(value: &Value, found: &mut Vec<(Integration, Value)>) {
+    if let Some(resource) = value["Resource"].as_str()
+        && let Some(integration) = Integration::parse(resource)
+    {
+        let given = value.get("Parameters").or(value.get("Arguments"));
+        found.push((integration, given.cloned().unwrap_or_default()));
+    }
+    match value {
+        Value::Array(values) => values.iter().for_each(|value| calls(value, found)),
+        Value::Object(fields) => fields.values().for_each(|value| calls(value, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Parameters of published definitions that the API does not have, and why they are no mistake of ours.
+const MISNAMED: [(&str, &str); 0] = [];
+
+#[test]
+fn the_parameters_of_valid_definitions_are_those_of_the_apis() {
+    let (mut seen, mut wrong) = (0, Vec::new());
+    for definition in corpus().iter().filter(|it| it.expect == "valid") {
+        let mut found = Vec::new();
+        calls(&serde_json::from_str(&definition.text).unwrap_or_default(), &mut found);
+        seen += found.len();
+        for (integration, given) in found {
+            for it in integration.misnamed(&given, 100) {
+                if !MISNAMED
+                    .iter()
+                    .any(|(arn, place)| integration.arn.contains(arn) && it.place == *place)
+                {
+                    wrong.push(format!(
+                        "{} {} {}: {}",
+                        definition.file, integration.arn, it.place, it.message
+                    ));
+                }
+            }
+            // Without those that are looked up or worked out.
+            let fixed = asl::Payload::from_value(written(&given)).unwrap();
+            if let Err(error) = integration.check(&fixed) {
+                let (_, mistakes) = error.cause.split_once("Task: ").unwrap_or_default();
+                {
+                    wrong.push(format!("{} {}: {mistakes}", definition.file, integration.arn));
+                }
+            }
+        }
+    }
+    println!("parameters: {seen} calls of services, {} wrong", wrong.len());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What is written down in this template; what is looked up is null.
+fn written(template: &Value) -> Value {
+    match template {
+        Value::String(text) if text.contains("{%") => Value::Null,
+        Value::Array(values) => values.iter().map(written).collect(),
+        Value::Object(fields) => {
+            let field = |(name, value): (&String, &Value)| match name.strip_suffix(".$") {
+                Some(name) => (name.to_owned(), Value::Null),
+                None => (name.clone(), written(value)),
+            };
+            Value::Object(fields.iter().map(field).collect())
+        }
+        other => other.clone(),
+    }
 }
 
 /// What is refused for now, by the words of its refusal.

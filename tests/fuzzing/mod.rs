@@ -168,7 +168,8 @@ fn front_end(text: &str) -> Result<Option<asl::Program>, String> {
         Ok(program) => Ok(Some(program)),
         Err(refused) if refused.is_empty() => Err(format!("refused without a reason\n{text}")),
         Err(refused) => {
-            let of_language = refused.iter().filter(|it| it.code != Code::UnsupportedFeature).filter(is_known);
+            let of_language =
+                refused.iter().filter(|it| it.code != Code::UnsupportedFeature).filter(is_known);
             if of_language.eq(errors.iter().copied()) {
                 return Ok(None);
             }

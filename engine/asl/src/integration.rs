@@ -178,10 +178,12 @@ impl Pattern {
 }
 
 impl Integration {
-    /// The integration of this ARN, whose last part this name is. An optimised one must be in the table;
-    /// of the others, any name of the right form is taken, since AWS's services come and go and what is
-    /// compiled once must compile again.
-    pub(crate) fn parse(arn: &str, name: &str) -> Option<Self> {
+    /// The integration that this resource names, if it has the form of one. An optimised one must be in the
+    /// table; of the others, any name of the right form is taken, since AWS's services come and go and what
+    /// is compiled once must compile again.
+    pub fn parse(arn: &str) -> Option<Self> {
+        let parts: Vec<&str> = arn.splitn(6, ':').collect();
+        let ["arn", partition, "states", _, _, name] = parts[..] else { return None };
         let (call, pattern) = Pattern::split(name)?;
         let (service, action) = call.rsplit_once(':')?;
         let (service, known) = match service.strip_prefix("aws-sdk:") {
@@ -191,6 +193,7 @@ impl Integration {
             }
             None => (Service::Optimised(service.into()), offered(service, action).is_some()),
         };
+        let known = known && partition.starts_with("aws");
         known.then(|| Self { arn: arn.into(), service, action: action.into(), pattern })
     }
 
@@ -231,7 +234,7 @@ mod tests {
     use super::{Integration, OFFERS};
 
     fn parse(name: &str) -> Option<Integration> {
-        Integration::parse(&format!("arn:aws:states:::{name}"), name)
+        Integration::parse(&format!("arn:aws:states:::{name}"))
     }
 
     #[track_caller]

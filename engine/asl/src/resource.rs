@@ -36,13 +36,14 @@ pub(crate) fn parse(text: &str) -> Option<Resource> {
     if ActivityArn::parse(text).is_ok() {
         return Some(Resource::Activity { arn: text.into() });
     }
+    if let Some(integration) = Integration::parse(text) {
+        return Some(Resource::Integration(integration));
+    }
     let parts: Vec<&str> = text.splitn(6, ':').collect();
     match parts[..] {
-        ["arn", partition, service, _, _, name] if partition.starts_with("aws") => match service {
-            "states" => Integration::parse(text, name).map(Resource::Integration),
-            "swf" => name.starts_with("task:").then(|| Resource::Swf { arn: text.into() }),
-            _ => None,
-        },
+        ["arn", partition, "swf", _, _, name] => (partition.starts_with("aws")
+            && name.starts_with("task:"))
+        .then(|| Resource::Swf { arn: text.into() }),
         _ => None,
     }
 }

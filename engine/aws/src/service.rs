@@ -1,5 +1,8 @@
 //! One service: what it can be asked for, and how it fails.
 
+use std::borrow::Cow;
+
+use crate::names;
 use crate::shape::{Place, ShapeId, Stored, Structure};
 
 /// A service of AWS.
@@ -33,6 +36,13 @@ pub struct Modelled {
     pub code: Box<str>,
     /// As a state machine sees it, without the service's prefix: `NoSuchKeyException`.
     pub name: Box<str>,
+}
+
+impl Operation {
+    /// As the API names it: `GetObject`.
+    pub fn name(&self) -> Cow<'_, str> {
+        names::capitalised(&self.action)
+    }
 }
 
 impl Service {

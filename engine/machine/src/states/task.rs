@@ -41,6 +41,9 @@ pub(crate) fn perform(step: &mut Step<'_>, id: FrameId, task: &Task) -> Result<(
     if parameters.size_bytes() > step.limits.payload_bytes {
         return Err(too_large(kind.named(), Made::Parameters));
     }
+    if let Resource::Integration(integration) = &task.resource {
+        integration.check(&parameters).map_err(|error| step.evaluation_failure(id, &error))?;
+    }
     if let TaskKind::Activity { arn } = kind {
         let sought = step.execution.next_event;
         let find = Command::FindActivity { arn: arn.clone(), frame: id, sought };
