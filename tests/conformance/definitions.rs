@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use asl::integration::Integration;
-use asl::{Code, Diagnostic, MachineKind, Severity};
+use asl::{Code, Diagnostic, MachineKind, Payload, Severity};
 use serde_json::Value;
 use tests::damage::damaged;
 
@@ -48,10 +48,29 @@ fn rendered(diagnostics: &[Diagnostic]) -> String {
     lines.join("\n")
 }
 
+/// Definitions that the corpus takes for valid and AWS refuses: with which words, and why.
+const MISLABELLED: [(&str, &str); 1] = [
+    // A sketch in the documentation of a project. AWS AppSync has no such action in any SDK: its GraphQL is
+    // asked over HTTP.
+    ("valid/e77c22e850659b9c.json", "aws-sdk:appsync:graphql is not recognized"),
+];
+
+#[test]
+fn what_is_labelled_wrongly_is_refused_for_the_reason_given() {
+    for definition in corpus() {
+        if let Some((_, words)) = MISLABELLED.iter().find(|(file, _)| *file == definition.file) {
+            let found = asl::check(&definition.text, definition.kind);
+            let [only] = &found[..] else { panic!("{}", rendered(&found)) };
+            assert!(only.message.contains(words), "{only}");
+        }
+    }
+}
+
 #[test]
 fn every_valid_definition_compiles_unless_it_uses_what_is_not_served() {
     let (mut compiled, mut beyond, mut wrong) = (0, 0, Vec::new());
-    for definition in corpus().iter().filter(|it| it.expect == "valid") {
+    let mislabelled = |file: &str| MISLABELLED.iter().any(|(wrong, _)| *wrong == file);
+    for definition in corpus().iter().filter(|it| it.expect == "valid" && !mislabelled(&it.file)) {
         let found = asl::check(&definition.text, definition.kind);
         let sound = found.iter().all(|it| it.severity == Severity::Warning);
         match asl::compile(&definition.text) {
@@ -80,8 +99,11 @@ fn calls(value: &Value, found: &mut Vec<(Integration, Value)>) {
     }
 }
 
-/// Parameters of published definitions that the API does not have, and why they are no mistake of ours.
-const MISNAMED: [(&str, &str); 0] = [];
+/// What was put for something unknown when the corpus was made, and is no text or no object as AWS has it.
+const STAND_INS: [(&str, &str); 2] = [
+    ("valid/631e09c06aa3ee62.json", "'Arguments' must be an OBJECT"),
+    ("valid/66e2961ef07b53be.json", "'FunctionName' must be a STRING"),
+];
 
 #[test]
 fn the_parameters_of_valid_definitions_are_those_of_the_apis() {
@@ -89,27 +111,19 @@ fn the_parameters_of_valid_definitions_are_those_of_the_apis() {
     for definition in corpus().iter().filter(|it| it.expect == "valid") {
         let mut found = Vec::new();
         calls(&serde_json::from_str(&definition.text).unwrap_or_default(), &mut found);
-        seen += found.len();
-        for (integration, given) in found {
-            for it in integration.misnamed(&given, 100) {
-                if !MISNAMED
+        // What is no object is worked out when the task runs.
+        for (integration, given) in found.iter().filter(|(_, given)| given.is_object()) {
+            seen += 1;
+            let named = integration.misnamed(given, 100).into_iter().map(|it| it.message);
+            let fixed = Payload::from_value(written(given)).expect("a definition is not too deep");
+            let refused = integration.check(&fixed).err().map(|error| error.cause);
+            let is_known = |why: &String| {
+                STAND_INS
                     .iter()
-                    .any(|(arn, place)| integration.arn.contains(arn) && it.place == *place)
-                {
-                    wrong.push(format!(
-                        "{} {} {}: {}",
-                        definition.file, integration.arn, it.place, it.message
-                    ));
-                }
-            }
-            // Without those that are looked up or worked out.
-            let fixed = asl::Payload::from_value(written(&given)).unwrap();
-            if let Err(error) = integration.check(&fixed) {
-                let (_, mistakes) = error.cause.split_once("Task: ").unwrap_or_default();
-                {
-                    wrong.push(format!("{} {}: {mistakes}", definition.file, integration.arn));
-                }
-            }
+                    .any(|(file, words)| *file == definition.file && why.contains(words))
+            };
+            let all = named.chain(refused).filter(|why| !is_known(why));
+            wrong.extend(all.map(|why| format!("{} {}: {why}", definition.file, integration.arn)));
         }
     }
     println!("parameters: {seen} calls of services, {} wrong", wrong.len());
