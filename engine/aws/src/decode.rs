@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::names;
-use crate::service::{Modelled, Operation, Service};
+use crate::operation::{Modelled, Operation, Service};
 use crate::shape::{Limits, Member, Place, Scalar, ShapeId, Stored};
 
 /// The service, unless something in it is not what it should be.

@@ -13,13 +13,13 @@
 
 mod decode;
 mod names;
-mod service;
+mod operation;
 mod shape;
 mod table;
 
 use std::sync::LazyLock;
 
-pub use service::{Modelled, Operation, Service};
+pub use operation::{Modelled, Operation, Service};
 pub use shape::{Limits, Member, Scalar, Shape, Spelling, Structure, Typed};
 pub use table::{Broken, Table};
 

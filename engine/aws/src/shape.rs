@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::names;
-use crate::service::Service;
+use crate::operation::Service;
 
 /// The number of a shape: below [`FIRST_STORED`] a scalar without limits, else a stored one.
 pub(crate) type ShapeId = u32;
@@ -180,8 +180,8 @@ impl Member {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::{Scalar, Shape, Spelling};
+    use crate::operation::Service;
     use crate::service;
-    use crate::service::Service;
 
     /// Looks at all there is in a service, one step deep from each member.
     pub(crate) fn walk(service: &Service) {

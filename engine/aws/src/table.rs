@@ -9,7 +9,7 @@ use ruzstd::decoding::StreamingDecoder;
 use serde::Deserialize;
 
 use crate::decode;
-use crate::service::Service;
+use crate::operation::Service;
 
 /// What every file begins with.
 const MAGIC: &[u8; 4] = b"AWS1";
