@@ -22,11 +22,14 @@ pub mod error_name;
 pub mod expression;
 pub mod flow;
 mod hash;
+pub mod integration;
 pub mod intrinsic;
 mod java;
 pub mod json_text;
 pub mod jsonata;
+pub mod misnamed;
 mod object;
+mod parameters;
 mod parse;
 pub mod path;
 pub mod payload;
@@ -69,10 +72,10 @@ pub enum MachineKind {
 }
 
 /// The program of this definition, or all errors in it, in the order of [`check`], to which warnings are
-/// left. What the language has and this engine does not run yet is an error here:
+/// left, and whether AWS has what the tasks name: what it had when a machine was made it may have no more. What the language has and this engine does not run yet is an error here:
 /// [`Code::UnsupportedFeature`].
 pub fn compile(text: &str) -> Result<Program, Vec<Diagnostic>> {
-    let (definition, diagnostics) = read(text, MachineKind::Standard);
+    let (definition, diagnostics) = read(text, None);
     let errors: Vec<Diagnostic> =
         diagnostics.into_iter().filter(|it| it.severity == Severity::Error).collect();
     match definition.and_then(compile::compile) {
@@ -85,7 +88,7 @@ pub fn compile(text: &str) -> Result<Program, Vec<Diagnostic>> {
 /// cannot be read, then what is wrong with the machine as a whole, each in the order of the text and no
 /// more than [`diagnostic::MAX_DIAGNOSTICS`] errors and as many warnings.
 pub fn check(text: &str, kind: MachineKind) -> Vec<Diagnostic> {
-    let (_, mut diagnostics) = read(text, kind);
+    let (_, mut diagnostics) = read(text, Some(kind));
     diagnostics.retain(|diagnostic| diagnostic.code != Code::UnsupportedFeature);
     diagnostics
 }
@@ -106,8 +109,9 @@ pub fn advise(text: &str, kind: MachineKind) -> Vec<Diagnostic> {
 }
 
 /// What was written, and everything wrong with it: first what cannot be read, then what is wrong with the
-/// machine as a whole, each in the order of the text. AWS lists them so.
-fn read(text: &str, kind: MachineKind) -> (Option<Definition>, Vec<Diagnostic>) {
+/// machine as a whole, each in the order of the text. AWS lists them so. A machine that is there already has
+/// no kind to be checked for.
+fn read(text: &str, kind: Option<MachineKind>) -> (Option<Definition>, Vec<Diagnostic>) {
     let (reading, checking) = (Report::default(), Report::default());
     let definition = parse::parse(text, kind, &reading);
     if let Some(definition) = &definition {

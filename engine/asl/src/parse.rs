@@ -34,7 +34,7 @@ const MACHINE_FIELDS: &[Field] = &[
 ];
 
 /// What can be read of this text; the rest is in the report.
-pub(crate) fn parse(text: &str, kind: MachineKind, report: &Report) -> Option<Definition> {
+pub(crate) fn parse(text: &str, kind: Option<MachineKind>, report: &Report) -> Option<Definition> {
     let value = json(text, report)?;
     let machine = Object::new(&value, Place::Root, report, Language::JsonPath)?;
     machine.allow(&[MACHINE_FIELDS]);
@@ -122,7 +122,8 @@ fn language(object: &Object<'_>) -> Option<Language> {
 
 /// What is known while a definition is read.
 pub(crate) struct Parser {
-    pub(crate) kind: MachineKind,
+    /// Of a machine to be made; none of one that is there already.
+    pub(crate) kind: Option<MachineKind>,
     /// The language of the machine, which every state without its own is written in.
     language: Language,
     /// The scope being read.

@@ -8,6 +8,7 @@ use crate::choice_rule::Condition;
 pub use crate::expression::Expression;
 use crate::flow::Flow;
 pub use crate::flow::{DataFlow, Filter, PathFlow, QueryFlow, ResultPath};
+pub use crate::integration::{Integration, Service};
 use crate::intrinsic::Call;
 use crate::jsonata::Query;
 use crate::path::Path;
@@ -124,17 +125,17 @@ pub enum Resource {
     /// `arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER]`: the result is the function's
     /// answer; events are `LambdaFunction…`.
     LambdaFunction { arn: Arc<str>, name: Arc<str>, qualifier: Option<Arc<str>> },
-    /// `arn:aws:states:::lambda:invoke[.waitForTaskToken]`: the result is the answer of Lambda's
-    /// Invoke API, or what the token's holder sends.
-    LambdaInvoke { arn: Arc<str>, pattern: Pattern },
     /// `http://…[.waitForTaskToken]` or `https://…`: the effective input is posted there.
     Url { url: Arc<str>, pattern: Pattern },
     /// `arn:aws:states:REGION:ACCOUNT:activity:NAME`: a worker fetches the effective input;
     /// events are `Activity…`.
     Activity { arn: Arc<str> },
-    /// Another integration that AWS has, `service` and `api` as the ARN names them. Whether it is
-    /// performed here shows when the task runs.
-    Integration { arn: Arc<str>, service: Arc<str>, api: Arc<str> },
+    /// `arn:aws:states:::SERVICE:ACTION[.PATTERN]`: the effective input is the parameters of an API.
+    /// Whether it is performed here shows when the task runs.
+    Integration(Integration),
+    /// `arn:aws:swf:REGION:ACCOUNT:task:NAME`, which the examples of the language's specification
+    /// call; nothing performs it.
+    Swf { arn: Arc<str> },
 }
 
 /// What ends a task.
@@ -144,6 +145,10 @@ pub enum Pattern {
     RequestResponse,
     /// Whoever holds the task's token, after the call was answered or before.
     WaitForTaskToken,
+    /// The end of the job that the call started (`.sync`).
+    Sync,
+    /// The same, with the job's texts as JSON (`.sync:2`).
+    Sync2,
 }
 
 /// A Choice: goes on with the state of the first rule that holds.

@@ -13,7 +13,7 @@ use crate::{Budget, Code, Diagnostic, MachineKind, Made, Part, Program, Scope, V
 /// findings of [`crate::check`] and the features that only [`crate::compile`] refuses.
 #[track_caller]
 pub(crate) fn check(definition: &str, expected: &str) {
-    let (_, found) = crate::read(definition, MachineKind::Standard);
+    let (_, found) = crate::read(definition, Some(MachineKind::Standard));
     assert_eq!(rendered(&found), unindented(expected));
 }
 

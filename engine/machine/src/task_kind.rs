@@ -28,7 +28,9 @@ impl TaskKind {
     /// Whether the answer of the call does not end the task, only its token does.
     pub fn waits_for_token(&self) -> bool {
         match self {
-            Self::Integration { resource, .. } => resource.ends_with(WAIT_FOR_TASK_TOKEN),
+            Self::Integration { resource, .. } => {
+                Pattern::split(resource).is_some_and(|(_, it)| it == Pattern::WaitForTaskToken)
+            }
             Self::Url { waits_for_token, .. } => *waits_for_token,
             Self::Lambda { .. } | Self::Activity { .. } => false,
         }

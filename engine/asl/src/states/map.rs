@@ -107,13 +107,13 @@ fn processor(state: &Object<'_>, parser: &mut Parser) -> (Option<Target>, bool) 
 }
 
 /// Whether `ProcessorConfig` asks for a distributed Map.
-fn is_distributed(processor: &Object<'_>, kind: MachineKind) -> bool {
+fn is_distributed(processor: &Object<'_>, kind: Option<MachineKind>) -> bool {
     let Some(config) = processor.object("ProcessorConfig") else { return false };
     config.allow(&[CONFIG_FIELDS]);
     let mode = config.word("Mode", &["INLINE", "DISTRIBUTED"]);
     config.word("ExecutionType", &["STANDARD", "EXPRESS"]);
     if mode == Some("DISTRIBUTED") {
-        if kind == MachineKind::Express {
+        if kind == Some(MachineKind::Express) {
             let message = "Express state machine does not support Map states in DISTRIBUTED mode";
             config.wrong_at::<()>("Mode", message.to_owned());
         }

@@ -64,9 +64,10 @@ fn seconds(state: &Object<'_>, name: &str, path: &str) -> Option<Option<Seconds>
     state.whole(name, 1, super::MAX_SECONDS).map(|seconds| Some(Seconds::Fixed(seconds)))
 }
 
-fn resource(state: &Object<'_>, kind: MachineKind) -> Option<Resource> {
+fn resource(state: &Object<'_>, kind: Option<MachineKind>) -> Option<Resource> {
     let text = state.string("Resource")?;
-    let Some(resource) = resource::parse(text) else {
+    let resource = resource::parse(text);
+    let Some(resource) = resource.filter(|it| kind.is_none() || is_offered(it)) else {
         return state.wrong_at(
             "Resource",
             format!(
@@ -75,7 +76,7 @@ fn resource(state: &Object<'_>, kind: MachineKind) -> Option<Resource> {
             ),
         );
     };
-    if kind == MachineKind::Express
+    if kind == Some(MachineKind::Express)
         && let Some(message) = refused_by_express(&resource)
     {
         return state.wrong_at("Resource", message.to_owned());
@@ -83,22 +84,35 @@ fn resource(state: &Object<'_>, kind: MachineKind) -> Option<Resource> {
     Some(resource)
 }
 
+fn is_offered(resource: &Resource) -> bool {
+    match resource {
+        Resource::Integration(integration) => integration.is_offered(),
+        Resource::LambdaFunction { .. }
+        | Resource::Url { .. }
+        | Resource::Activity { .. }
+        | Resource::Swf { .. } => true,
+    }
+}
+
 /// Express machines call and go on; they wait for nobody.
 fn refused_by_express(resource: &Resource) -> Option<&'static str> {
-    // The blank at the end is AWS's.
-    const TOKEN: &str =
-        "Express state machine does not support '.waitForTaskToken' service integration ";
-    match resource {
-        Resource::Activity { .. } => Some("Express state machine does not support Activity ARN"),
-        Resource::LambdaInvoke { pattern: Pattern::WaitForTaskToken, .. }
-        | Resource::Url { pattern: Pattern::WaitForTaskToken, .. } => Some(TOKEN),
-        Resource::LambdaFunction { .. } | Resource::LambdaInvoke { .. } | Resource::Url { .. } => {
-            None
+    let pattern = match resource {
+        Resource::Activity { .. } => {
+            return Some("Express state machine does not support Activity ARN");
         }
-        Resource::Integration { api, .. } => match api.split_once('.')?.1 {
-            "waitForTaskToken" => Some(TOKEN),
-            _ => Some("Express state machine does not support '.sync' service integration"),
-        },
+        Resource::LambdaFunction { .. } | Resource::Swf { .. } => return None,
+        Resource::Url { pattern, .. } => *pattern,
+        Resource::Integration(integration) => integration.pattern,
+    };
+    match pattern {
+        Pattern::RequestResponse => None,
+        // The blank at the end is AWS's.
+        Pattern::WaitForTaskToken => {
+            Some("Express state machine does not support '.waitForTaskToken' service integration ")
+        }
+        Pattern::Sync | Pattern::Sync2 => {
+            Some("Express state machine does not support '.sync' service integration")
+        }
     }
 }
 
@@ -142,14 +156,32 @@ mod tests {
 
     #[test]
     fn what_aws_does_not_know_is_refused_in_its_words() {
-        check(
-            r#""Type": "Task", "End": true, "Resource": "arn:aws:states:::dynamodb:query""#,
-            "SCHEMA_VALIDATION_FAILED: The resource provided arn:aws:states:::dynamodb:query is not recognized. The value is not a valid resource ARN, or the resource is not available in this region. at /States/S/Resource",
-        );
+        for name in [
+            "dynamodb:query",
+            "sns:publish.sync",
+            "aws-sdk:s3:getObjects",
+            "aws-sdk:s3:getObject.sync",
+        ] {
+            check(
+                &format!(r#""Type": "Task", "End": true, "Resource": "arn:aws:states:::{name}""#),
+                &format!(
+                    "SCHEMA_VALIDATION_FAILED: The resource provided arn:aws:states:::{name} is not recognized. The value is not a valid resource ARN, or the resource is not available in this region. at /States/S/Resource"
+                ),
+            );
+        }
         check(
             r#""Type": "Task", "End": true"#,
             "SCHEMA_VALIDATION_FAILED: These fields are required: [Resource] at /States/S",
         );
+    }
+
+    #[test]
+    fn a_machine_that_is_there_already_may_name_what_aws_has_no_more() {
+        let text = machine_of(
+            r#""Type": "Task", "End": true, "Resource": "arn:aws:states:::aws-sdk:mobile:listBundles""#,
+        );
+        assert_eq!(crate::check(&text, crate::MachineKind::Standard).len(), 1);
+        assert!(crate::compile(&text).is_ok());
     }
 
     #[test]

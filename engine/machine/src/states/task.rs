@@ -1,6 +1,6 @@
 //! Task: has work done outside, and goes on with its result.
 
-use asl::program::{Pattern, Resource, Seconds, Task};
+use asl::program::{Integration, Pattern, Resource, Seconds, Task};
 use asl::{EvaluationError, Made, Payload, StateKind};
 use serde_json::json;
 
@@ -40,6 +40,9 @@ pub(crate) fn perform(step: &mut Step<'_>, id: FrameId, task: &Task) -> Result<(
         .map_err(|error| step.evaluation_failure(id, &error))?;
     if parameters.size_bytes() > step.limits.payload_bytes {
         return Err(too_large(kind.named(), Made::Parameters));
+    }
+    if let Resource::Integration(integration) = &task.resource {
+        integration.check(&parameters).map_err(|error| step.evaluation_failure(id, &error))?;
     }
     if let TaskKind::Activity { arn } = kind {
         let sought = step.execution.next_event;
@@ -102,8 +105,8 @@ fn seconds(
 pub(crate) fn kind_of(resource: &Resource) -> TaskKind {
     match resource {
         Resource::LambdaFunction { arn, .. }
-        | Resource::LambdaInvoke { arn, .. }
-        | Resource::Integration { arn, .. } => TaskKind::from(arn.to_string()),
+        | Resource::Integration(Integration { arn, .. })
+        | Resource::Swf { arn } => TaskKind::from(arn.to_string()),
         Resource::Activity { arn } => TaskKind::Activity { arn: arn.to_string() },
         Resource::Url { url, pattern } => TaskKind::Url {
             url: url.to_string(),

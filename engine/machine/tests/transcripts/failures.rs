@@ -329,3 +329,38 @@ fn an_execution_has_a_time_limit_of_its_own() {
     "#]]
     .assert_eq(&played.told);
 }
+
+#[test]
+fn a_task_that_cannot_be_started_with_its_parameters_fails_as_nothing_catches() {
+    let ends_with = |parameters: &str, expected: &Expect| {
+        ends(
+            &format!(
+                r#""A": {{"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {parameters},
+                        "Retry": [{{"ErrorEquals": ["States.ALL"]}}],
+                        "Catch": [{{"ErrorEquals": ["States.ALL"], "Next": "B"}}], "End": true}},
+                   "B": {{"Type": "Pass", "End": true}}"#
+            ),
+            r#"{"f": 12}"#,
+            &[],
+            expected,
+        );
+    };
+    ends_with(
+        r#"{"FunctionName.$": "$.f", "Payload": {}}"#,
+        &expect![[
+            r#"3<-2 ExecutionFailed States.Runtime An error occurred while executing the state 'A' (entered at the event id #2). The Parameters '{"Payload":{},"FunctionName":12}' could not be used to start the Task: [The value for the field 'FunctionName' must be a STRING]"#
+        ]],
+    );
+    ends_with(
+        r#"{"Payload.$": "$"}"#,
+        &expect![[
+            r#"3<-2 ExecutionFailed States.Runtime An error occurred while executing the state 'A' (entered at the event id #2). The Parameters '{"Payload":{"f":12}}' could not be used to start the Task: [The field 'FunctionName' is required but was missing]"#
+        ]],
+    );
+    ends_with(
+        r#"{"FunctionName": "f", "TaskToken": "t"}"#,
+        &expect![[
+            r#"3<-2 ExecutionFailed States.Runtime An error occurred while executing the state 'A' (entered at the event id #2). The Parameters '{"FunctionName":"f","TaskToken":"t"}' could not be used to start the Task: [The field "TaskToken" is not supported by Step Functions]"#
+        ]],
+    );
+}
