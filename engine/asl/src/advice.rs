@@ -11,6 +11,7 @@ mod errors;
 mod graph;
 mod limits;
 mod loops;
+mod parameters;
 mod paths;
 mod queries;
 mod shape;
@@ -59,6 +60,7 @@ pub(crate) fn advise(definition: &Definition, report: &Report) {
             errors::check(site, report);
             limits::check(site, definition, report);
             queries::check(site, report);
+            parameters::check(site, report);
         }
     }
     paths::check(definition, report);

@@ -103,6 +103,8 @@ pub enum Code {
     SingletonCollapse,
     /// A Lambda task without the retrier that AWS recommends.
     LambdaWithoutRetry,
+    /// A parameter that the API of a Task does not have.
+    UnknownParameter,
     /// The language has it, this engine does not run it yet. Never among the findings of
     /// [`crate::check`].
     UnsupportedFeature,
@@ -110,7 +112,7 @@ pub enum Code {
 
 impl Code {
     /// What only [`crate::advise`] says, AWS does not.
-    pub const ADVICE: [Self; 8] = [
+    pub const ADVICE: [Self; 9] = [
         Self::UnreachedState,
         Self::CatcherNeverCatches,
         Self::LoopWithoutWait,
@@ -119,6 +121,7 @@ impl Code {
         Self::TaskWithoutTimeout,
         Self::SingletonCollapse,
         Self::LambdaWithoutRetry,
+        Self::UnknownParameter,
     ];
 
     /// As AWS spells it.
@@ -146,6 +149,7 @@ impl Code {
             Self::TaskWithoutTimeout => "TASK_WITHOUT_TIMEOUT",
             Self::SingletonCollapse => "SINGLETON_COLLAPSE",
             Self::LambdaWithoutRetry => "LAMBDA_WITHOUT_RETRY",
+            Self::UnknownParameter => "UNKNOWN_PARAMETER",
             Self::UnsupportedFeature => "UNSUPPORTED_FEATURE",
         }
     }
@@ -162,7 +166,8 @@ impl Code {
             | Self::PayloadTooLarge
             | Self::TaskWithoutTimeout
             | Self::SingletonCollapse
-            | Self::LambdaWithoutRetry => Severity::Warning,
+            | Self::LambdaWithoutRetry
+            | Self::UnknownParameter => Severity::Warning,
             Self::InvalidJsonDescription
             | Self::SchemaValidationFailed
             | Self::MissingEndState

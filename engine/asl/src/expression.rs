@@ -119,8 +119,10 @@ pub(crate) enum Outline<'e> {
     Object(Vec<(&'e str, Self)>),
     Array(Vec<Self>),
     Path(&'e Path),
-    /// A call, or JSONata.
-    Other,
+    /// Of an intrinsic function.
+    Call,
+    /// JSONata.
+    Query,
 }
 
 impl Outline<'_> {
@@ -139,7 +141,7 @@ impl Outline<'_> {
                     .sum::<usize>()
             }
             Self::Array(items) => 2 + items.iter().map(|it| 1 + it.least_bytes()).sum::<usize>(),
-            Self::Path(_) | Self::Other => 0,
+            Self::Path(_) | Self::Call | Self::Query => 0,
         }
     }
 }

@@ -197,6 +197,12 @@ impl Integration {
         known.then(|| Self { arn: arn.into(), service, action: action.into(), pattern })
     }
 
+    /// Whether it is `lambda:invoke`.
+    pub(crate) fn invokes_lambda(&self) -> bool {
+        matches!(&self.service, Service::Optimised(name) if **name == *"lambda")
+            && *self.action == *"invoke"
+    }
+
     /// Whether AWS has it: the service and its action, and this pattern of them.
     pub fn is_offered(&self) -> bool {
         match &self.service {

@@ -138,6 +138,33 @@ pub enum Resource {
     Swf { arn: Arc<str> },
 }
 
+impl Resource {
+    /// What ends the task.
+    pub fn pattern(&self) -> Pattern {
+        match self {
+            Self::Url { pattern, .. } => *pattern,
+            Self::Integration(integration) => integration.pattern,
+            Self::LambdaFunction { .. } | Self::Activity { .. } | Self::Swf { .. } => {
+                Pattern::RequestResponse
+            }
+        }
+    }
+
+    /// Whether it calls a Lambda function and waits for no token.
+    pub(crate) fn invokes_lambda(&self) -> bool {
+        match self {
+            Self::LambdaFunction { .. } => true,
+            Self::Integration(integration) => integration.invokes_lambda(),
+            Self::Url { .. } | Self::Activity { .. } | Self::Swf { .. } => false,
+        }
+    }
+
+    /// Whether the task ends only when somebody says so: a worker, or whoever has its token.
+    pub(crate) fn is_awaited(&self) -> bool {
+        matches!(self, Self::Activity { .. }) || self.pattern() == Pattern::WaitForTaskToken
+    }
+}
+
 /// What ends a task.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Pattern {

@@ -180,7 +180,7 @@ impl Node {
                 Outline::Object(members.iter().map(|it| (&*it.name, it.value.outline())).collect())
             }
             Self::Path { path, .. } => Outline::Path(path),
-            Self::Call(_) => Outline::Other,
+            Self::Call(_) => Outline::Call,
         }
     }
 

@@ -5,7 +5,7 @@ use crate::definition::Target;
 use crate::diagnostic::{Code, Report};
 use crate::error_name::{self, ALL, HEARTBEAT_TIMEOUT, QUERY_EVALUATION_ERROR, RUNTIME};
 use crate::flow::DataFlow;
-use crate::program::{Catcher, Resource, Retrier, StateKind, Task};
+use crate::program::{Catcher, Retrier, StateKind, Task};
 
 /// Names that begin with `States.`, which is the language's own.
 const RESERVED: &[&str] = &[
@@ -106,7 +106,7 @@ fn is_reserved(name: &str) -> bool {
 }
 
 fn lambda_is_tried_again(site: Site<'_>, task: &Task<Target>, report: &Report) {
-    if !matches!(task.resource, Resource::LambdaFunction { .. } | Resource::LambdaInvoke { .. }) {
+    if !task.resource.invokes_lambda() {
         return;
     }
     let tried = |error: &&&str| !task.retry.iter().any(|retrier| tries(retrier, error));

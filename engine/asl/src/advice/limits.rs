@@ -4,7 +4,7 @@ use super::Site;
 use crate::definition::{Definition, Target};
 use crate::diagnostic::{Code, Report};
 use crate::flow::DataFlow;
-use crate::program::{Pattern, Resource, StateKind, Task};
+use crate::program::{Resource, StateKind, Task};
 
 /// AWS's quota for an input, a result and an output, in bytes.
 const MAX_PAYLOAD_BYTES: usize = 262_144;
@@ -42,17 +42,12 @@ fn payload(site: Site<'_>, field: &str, bytes: usize, report: &Report) {
 
 /// A task that somebody else ends, which may never happen.
 fn waits_for_ever(site: Site<'_>, task: &Task<Target>, definition: &Definition, report: &Report) {
+    if !task.resource.is_awaited() {
+        return;
+    }
     let whom = match &task.resource {
         Resource::Activity { .. } => "an activity worker",
-        Resource::LambdaInvoke { pattern: Pattern::WaitForTaskToken, .. }
-        | Resource::Url { pattern: Pattern::WaitForTaskToken, .. } => "whoever has its token",
-        Resource::Integration { api, .. } if api.ends_with(".waitForTaskToken") => {
-            "whoever has its token"
-        }
-        Resource::LambdaFunction { .. }
-        | Resource::LambdaInvoke { .. }
-        | Resource::Url { .. }
-        | Resource::Integration { .. } => return,
+        _ => "whoever has its token",
     };
     let ends = [task.timeout.is_some(), task.heartbeat.is_some()];
     if !ends.contains(&true) && definition.timeout_seconds.is_none() {

@@ -8,7 +8,7 @@ use crate::definition::Target;
 use crate::diagnostic::{Code, Report};
 use crate::expression::Outline;
 use crate::flow::{DataFlow, Filter, Flow, ResultPath};
-use crate::program::{Pattern, Resource, StateKind, Task};
+use crate::program::{Pattern, StateKind};
 
 pub(super) fn check(graph: &Graph<'_>, report: &Report) {
     for circle in graph.circles() {
@@ -43,21 +43,13 @@ pub(super) fn check(graph: &Graph<'_>, report: &Report) {
 fn takes_time(kind: &StateKind<Target>) -> bool {
     match kind {
         StateKind::Wait(_) | StateKind::Parallel(_) | StateKind::Map(_) => true,
-        StateKind::Task(task) => is_awaited(task),
+        StateKind::Task(task) => {
+            let is_job = matches!(task.resource.pattern(), Pattern::Sync | Pattern::Sync2);
+            is_job || task.resource.is_awaited()
+        }
         StateKind::Pass(_) | StateKind::Choice(_) | StateKind::Succeed | StateKind::Fail(_) => {
             false
         }
-    }
-}
-
-fn is_awaited(task: &Task<Target>) -> bool {
-    match &task.resource {
-        Resource::Activity { .. } => true,
-        Resource::LambdaInvoke { pattern, .. } | Resource::Url { pattern, .. } => {
-            *pattern == Pattern::WaitForTaskToken
-        }
-        Resource::Integration { api, .. } => api.contains('.'),
-        Resource::LambdaFunction { .. } => false,
     }
 }
 
@@ -138,7 +130,7 @@ impl<'d> Written<'d> {
             // The context object is the same each time, but for the time.
             Outline::Literal(_) | Outline::Path(_) => false,
             // Calls draw random numbers, too.
-            Outline::Other => true,
+            Outline::Call | Outline::Query => true,
         }
     }
 }

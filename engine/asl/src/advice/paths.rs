@@ -384,22 +384,16 @@ impl Reader<'_> {
 
     fn has_token(&self) -> bool {
         let StateKind::Task(task) = self.site.kind else { return false };
-        match &task.resource {
-            Resource::Activity { .. } => true,
-            Resource::LambdaInvoke { pattern, .. } | Resource::Url { pattern, .. } => {
-                *pattern == Pattern::WaitForTaskToken
-            }
-            Resource::Integration { api, .. } => api.ends_with(".waitForTaskToken"),
-            Resource::LambdaFunction { .. } => false,
-        }
+        task.resource.is_awaited()
     }
 }
 
 /// What is known of a task's result.
 fn of_result(resource: &Resource) -> Shape {
-    let Resource::LambdaInvoke { pattern: Pattern::RequestResponse, .. } = resource else {
+    let Resource::Integration(integration) = resource else { return Shape::Any };
+    if !integration.invokes_lambda() || integration.pattern != Pattern::RequestResponse {
         return Shape::Any;
-    };
+    }
     let members = [
         "ExecutedVersion",
         "FunctionError",

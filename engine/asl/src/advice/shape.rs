@@ -85,7 +85,7 @@ impl Shape {
                 Self::Any
             }
             Outline::Path(path) => read(path),
-            Outline::Other => Self::Any,
+            Outline::Call | Outline::Query => Self::Any,
         }
     }
 

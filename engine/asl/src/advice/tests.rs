@@ -312,6 +312,24 @@ fn a_lambda_task_is_tried_again() {
 }
 
 #[test]
+fn a_parameter_has_the_name_that_the_api_has() {
+    let with = |parameters: &str| {
+        format!(
+            r#""Type": "Task", "End": true, "Resource": "arn:aws:states:::aws-sdk:s3:putObject", "Parameters": {parameters}"#
+        )
+    };
+    check_state(&with(r#"{"Bucket": "b", "Key.$": "$.key", "Acl": "private", "Body": {}}"#), "");
+    check_state(
+        &with(r#"{"Bucket": "b", "Key.$": "$.key", "ACL": "private"}"#),
+        "UNKNOWN_PARAMETER: the API S3 PutObject has no parameter `ACL`; did you mean `Acl`? at /States/S/Parameters/ACL",
+    );
+    check_state(
+        &with(r#"{"Bucket": "b", "Key": "k", "Bodies.$": "$.bodies"}"#).as_str(),
+        "UNKNOWN_PARAMETER: the API S3 PutObject has no parameter `Bodies`; did you mean `Body`? at /States/S/Parameters/Bodies.$",
+    );
+}
+
+#[test]
 fn advice_is_given_of_what_is_sound_only() {
     let text = machine_of(r#""Type": "Pass", "Next": "Gone", "InputPath": "$$.Nothing""#);
     assert_eq!(advise(&text, MachineKind::Standard), []);

@@ -63,7 +63,7 @@ impl Node {
     fn outline(&self) -> Outline<'_> {
         match self {
             Self::Literal(value) => Outline::Literal(value),
-            Self::Query(_) => Outline::Other,
+            Self::Query(_) => Outline::Query,
             Self::Array(items) => Outline::Array(items.iter().map(Self::outline).collect()),
             Self::Object(members) => {
                 Outline::Object(members.iter().map(|(name, it)| (&**name, it.outline())).collect())
