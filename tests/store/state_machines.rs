@@ -135,13 +135,10 @@ async fn a_version_is_published_once_per_revision_and_its_number_never_again() {
 async fn a_deleted_machine_goes_when_nothing_of_it_runs() {
     let database = Database::private().await;
     let store = &database.store;
-    let machine = new("1");
-    create(store, &machine).await;
+    create(store, &new("1")).await;
     let mut lane = Lane::new(store, Uuid::new_v4());
     let id = Uuid::new_v4();
-    let mut first = start(id, "a");
-    first.start.as_mut().unwrap().life = machine.life;
-    lane.append(&batch([first])).await.unwrap();
+    lane.append(&batch([start(id, "a")])).await.unwrap();
     assert!(store.delete(ACCOUNT, MACHINE).await.unwrap().is_some());
     assert_eq!(store.remove_deleted().await.unwrap(), 0);
     let machine = store.state_machine(ACCOUNT, MACHINE).await.unwrap().unwrap();
@@ -173,18 +170,19 @@ async fn names_are_free_in_each_life_of_a_machine() {
     let database = Database::private().await;
     let store = &database.store;
     let mut lane = Lane::new(store, Uuid::new_v4());
-    let (first, second) = (new("1"), new("2"));
-    create(store, &first).await;
-    let (old, turns) = run(first.life, "a");
+    let (first, second) = (Uuid::nil(), new("2"));
+    create(store, &new("1")).await;
+    assert_eq!(store.state_machine(ACCOUNT, MACHINE).await.unwrap().unwrap().life, first);
+    let (old, turns) = run(first, "a");
     lane.append(&turns).await.unwrap();
-    let again = lane.append(&run(first.life, "a").1).await.unwrap();
+    let again = lane.append(&run(first, "a").1).await.unwrap();
     assert_eq!(again.refused.len(), 1, "there is one of this name");
     store.delete(ACCOUNT, MACHINE).await.unwrap();
     assert_eq!(store.ending_lives().await.unwrap().len(), 1);
     assert_eq!(store.remove_deleted().await.unwrap(), 1);
     let found = async || store.describe(ACCOUNT, MACHINE, "a").await.unwrap();
     assert_eq!(found().await.unwrap().head.id, old, "it stays while nobody has its place");
-    assert_eq!(store.ending_lives().await.unwrap()[0].id, first.life, "a start may still come");
+    assert_eq!(store.ending_lives().await.unwrap()[0].id, first, "a start may still come");
 
     create(store, &second).await;
     assert_eq!(found().await, None);

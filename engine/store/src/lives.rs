@@ -13,7 +13,7 @@ pub struct Life {
     pub account: String,
     /// The state machine's name.
     pub state_machine: String,
-    /// Which of this name; all zeros for the first, if an earlier release began it.
+    /// Which of this name; all zeros for the first.
     pub id: Uuid,
 }
 

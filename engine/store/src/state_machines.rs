@@ -136,7 +136,7 @@ pub struct NewStateMachine {
     pub account: String,
     /// Unique in the account.
     pub name: String,
-    /// Which life of this name it is.
+    /// The life that begins, unless it is the first of this name.
     pub life: Uuid,
     /// STANDARD or EXPRESS.
     pub kind: Kind,
@@ -196,24 +196,19 @@ impl Store {
         let created = in_time(async {
             let mut transaction = self.pool.begin().await?;
             insert_revision(&mut transaction, &new.account, &new.name, &new.revision).await?;
-            let done = sqlx::query(
-                "INSERT INTO state_machines
-                     (account, name, type, revision_id, created_at, updated_at, life)
-                 VALUES ($1, $2, $3, $4, $5, $5, $6)
-                 ON CONFLICT (account, name) DO NOTHING",
-            )
-            .bind(&new.account)
-            .bind(&new.name)
-            .bind(new.kind.as_str())
-            .bind(new.revision.id)
-            .bind(new.revision.created_at)
-            .bind(new.life)
-            .execute(&mut *transaction)
-            .await?;
-            if done.rows_affected() == 0 {
+            let life = sqlx::query_scalar(include_str!("../sql/create_state_machine.sql"))
+                .bind(&new.account)
+                .bind(&new.name)
+                .bind(new.kind.as_str())
+                .bind(new.revision.id)
+                .bind(new.revision.created_at)
+                .bind(new.life)
+                .fetch_optional(&mut *transaction)
+                .await?;
+            let Some(life) = life else {
                 transaction.rollback().await?;
                 return Ok(None);
-            }
+            };
             let resource = Resource::StateMachine(new.name.clone());
             tags::write(&mut transaction, &new.account, &resource, &new.tags).await?;
             let at = new.revision.created_at;
@@ -226,11 +221,11 @@ impl Store {
             )
             .await?;
             transaction.commit().await?;
-            Ok(Some(version))
+            Ok(Some((life, version)))
         })
         .await?;
-        if let Some(version) = created {
-            return Ok(Created::Created(Box::new(new.as_created()), version));
+        if let Some((life, version)) = created {
+            return Ok(Created::Created(Box::new(new.as_created(life)), version));
         }
         match self.state_machine(&new.account, &new.name).await? {
             Some(existing) => Ok(Created::Existing(Box::new(existing))),
@@ -338,11 +333,11 @@ impl Store {
 }
 
 impl NewStateMachine {
-    fn as_created(&self) -> StateMachine {
+    fn as_created(&self, life: Uuid) -> StateMachine {
         StateMachine {
             account: self.account.clone(),
             name: self.name.clone(),
-            life: self.life,
+            life,
             kind: self.kind,
             status: MachineStatus::Active,
             created_at: self.revision.created_at,
