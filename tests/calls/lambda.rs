@@ -314,8 +314,16 @@ async fn an_event_is_accepted_without_a_payload() {
 #[tokio::test(flavor = "multi_thread")]
 async fn lambda_invoke_needs_the_name_of_a_function() {
     let peer = Peer::always(|| ok("1")).await;
-    let outcome = caller_of(&peer).await.perform(&invoke(r#"{"Payload": 1}"#)).await;
-    assert_eq!(outcome, "States.Runtime: The field 'FunctionName' is required but was missing");
+    let caller = caller_of(&peer).await;
+    for (parameters, why) in [
+        (r#"{"Payload":1}"#, "The field 'FunctionName' is required but was missing"),
+        (r#"{"FunctionName":12}"#, "The value for the field 'FunctionName' must be a STRING"),
+    ] {
+        let expected = format!(
+            "States.Runtime: The Parameters '{parameters}' could not be used to start the Task: [{why}]"
+        );
+        assert_eq!(caller.perform(&invoke(parameters)).await, expected);
+    }
     assert!(peer.received().is_empty(), "nothing is called");
 }
 

@@ -42,12 +42,7 @@ impl Invocation {
     pub(super) fn of_parameters(parameters: &Payload) -> Result<Self, Failure> {
         let given = parameters.value();
         let text = |name: &str| given.get(name).and_then(Value::as_str).map(str::to_owned);
-        let Some(function) = text("FunctionName") else {
-            return Err(Failure::new(
-                "States.Runtime",
-                "The field 'FunctionName' is required but was missing",
-            ));
-        };
+        let Some(function) = text("FunctionName") else { return Err(unfit(given)) };
         let (name, qualifier) = named(&function);
         // As recorded on AWS: no payload, or null, reaches a function as an empty object; a
         // string that holds JSON reaches it as that JSON.
@@ -99,6 +94,16 @@ impl Invocation {
         header("x-amz-client-context", self.client_context.as_deref());
         request
     }
+}
+
+/// Parameters without the name of a function, in AWS's words.
+fn unfit(given: &Value) -> Failure {
+    let why = match given.get("FunctionName") {
+        None | Some(Value::Null) => "The field 'FunctionName' is required but was missing",
+        Some(_) => "The value for the field 'FunctionName' must be a STRING",
+    };
+    let cause = format!("The Parameters '{given}' could not be used to start the Task: [{why}]");
+    Failure::new("States.Runtime", cause)
 }
 
 /// Name and qualifier of a function, from `NAME`, `NAME:QUALIFIER`,
