@@ -1,6 +1,7 @@
 //! The functions of all cases: one server that answers as a case says, drops connections included.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -97,7 +98,7 @@ impl Host {
             Uuid::new_v4()
         );
         for (name, value) in &reply.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            let _ = write!(head, "{name}: {value}\r\n");
         }
         head.push_str("\r\n");
         stream.write_all(head.as_bytes()).await?;
@@ -132,7 +133,7 @@ async fn read(stream: &mut TcpStream) -> Result<(String, String)> {
                 return Ok((path.replace("%3A", ":"), body.to_owned()));
             }
         }
-        let mut chunk = [0; 64 * 1024];
+        let mut chunk = [0; 8 * 1024];
         let read = stream.read(&mut chunk).await?;
         anyhow::ensure!(read > 0 && bytes.len() < LONGEST, "the request has no end");
         bytes.extend_from_slice(&chunk[..read]);

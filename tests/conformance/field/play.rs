@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tests::database::Database;
 use tests::server::{Server, ServerOptions};
@@ -69,7 +69,7 @@ async fn play(case: &Case, host: Host, url: String) -> Result<(), String> {
 
 /// What every case can name.
 fn beginnings(tag: &str, url: &str) -> serde_json::Map<String, Value> {
-    let now = Utc::now();
+    let now = tests::signing::now();
     let stamp = |seconds| {
         let at = now + TimeDelta::seconds(seconds);
         json!(at.format("%Y-%m-%dT%H:%M:%S").to_string())

@@ -161,12 +161,11 @@ impl Player {
     }
 
     async fn start(&mut self, machine: &Value, step: &Step) -> Result<(), String> {
-        let input = match step.get("input_text") {
-            Some(_) => self.filled(step, "input_text")?,
-            None => {
-                let given = step.get("input").cloned().unwrap_or_else(|| json!({}));
-                to_spaced_text(&self.values.fill(&given)?)
-            }
+        let input = if step.contains_key("input_text") {
+            self.filled(step, "input_text")?
+        } else {
+            let given = step.get("input").cloned().unwrap_or_else(|| json!({}));
+            to_spaced_text(&self.values.fill(&given)?)
         };
         let machine = self.values.fill(machine)?;
         let mut params = json!({"stateMachineArn": machine, "input": input});
