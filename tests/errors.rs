@@ -8,7 +8,8 @@ use regex::Regex;
 use tests::server::workspace;
 
 /// What AWS's tools put into a Task of Lambda.
-const OF_LAMBDA: [&str; 4] = [
+const OF_LAMBDA: [&str; 5] = [
+    "Lambda.ClientExecutionTimeoutException",
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",

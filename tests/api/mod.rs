@@ -11,6 +11,7 @@ mod bad_input;
 mod dates;
 mod idempotency;
 mod live;
+mod lives;
 mod openapi;
 mod races;
 mod refusals;
@@ -19,6 +20,7 @@ mod rules;
 mod scheduler;
 mod schedules;
 mod tokens;
+mod zeros;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -452,9 +452,6 @@ async fn broken_requests_are_refused(client: &Client) {
     let long = " ".repeat(9_000_000);
     let (status, kind, _) = client.scheduler_raw("POST", "/schedules/a", &long).await;
     assert_eq!((status, kind.as_str()), (400, "ValidationException"));
-    let zero = with(json!({ "Description": "\u{0}" }));
-    let (status, kind, _) = client.scheduler_raw("POST", "/schedules/a", &zero.to_string()).await;
-    assert_eq!((status, kind.as_str()), (400, "ValidationException"));
 }
 
 impl Client {

@@ -84,6 +84,9 @@ async fn what_is_no_output_is_refused_and_the_task_goes_on(client: &Client, toke
         assert!(message.starts_with("Invalid Output: '") && message.ends_with('\''), "{message}");
         assert!(!message.contains("input"), "{message}");
     }
+    let send = json!({ "taskToken": token, "output": " " });
+    let nothing = refused("InvalidOutput", "Invalid Output: 'Invalid output.'");
+    client.check_aws("SendTaskSuccess", send, 400, nothing).await;
     // AWS counts characters first, and so does the model's constraint; then bytes count.
     let longest = 262_144;
     let rule = "failed to satisfy constraint: Member must have length less than or equal to 262144";

@@ -134,12 +134,27 @@ async fn an_answer_may_be_just_as_long_as_the_limit() {
     assert!(Caller::new().await.perform(&of_resource(&peer.url, "{}")).await == text);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_refused_connection_names_the_address() {
-    // It has an address and does not listen.
+/// What has an address and does not listen there, and its URL.
+pub(super) fn deaf() -> (TcpSocket, String) {
     let deaf = TcpSocket::new_v4().unwrap();
     deaf.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let url = format!("http://{}", deaf.local_addr().unwrap());
+    (deaf, url)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_over_the_limit_keeps_its_name() {
+    let body = format!(
+        r#"{{"errorMessage": "{}", "errorType": "CardDeclined"}}"#,
+        "x".repeat(ANSWER_BYTES)
+    );
+    let expected = format!("CardDeclined: {}", &body[..32_768]);
+    check(move || answer("422 X", &[], &body), &expected).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_connection_names_the_address() {
+    let (_deaf, url) = deaf();
     let caller = Caller::new().await;
     caller.register("f", &format!("{url}/f?key=k"), |_| {}).await;
     let outcome = caller.perform(&by_arn("f", "{}")).await;

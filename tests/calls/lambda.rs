@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use store::Protocol;
 
-use super::caller::{ACCOUNT, Caller, arn_of, by_arn, invoke};
-use super::peer::{Answer, Peer, Received, answer, ok};
+use super::caller::{ACCOUNT, ANSWER_BYTES, Caller, arn_of, by_arn, invoke};
+use super::peer::{Answer, Peer, Received, answer, ok, raw};
 
 /// A caller whose functions are all at this Lambda-compatible server.
 async fn caller_of(peer: &Peer) -> Caller {
@@ -64,8 +64,52 @@ async fn the_result_of_lambda_invoke_has_awss_shape() {
     assert_eq!(result["StatusCode"], 200);
     let metadata = &result["SdkHttpMetadata"];
     assert_eq!(metadata["HttpStatusCode"], 200);
-    assert_eq!(metadata["HttpHeaders"]["x-amzn-requestid"], "r-1");
-    assert_eq!(metadata["AllHttpHeaders"]["x-amzn-requestid"], json!(["r-1"]));
+    assert_eq!(metadata["HttpHeaders"]["x-amzn-RequestId"], "r-1");
+    assert_eq!(metadata["AllHttpHeaders"]["x-amzn-RequestId"], json!(["r-1"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_in_a_result_are_spelled_as_on_aws() {
+    // As HTTP/2 has them, where capitals are not allowed.
+    let headers = [
+        "x-amz-executed-version: 3",
+        "x-amzn-remapped-content-length: 0",
+        "x-amzn-requestid: r-1",
+        "content-type: application/json",
+        "date: now",
+        "x-amzn-trace-id: t",
+        "x-amz-crc32: 7",
+    ];
+    let peer = Peer::always(move || answer("200 OK", &headers, "1")).await;
+    let outcome = caller_of(&peer).await.perform(&invoke(r#"{"FunctionName": "f"}"#)).await;
+    let result: Value = serde_json::from_str(&outcome).unwrap();
+    let names = |member: &str| {
+        let names = result["SdkHttpMetadata"][member].as_object().unwrap().keys().cloned();
+        // The server under test says how long its answer is, and that it ends the connection.
+        names.filter(|name| !["Content-Length", "Connection"].contains(&name.as_str())).collect()
+    };
+    let sent: Vec<String> = names("AllHttpHeaders");
+    let as_sent = [
+        "X-Amz-Executed-Version",
+        "x-amzn-Remapped-Content-Length",
+        "x-amzn-RequestId",
+        "Content-Type",
+        "Date",
+        "X-Amzn-Trace-Id",
+        "x-amz-crc32",
+    ];
+    assert_eq!(sent, as_sent);
+    let sorted: Vec<String> = names("HttpHeaders");
+    let as_sorted = [
+        "Content-Type",
+        "Date",
+        "x-amz-crc32",
+        "X-Amz-Executed-Version",
+        "x-amzn-Remapped-Content-Length",
+        "x-amzn-RequestId",
+        "X-Amzn-Trace-Id",
+    ];
+    assert_eq!(sorted, as_sorted);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,8 +147,72 @@ async fn a_function_error_is_named_by_its_type() {
     let body = r#"{"errorMessage": "no", "errorType": "Declined"}"#;
     check(move || answer("200 OK", &headers, body), &format!("Declined: {body}")).await;
     let body = r#"{"errorMessage": "out of memory"}"#;
-    check(move || answer("200 OK", &headers, body), &format!("Lambda.Unknown: {body}")).await;
-    check(move || answer("200 OK", &headers, "oops"), "Lambda.Unknown: oops").await;
+    let unknown = "Lambda.Unknown: The cause could not be determined because Lambda did not return \
+                   an error type. Returned payload: ";
+    check(move || answer("200 OK", &headers, body), &format!("{unknown}{body}")).await;
+    check(move || answer("200 OK", &headers, "oops"), &format!("{unknown}oops")).await;
+    check(move || answer("200 OK", &headers, ""), unknown).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_over_the_limit_keeps_its_name_and_has_its_cause_cut() {
+    let headers = ["x-amz-function-error: Unhandled"];
+    let trace = "x".repeat(2 * ANSWER_BYTES);
+    for body in [
+        json!({"errorType": "Declined", "errorMessage": trace}).to_string(),
+        // As Python's runtime writes it.
+        format!(r#"{{"errorMessage": "{trace}", "errorType": "Declined"}}"#),
+    ] {
+        let expected = format!("Declined: {}", &body[..32_768]);
+        check(move || answer("200 OK", &headers, &body), &expected).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_connection_is_the_error_that_usual_retriers_of_lambda_take() {
+    let endpoint = super::broken::deaf();
+    let url = endpoint.1.clone();
+    let caller = Caller::with(|options| options.lambda_endpoint = Some(url)).await;
+    let place = format!("{}/2015-03-31/functions/f/invocations", endpoint.1);
+    let refused = format!(
+        "Lambda.SdkClientException: Unable to execute HTTP request: cannot connect to `{place}`: "
+    );
+    let silent = Peer::always(|| raw("")).await;
+    let cut_off = Peer::always(|| raw("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{")).await;
+    let place = |peer: &Peer| format!("{}/2015-03-31/functions/f/invocations", peer.url);
+    let lost = format!(
+        "Lambda.SdkClientException: Unable to execute HTTP request: `{}` gave no answer that can \
+         be read: ",
+        place(&silent)
+    );
+    let unfinished = format!(
+        "Lambda.SdkClientException: Unable to unmarshall the response: the answer of `{}` was cut \
+         off: ",
+        place(&cut_off)
+    );
+    for call in [by_arn("f", "{}"), invoke(r#"{"FunctionName": "f"}"#)] {
+        let outcome = caller.perform(&call).await;
+        assert!(outcome.starts_with(&refused), "{outcome}");
+        let outcome = caller_of(&silent).await.perform(&call).await;
+        assert!(outcome.starts_with(&lost), "{outcome}");
+        let outcome = caller_of(&cut_off).await.perform(&call).await;
+        assert!(outcome.starts_with(&unfinished), "{outcome}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn throttling_has_its_name_with_and_without_a_code() {
+    let body = r#"{"Reason": "ReservedFunctionConcurrentInvocationLimitExceeded", "Type": "User", "message": "Rate Exceeded."}"#;
+    let expected = |code: &str| {
+        format!(
+            "Lambda.TooManyRequestsException: Rate Exceeded. (Service: AWSLambda; Status Code: \
+             429; Error Code: {code}; Request ID: null; Proxy: null)"
+        )
+    };
+    let headers = ["x-amzn-errortype: TooManyRequestsException"];
+    let named = expected("TooManyRequestsException");
+    check(move || answer("429 X", &headers, body), &named).await;
+    check(move || answer("429 X", &[], body), &expected("null")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,14 +232,15 @@ async fn a_function_that_the_server_does_not_have_fails_as_on_aws() {
 async fn a_refusal_without_a_word_is_told_by_its_status() {
     let trailer = |status: u16| {
         format!(
-            "(Service: AWSLambda; Status Code: {status}; Error Code: Unknown; Request ID: ; \
+            "(Service: AWSLambda; Status Code: {status}; Error Code: null; Request ID: null; \
              Proxy: null)"
         )
     };
-    let expected = format!("Lambda.Unknown: 502 Bad Gateway {}", trailer(502));
+    let expected = format!("Lambda.ServiceException: 502 Bad Gateway {}", trailer(502));
     check(|| answer("502 X", &[], ""), &expected).await;
     let expected = format!(
-        "Lambda.Unknown: 302 Found; redirects are not followed, since a call is a POST {}",
+        "Lambda.AWSLambdaException: 302 Found; redirects are not followed, since a call is a POST \
+         {}",
         trailer(302)
     );
     check(|| answer("302 X", &["location: /"], ""), &expected).await;
@@ -205,8 +314,16 @@ async fn an_event_is_accepted_without_a_payload() {
 #[tokio::test(flavor = "multi_thread")]
 async fn lambda_invoke_needs_the_name_of_a_function() {
     let peer = Peer::always(|| ok("1")).await;
-    let outcome = caller_of(&peer).await.perform(&invoke(r#"{"Payload": 1}"#)).await;
-    assert_eq!(outcome, "States.Runtime: The field 'FunctionName' is required but was missing");
+    let caller = caller_of(&peer).await;
+    for (parameters, why) in [
+        (r#"{"Payload":1}"#, "The field 'FunctionName' is required but was missing"),
+        (r#"{"FunctionName":12}"#, "The value for the field 'FunctionName' must be a STRING"),
+    ] {
+        let expected = format!(
+            "States.Runtime: The Parameters '{parameters}' could not be used to start the Task: [{why}]"
+        );
+        assert_eq!(caller.perform(&invoke(parameters)).await, expected);
+    }
     assert!(peer.received().is_empty(), "nothing is called");
 }
 

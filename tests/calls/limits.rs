@@ -10,9 +10,9 @@ use super::caller::{Caller, by_arn, of_resource};
 use super::peer::{Answer, Peer};
 
 /// What the server's limit of a second says, of this place.
-fn given_up(place: &str) -> String {
+fn given_up(error: &str, place: &str) -> String {
     format!(
-        "States.Timeout: `{place}` did not answer within 1 s, the `call_timeout_seconds` of this \
+        "{error}: `{place}` did not answer within 1 s, the `call_timeout_seconds` of this \
          server, which holds where neither the state has a `TimeoutSeconds` nor the function a \
          `timeout_seconds`"
     )
@@ -29,10 +29,14 @@ async fn a_call_that_nothing_else_ends_is_given_up_after_the_servers_time() {
     .await;
     caller.register("f", &format!("{}/f?key=hunter2-f00d", peer.url), |_| {}).await;
     let place = format!("{}/f", peer.url);
-    assert_eq!(caller.perform(&by_arn("f", "{}")).await, given_up(&place));
-    assert_eq!(caller.perform(&of_resource(&place, "{}")).await, given_up(&place));
+    assert_eq!(caller.perform(&by_arn("f", "{}")).await, given_up("States.Timeout", &place));
+    assert_eq!(
+        caller.perform(&of_resource(&place, "{}")).await,
+        given_up("States.Timeout", &place)
+    );
     let place = format!("{}/2015-03-31/functions/g/invocations", peer.url);
-    assert_eq!(caller.perform(&by_arn("g", "{}")).await, given_up(&place));
+    let of_lambda = given_up("Lambda.ClientExecutionTimeoutException", &place);
+    assert_eq!(caller.perform(&by_arn("g", "{}")).await, of_lambda);
     peer.until_left().await;
 }
 
@@ -43,7 +47,7 @@ async fn an_answer_without_end_is_given_up_too() {
     let second = Some(Duration::from_secs(1));
     let caller = Caller::with(|options| options.call_timeout = second).await;
     let outcome = caller.perform(&of_resource(&peer.url, "{}")).await;
-    assert_eq!(outcome, given_up(&format!("{}/", peer.url)));
+    assert_eq!(outcome, given_up("States.Timeout", &format!("{}/", peer.url)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@
 mod cron;
 mod data;
 mod definitions;
+mod field;
 mod jsonata;
 mod ledger;
 mod measured;

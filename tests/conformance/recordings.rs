@@ -12,7 +12,7 @@ mod matching;
 mod placeholder;
 mod runner;
 pub(crate) mod scope;
-mod spaced;
+pub(crate) mod spaced;
 pub(crate) mod waiting;
 pub(crate) mod wire;
 

@@ -2,6 +2,7 @@
 
 mod activities;
 mod cut;
+mod lives;
 mod node;
 mod proxy;
 mod schedules;

@@ -165,6 +165,7 @@ impl Node {
         let new = NewStateMachine {
             account: ACCOUNT.to_owned(),
             name: name.to_owned(),
+            life: Uuid::nil(),
             kind: Kind::Standard,
             revision: Revision {
                 id: Uuid::new_v4(),
@@ -287,6 +288,7 @@ pub(super) fn start_of(revision: Uuid, name: Option<&str>, input: &str) -> Start
     Start {
         account: ACCOUNT.to_owned(),
         state_machine: "m".to_owned(),
+        life: Uuid::nil(),
         state_machine_arn: format!("arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:m"),
         revision_id: revision,
         role_arn: "arn:aws:iam::123456789012:role/r".to_owned(),

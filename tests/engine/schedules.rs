@@ -113,6 +113,8 @@ async fn executions(store: &Store) -> Vec<String> {
     let filter = ExecutionFilter {
         account: ACCOUNT,
         state_machine: "m",
+        life: Uuid::nil(),
+        since: DateTime::UNIX_EPOCH,
         status: None,
         version: None,
         alias: None,

@@ -279,6 +279,8 @@ impl Pair {
         let mut filter = ExecutionFilter {
             account: ACCOUNT,
             state_machine: MACHINE,
+            life: Uuid::nil(),
+            since: at(0),
             status,
             version: (self.draw(3) == 0).then_some(1),
             alias: None,

@@ -11,6 +11,8 @@ fn filter() -> ExecutionFilter<'static> {
     ExecutionFilter {
         account: ACCOUNT,
         state_machine: MACHINE,
+        life: Uuid::nil(),
+        since: at(0),
         status: None,
         version: None,
         alias: None,

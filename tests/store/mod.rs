@@ -34,6 +34,7 @@ fn start(id: Uuid, name: &str) -> NewTurn {
     let start = NewExecution {
         account: ACCOUNT.to_owned(),
         state_machine: MACHINE.to_owned(),
+        life: Uuid::nil(),
         name: name.to_owned(),
         revision_id: Uuid::nil(),
         version: None,

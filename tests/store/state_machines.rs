@@ -15,6 +15,7 @@ fn new(definition: &str) -> NewStateMachine {
     NewStateMachine {
         account: ACCOUNT.to_owned(),
         name: MACHINE.to_owned(),
+        life: Uuid::new_v4(),
         kind: Kind::Standard,
         revision: Revision {
             id: Uuid::new_v4(),
@@ -138,7 +139,7 @@ async fn a_deleted_machine_goes_when_nothing_of_it_runs() {
     let mut lane = Lane::new(store, Uuid::new_v4());
     let id = Uuid::new_v4();
     lane.append(&batch([start(id, "a")])).await.unwrap();
-    assert!(store.delete(ACCOUNT, MACHINE).await.unwrap());
+    assert!(store.delete(ACCOUNT, MACHINE).await.unwrap().is_some());
     assert_eq!(store.remove_deleted().await.unwrap(), 0);
     let machine = store.state_machine(ACCOUNT, MACHINE).await.unwrap().unwrap();
     assert_eq!(machine.status, MachineStatus::Deleting);
@@ -148,12 +149,60 @@ async fn a_deleted_machine_goes_when_nothing_of_it_runs() {
 
     lane.append(&batch([ending(turn(id, "a", 2, "end"), Status::Aborted, 1)])).await.unwrap();
     assert_eq!(store.remove_deleted().await.unwrap(), 1);
-    assert!(!store.delete(ACCOUNT, MACHINE).await.unwrap());
+    assert_eq!(store.delete(ACCOUNT, MACHINE).await.unwrap(), None);
     assert_eq!(
         store.tags(ACCOUNT, &Resource::StateMachine("orders".to_owned())).await.unwrap(),
         []
     );
     assert!(create(store, &new("2")).await, "its name is free");
+}
+
+/// The turn that starts an execution in this life of the state machine, and ends it.
+fn run(life: Uuid, name: &str) -> (Uuid, store::Batch) {
+    let id = Uuid::new_v4();
+    let mut first = start(id, name);
+    first.start.as_mut().unwrap().life = life;
+    (id, batch([ending(first, Status::Succeeded, 1)]))
+}
+
+#[tokio::test]
+async fn names_are_free_in_each_life_of_a_machine() {
+    let database = Database::private().await;
+    let store = &database.store;
+    let mut lane = Lane::new(store, Uuid::new_v4());
+    let (first, second) = (Uuid::nil(), new("2"));
+    create(store, &new("1")).await;
+    assert_eq!(store.state_machine(ACCOUNT, MACHINE).await.unwrap().unwrap().life, first);
+    let (old, turns) = run(first, "a");
+    lane.append(&turns).await.unwrap();
+    let again = lane.append(&run(first, "a").1).await.unwrap();
+    assert_eq!(again.refused.len(), 1, "there is one of this name");
+    store.delete(ACCOUNT, MACHINE).await.unwrap();
+    assert_eq!(store.ending_lives().await.unwrap().len(), 1);
+    assert_eq!(store.remove_deleted().await.unwrap(), 1);
+    let found = async || store.describe(ACCOUNT, MACHINE, "a").await.unwrap();
+    assert_eq!(found().await.unwrap().head.id, old, "it stays while nobody has its place");
+    assert_eq!(store.ending_lives().await.unwrap()[0].id, first, "a start may still come");
+
+    create(store, &second).await;
+    assert_eq!(found().await, None);
+    let (young, turns) = run(second.life, "a");
+    assert_eq!(lane.append(&turns).await.unwrap(), store::Appended::default());
+    assert_eq!(found().await.unwrap().head.id, young);
+    let filter = store::ExecutionFilter {
+        account: ACCOUNT,
+        state_machine: MACHINE,
+        life: second.life,
+        since: at(0),
+        status: None,
+        version: None,
+        alias: None,
+        after: None,
+        limit: 10,
+    };
+    let listed: Vec<Uuid> =
+        store.list(&filter).await.unwrap().into_iter().map(|head| head.id).collect();
+    assert_eq!(listed, [young]);
 }
 
 #[tokio::test]

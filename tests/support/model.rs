@@ -174,7 +174,12 @@ impl ModelStore {
     }
 
     fn holder(&self, start: &NewExecution) -> Option<&ExecutionHead> {
-        self.describe(&start.account, &start.state_machine, &start.name).map(|row| &row.head)
+        let heads = self.executions.values().map(|row| &row.head);
+        heads.filter(|head| head.life == start.life).find(|head| {
+            head.account == start.account
+                && head.state_machine == start.state_machine
+                && head.name == start.name
+        })
     }
 
     /// As `Store::load`.
@@ -342,12 +347,13 @@ impl ModelStore {
         self.inbox.retain(|(message, _)| message.id != id);
     }
 
-    /// As `Store::describe`.
+    /// As `Store::describe` where there is no state machine of this name.
     pub fn describe(&self, account: &str, machine: &str, name: &str) -> Option<&ExecutionRow> {
-        self.executions.values().find(|row| {
+        let found = self.executions.values().filter(|row| {
             let head = &row.head;
             head.account == account && head.state_machine == machine && head.name == name
-        })
+        });
+        found.max_by_key(|row| row.head.started_at)
     }
 
     /// As `Store::list`.
@@ -358,6 +364,7 @@ impl ModelStore {
             .map(|row| &row.head)
             .filter(|head| head.account == filter.account)
             .filter(|head| head.state_machine == filter.state_machine)
+            .filter(|head| head.life == filter.life)
             .filter(|head| filter.status.is_none_or(|status| head.status == status))
             .filter(|head| filter.version.is_none() || head.version == filter.version)
             .filter(|head| filter.alias.is_none() || head.alias.as_deref() == filter.alias)
@@ -397,6 +404,7 @@ fn row_of(turn: &NewTurn, start: &NewExecution) -> ExecutionRow {
             shard: turn.shard,
             account: start.account.clone(),
             state_machine: start.state_machine.clone(),
+            life: start.life,
             name: start.name.clone(),
             revision_id: start.revision_id,
             version: start.version,
@@ -416,12 +424,11 @@ fn row_of(turn: &NewTurn, start: &NewExecution) -> ExecutionRow {
 }
 
 fn end(row: &mut ExecutionRow, ending: &Ending) {
-    let text = |text: &Option<String>| text.as_ref().map(|text| text.replace('\0', "\u{FFFD}"));
     row.head.status = ending.status;
     row.head.ended_at = Some(ending.ended_at);
     row.head.wake_at = None;
     row.output.clone_from(&ending.output);
-    row.error = text(&ending.error);
-    row.cause = text(&ending.cause);
-    row.failed_state = text(&ending.failed_state);
+    row.error.clone_from(&ending.error);
+    row.cause.clone_from(&ending.cause);
+    row.failed_state.clone_from(&ending.failed_state);
 }

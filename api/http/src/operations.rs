@@ -99,12 +99,3 @@ pub(crate) fn tellable(member: &str, date: Option<DateTime<Utc>>) -> Result<(), 
     let message = format!("`{member}` is to be within the years 1 to 9999");
     Err(OperationError::validation(message))
 }
-
-/// Refuses the one character that the database cannot keep in a text.
-pub(crate) fn storable(member: &str, text: &str) -> Result<(), OperationError> {
-    if text.contains('\u{0}') {
-        let message = format!("the character U+0000 is not allowed in `{member}`");
-        return Err(OperationError::validation(message));
-    }
-    Ok(())
-}

@@ -1,13 +1,15 @@
 //! Event → execution: the only mutation. Nothing is decided here, so that a log written by any
 //! release folds to the same execution.
 
+mod closing;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use asl::{Payload, Variables};
 use serde_json::Value;
 
-use crate::event::{Closing, Event, EventKind, FrameId};
+use crate::event::{Event, EventKind, FrameId};
 use crate::execution::{
     At, Branches, Ending, Execution, Frame, Iterations, Memo, OpenTask, Phase, Sought, Status,
 };
@@ -49,6 +51,7 @@ pub(crate) fn begin(event: &Event) -> Option<Execution> {
         next_frame: FrameId(1),
         next_event: 1,
         next_id: 2,
+        is_orphan: false,
     })
 }
 
@@ -85,7 +88,7 @@ pub fn apply(execution: &mut Execution, event: &Event) {
         EventKind::IterationFailed { .. } | EventKind::BranchFailed => {
             deliver(execution, event, false);
         }
-        EventKind::IterationAborted { .. } => remove(execution, event.frame),
+        EventKind::IterationAborted { .. } => closing::iteration_aborted(execution, event.frame),
         EventKind::ParallelFailed | EventKind::MapFailed => {
             drop_children(execution, event.frame);
             change(execution, event, |_| At::Entered);
@@ -96,8 +99,8 @@ pub fn apply(execution: &mut Execution, event: &Event) {
             change(execution, event, |_| At::Retrying(*until));
         }
         EventKind::MapNarrowed { concurrency } => narrow(execution, event.frame, *concurrency),
-        EventKind::StateAborted { .. } => state_aborted(execution, event),
-        EventKind::ClosingStarted { closing } => start_closing(execution, event.frame, closing),
+        EventKind::StateAborted { .. } => closing::state_aborted(execution, event),
+        EventKind::ClosingStarted { closing } => closing::start(execution, event.frame, closing),
         EventKind::ActivitySought { .. }
         | EventKind::TaskScheduled { .. }
         | EventKind::TaskStarted { .. }
@@ -319,6 +322,7 @@ fn new_frame(
         at: At::Ready(start),
         closing: None,
         is_doomed: false,
+        is_over: false,
     }
 }
 
@@ -409,33 +413,6 @@ fn deliver(execution: &mut Execution, event: &Event, succeeded: bool) {
         }
         *result = output.map(|output| output.at_rest());
     }
-    indexes.add(frame);
-}
-
-/// A state was under way where nothing is waited for any more. A branch that only waited for its end
-/// is over with that; an iteration has an event of its own for it.
-fn state_aborted(execution: &mut Execution, event: &Event) {
-    change(execution, event, |_| At::Entered);
-    let Some(frame) = execution.frame(event.frame).filter(|frame| frame.is_doomed) else { return };
-    let parent = frame.parent.and_then(|(parent, _)| execution.frame(parent));
-    if parent.is_some_and(|parent| matches!(parent.at, At::Branches(_))) {
-        remove(execution, event.frame);
-    }
-}
-
-/// From now on nothing happens below this frame but its end.
-fn start_closing(execution: &mut Execution, id: FrameId, closing: &Closing) {
-    let Execution { frames, indexes, .. } = execution;
-    let below: Vec<FrameId> = indexes.below(id).collect();
-    for id in below {
-        let Some(frame) = frames.get_mut(&id) else { continue };
-        indexes.remove(frame);
-        frame.is_doomed = true;
-        indexes.add(frame);
-    }
-    let Some(frame) = frames.get_mut(&id) else { return };
-    indexes.remove(frame);
-    frame.closing = Some(Box::new(closing.clone()));
     indexes.add(frame);
 }
 

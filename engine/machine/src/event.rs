@@ -263,6 +263,9 @@ pub struct Closing {
     /// The innermost state that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
+    /// The branch or iteration that failed and has not ended yet; absent if it has, or if none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<FrameId>,
 }
 
 impl<P> EventKind<P> {

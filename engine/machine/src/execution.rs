@@ -30,6 +30,8 @@ pub struct Execution {
     pub(crate) next_event: u64,
     /// AWS's id of the next visible event; counts from 1.
     pub(crate) next_id: u64,
+    /// Its state machine has been deleted, as whoever runs it knows: the log does not say so.
+    pub(crate) is_orphan: bool,
 }
 
 /// Where an execution is in life.
@@ -79,6 +81,8 @@ pub struct Frame {
     pub(crate) closing: Option<Box<Closing>>,
     /// It is below a frame that is being closed: it only waits for its end.
     pub(crate) is_doomed: bool,
+    /// The log says that this iteration has ended, though not yet what was under way in it.
+    pub(crate) is_over: bool,
 }
 
 /// What a frame is about to do, or waits for.
@@ -212,6 +216,11 @@ impl Iterations {
 }
 
 impl Execution {
+    /// Its state machine has been deleted: it ends when it would enter its next state.
+    pub fn orphan(&mut self) {
+        self.is_orphan = true;
+    }
+
     pub fn identity(&self) -> &Identity {
         &self.identity
     }

@@ -6,7 +6,7 @@ use asl::{Payload, Program, StateKind};
 use serde_json::{Value, json};
 
 use crate::data::Data;
-use crate::event::{Closing, EventKind, FrameId};
+use crate::event::{Closing, EventKind, FrameId, StateType};
 use crate::execution::{At, Execution};
 use crate::retry;
 use crate::states::type_of;
@@ -23,7 +23,8 @@ impl Step<'_> {
     /// may know the error by.
     pub(crate) fn fail_as(&mut self, id: FrameId, failure: Failure, also: Option<&str>) {
         let state = self.frame(id).map(|frame| frame.state.to_string());
-        self.settle(id, Closing { failure, also: also.map(str::to_owned), state });
+        let also = also.map(str::to_owned);
+        self.settle(id, Closing { failure, also, state, failed: None });
     }
 
     /// Deals with a failure here or further out. Where more is under way than this turn can end, the
@@ -44,11 +45,12 @@ impl Step<'_> {
                 Caught::No => {}
                 Caught::Failed(another) => (why.failure, why.also) = (another, None),
             }
-            let Some(parent) = self.give_up(id) else {
+            let Some((parent, _)) = self.execution.frame(id).and_then(|frame| frame.parent) else {
                 let Closing { failure, state, .. } = why;
                 self.finish(EventKind::ExecutionFailed { failure, state });
                 return;
             };
+            why.failed = Some(id);
             id = parent;
         }
     }
@@ -104,20 +106,6 @@ impl Step<'_> {
         }
     }
 
-    /// Nobody here deals with it: ends the branch, and says whose branch it was.
-    fn give_up(&mut self, id: FrameId) -> Option<FrameId> {
-        let (parent, index) = self.execution.frame(id)?.parent?;
-        let program = self.program;
-        if let Some(StateKind::Task(_)) = self.state_of(id).map(|s| &program.state(s).kind) {
-            self.record(id, EventKind::StateAborted { of: crate::StateType::Task });
-        }
-        match self.map_around(parent) {
-            Some(map) => self.record(id, EventKind::IterationFailed { map, index }),
-            None => self.record(id, EventKind::BranchFailed),
-        };
-        Some(parent)
-    }
-
     /// Ends everything under way below this frame, which has failed. Says whether that is done; if
     /// not, the turn is full, and the log says how to go on.
     fn end_children(&mut self, id: FrameId, why: &Closing) -> bool {
@@ -130,15 +118,19 @@ impl Step<'_> {
                 self.record(id, EventKind::ClosingStarted { closing });
             }
         }
-        self.abort_children(id)
+        // As recorded on AWS, all that ends with it points back to the event that failed. Once its
+        // own branch has ended, that is the last of the frame around it.
+        let failed = why.failed.filter(|failed| self.execution.frame(*failed).is_some());
+        let from = self.execution.frame(failed.unwrap_or(id)).map_or(0, |frame| frame.last);
+        self.end_below(id, failed, from)
     }
 
-    /// Stops everything under way below this frame: nobody waits for it any more. Says whether that
-    /// is done.
-    fn abort_children(&mut self, id: FrameId) -> bool {
+    /// Ends what is under way below this frame, in the order of the branches or items: nobody waits
+    /// for it any more. Says whether that is done.
+    fn end_below(&mut self, id: FrameId, failed: Option<FrameId>, from: u64) -> bool {
         let mut next = self.execution.indexes.children_of(id).next();
         while let Some(child) = next {
-            if !self.abort(child) {
+            if !self.end_child(child, failed == Some(child), from) {
                 return false;
             }
             next = self.execution.indexes.child_after(id, child);
@@ -146,26 +138,45 @@ impl Step<'_> {
         true
     }
 
-    fn abort(&mut self, id: FrameId) -> bool {
-        if !self.abort_children(id) {
-            return false;
-        }
+    /// Ends a branch or an iteration, which has failed itself or is cut off. As recorded on AWS, an
+    /// iteration is said to end before what it was in.
+    fn end_child(&mut self, id: FrameId, has_failed: bool, from: u64) -> bool {
         let Some(frame) = self.execution.frame(id) else { return true };
-        if frame.is_doomed && !self.may_go_on() {
+        let has_begun = !matches!(frame.at, At::Ready(_));
+        let state = self.state_of(id).filter(|_| has_begun);
+        let was_in = state.map(|state| type_of(&self.program.state(state).kind));
+        if !self.may_end(id) {
             return false;
         }
-        let iteration =
-            frame.parent.and_then(|(parent, index)| Some((self.map_around(parent)?, index)));
-        let entered = !matches!(frame.at, At::Ready(_));
         self.abandon(id);
-        if entered && let Some(state) = self.state_of(id) {
-            let of = type_of(&self.program.state(state).kind);
-            self.record(id, EventKind::StateAborted { of });
+        self.end_iteration(id, has_failed, from);
+        if !self.end_below(id, None, from) || !self.may_end(id) {
+            return false;
         }
-        if let Some((map, index)) = iteration {
-            self.record(id, EventKind::IterationAborted { map, index });
+        // Of states that have failed, only tasks are said to be over.
+        if let Some(of) = was_in.filter(|of| !has_failed || *of == StateType::Task) {
+            self.record_after(from, id, EventKind::StateAborted { of });
         }
         true
+    }
+
+    /// Whether there is room in this turn for the end of a frame that may also end in a later one.
+    fn may_end(&self, id: FrameId) -> bool {
+        self.may_go_on() || !self.execution.frame(id).is_some_and(|frame| frame.is_doomed)
+    }
+
+    /// Says that an iteration ends, unless that was said already, or that a branch has failed.
+    fn end_iteration(&mut self, id: FrameId, has_failed: bool, from: u64) {
+        let Some(frame) = self.execution.frame(id).filter(|frame| !frame.is_over) else { return };
+        let iteration =
+            frame.parent.and_then(|(parent, index)| Some((self.map_around(parent)?, index)));
+        let ended = match (iteration, has_failed) {
+            (Some((map, index)), true) => EventKind::IterationFailed { map, index },
+            (Some((map, index)), false) => EventKind::IterationAborted { map, index },
+            (None, true) => EventKind::BranchFailed,
+            (None, false) => return,
+        };
+        self.record_after(from, id, ended);
     }
 
     /// The name of the Map state whose iterations run in this frame, if any do.

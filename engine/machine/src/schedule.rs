@@ -82,6 +82,16 @@ impl Schedule {
     /// # Errors
     /// The expression or the zone is not valid: what is wrong where, and what was expected.
     pub fn parse(expression: &str, zone: &str) -> Result<Self, ScheduleError> {
+        let schedule = Self::parse_kept(expression, zone)?;
+        refuse_blanks(expression)?;
+        Ok(schedule)
+    }
+
+    /// The same of what was taken before: earlier releases did not mind blanks.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn parse_kept(expression: &str, zone: &str) -> Result<Self, ScheduleError> {
         let zone = Zone::parse(zone)?;
         Ok(Self { rule: Rule::parse(expression)?, zone })
     }
@@ -240,6 +250,16 @@ impl Rule {
             )),
         }
     }
+}
+
+/// As on AWS, one blank stands between two words, and none elsewhere.
+fn refuse_blanks(expression: &str) -> Result<(), ScheduleError> {
+    let inside = expression.split_once('(').map_or("", |(_, rest)| rest.trim_end_matches(')'));
+    if inside.split(' ').all(|word| !word.is_empty() && !word.contains(char::is_whitespace)) {
+        return Ok(());
+    }
+    let wrong = format!("`{expression}` has blanks where none are allowed");
+    Err(ScheduleError::new("expression", wrong, "one blank between two words, and no others"))
 }
 
 fn parse_rate(text: &str) -> Result<Rule, ScheduleError> {

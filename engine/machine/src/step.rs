@@ -290,6 +290,13 @@ impl<'a> Step<'a> {
 
     /// Enters a state.
     fn enter(&mut self, id: FrameId, state: &str) {
+        if self.execution.is_orphan {
+            let name = &self.execution.identity().state_machine_name;
+            let cause = format!("State machine {name} has been deleted.");
+            let failure = Failure::new("States.Runtime", cause);
+            self.finish(EventKind::ExecutionFailed { failure, state: None });
+            return;
+        }
         let Some(found) = self.program.find(state) else {
             // The definition is pinned, so this log was not written for this program.
             let cause = format!("the definition has no state `{state}`");
@@ -311,6 +318,17 @@ impl<'a> Step<'a> {
 
     /// Says that something happened, and makes it so.
     pub(crate) fn record(&mut self, frame: FrameId, kind: EventKind) -> u64 {
+        let previous = match &kind {
+            EventKind::ExecutionTimedOut | EventKind::ExecutionAborted { .. } => 0,
+            EventKind::IterationStarted { .. } => self.frame(frame).map_or(0, chain),
+            EventKind::EvaluationFailed { .. } => self.evaluated_from(frame),
+            _ => self.frame(frame).map_or(0, |frame| frame.last),
+        };
+        self.record_after(previous, frame, kind)
+    }
+
+    /// The same of what points back to this event.
+    pub(crate) fn record_after(&mut self, previous: u64, frame: FrameId, kind: EventKind) -> u64 {
         let visible = kind.is_visible();
         let terminal = kind.is_terminal();
         // The last place of a full history is kept for the event that says so.
@@ -324,12 +342,6 @@ impl<'a> Step<'a> {
         if self.is_full && !terminal {
             return 0;
         }
-        let previous = match &kind {
-            EventKind::ExecutionTimedOut | EventKind::ExecutionAborted { .. } => 0,
-            EventKind::IterationStarted { .. } => self.frame(frame).map_or(0, chain),
-            EventKind::EvaluationFailed { .. } => self.evaluated_from(frame),
-            _ => self.frame(frame).map_or(0, |frame| frame.last),
-        };
         let (id, previous) = if visible { (self.execution.next_id, previous) } else { (0, 0) };
         let at = self.frame(frame).map(|frame| &frame.at);
         self.milestones.extend(milestone::reached(&kind, at, self.now));

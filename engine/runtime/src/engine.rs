@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use asl::Program;
 use machine::{Limits, Timestamp};
-use store::{Lane, Store};
+use store::{Lane, Life, Store};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -18,6 +18,7 @@ use crate::ask::{Unanswered, ask};
 use crate::fire::Fire;
 use crate::inbox::Inbox;
 use crate::lane::LaneLoop;
+use crate::lives;
 use crate::mail::{Key, Mail, Message, StimulusMail, StimulusReply};
 use crate::membership::Membership;
 use crate::metrics::METRICS;
@@ -150,6 +151,7 @@ impl Engine {
             owners.push(owner);
             loops.extend(handles);
         }
+        lives::look(&shared).await;
         let name = Name::take(shared.clone()).await;
         let mut membership = Membership::new(shared.clone(), owners.clone(), fenced);
         membership.beat().await?;
@@ -165,6 +167,7 @@ impl Engine {
         };
         loops.push(tokio::spawn(membership.run(stop.clone())));
         loops.push(tokio::spawn(name.keep()));
+        loops.push(tokio::spawn(lives::run(shared.clone(), stop.clone())));
         loops.push(tokio::spawn(sleepers.run(stop.clone())));
         loops.push(tokio::spawn(inbox.run(stop.clone())));
         let (owners, loops) = (Arc::new(Mutex::new(owners)), Arc::new(Mutex::new(loops)));
@@ -192,6 +195,14 @@ impl Engine {
 
     pub fn now(&self) -> Timestamp {
         self.shared.now()
+    }
+
+    /// A state machine has been deleted: its executions end at their next transitions, here and on
+    /// all nodes.
+    pub async fn end_life(&self, life: Life) {
+        self.shared.lives.end(life);
+        // Whoever does not hear of it looks within seconds.
+        let _ = self.shared.store.hint_lives().await;
     }
 
     /// Why no call to this URL will ever be made, where that can be told beforehand.

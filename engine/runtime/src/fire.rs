@@ -193,7 +193,7 @@ impl AtWork {
     async fn work(&self, claimed: &Claimed) -> Result<(), store::Error> {
         let (store, schedule) = (&self.shared.store, &claimed.schedule);
         let settings = &schedule.settings;
-        let rule = match Rule::parse(&settings.expression, &settings.timezone) {
+        let rule = match Rule::parse_kept(&settings.expression, &settings.timezone) {
             Ok(rule) => Some(rule),
             Err(why) => {
                 let name = &schedule.name;

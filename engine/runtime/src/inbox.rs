@@ -50,6 +50,7 @@ impl Inbox {
             if hints.is_none() {
                 hints = self.shared.store.listen().await.ok();
                 // What was said before was not heard.
+                self.shared.lives.look.notify_one();
                 self.shared.pollers.ring();
                 self.shared.schedules.notify_one();
                 self.shared.access_keys.send_replace(());
@@ -73,7 +74,7 @@ impl Inbox {
     }
 
     /// Waits for a hint that may be about the inbox; passes on those about activities, schedules,
-    /// access keys and heartbeats.
+    /// access keys, deleted state machines and heartbeats.
     async fn wait(&self, hints: &mut Option<Hints>) {
         loop {
             let hint = match hints.as_mut() {
@@ -83,6 +84,7 @@ impl Inbox {
             match hint {
                 Ok(Hint::Activities) => self.shared.pollers.ring(),
                 Ok(Hint::Schedules) => self.shared.schedules.notify_one(),
+                Ok(Hint::Lives) => self.shared.lives.look.notify_one(),
                 Ok(Hint::AccessKeys) => self.shared.access_keys.send_replace(()),
                 Ok(Hint::Heartbeats(heartbeats)) => {
                     heartbeats::receive(&self.shared, &self.owners, heartbeats);
@@ -90,6 +92,7 @@ impl Inbox {
                 Ok(Hint::Nodes) => self.shared.beat.notify_one(),
                 Ok(Hint::Heard(heard)) => self.shared.heartbeats.hear(heard),
                 Ok(Hint::Lagged) => {
+                    self.shared.lives.look.notify_one();
                     self.shared.pollers.ring();
                     self.shared.schedules.notify_one();
                     self.shared.access_keys.send_replace(());
@@ -160,7 +163,16 @@ impl Inbox {
             }
         };
         Ok(match said {
-            Message::Start { revision, identity, version, alias, trace_header, account, input } => {
+            Message::Start {
+                revision,
+                identity,
+                version,
+                alias,
+                trace_header,
+                account,
+                input,
+                life,
+            } => {
                 let program = self.shared.programs.of(revision).await.map_err(|error| {
                     let is_passing =
                         matches!(&error, ProgramError::Store(error) if error.is_unavailable());
@@ -169,6 +181,7 @@ impl Inbox {
                 let row = store::NewExecution {
                     account,
                     state_machine: identity.state_machine_name.clone(),
+                    life,
                     name: identity.name.clone(),
                     revision_id: revision,
                     version,

@@ -25,6 +25,7 @@ mod heartbeats;
 mod inbox;
 mod lane;
 mod lease;
+mod lives;
 mod lookups;
 mod mail;
 mod membership;

@@ -157,6 +157,8 @@ pub(crate) struct Loaded {
     pub(crate) key: Key,
     pub(crate) execution: Execution,
     pub(crate) program: Arc<Program>,
+    /// The life of its state machine.
+    pub(crate) life: Uuid,
     /// It was asleep: the next turn must clear its `wake_at`.
     pub(crate) asleep: bool,
     pub(crate) reason: Reason,
@@ -191,6 +193,9 @@ pub(crate) enum Message {
         trace_header: Option<String>,
         account: String,
         input: String,
+        /// The state machine's; earlier releases know of one only.
+        #[serde(default)]
+        life: Uuid,
     },
     /// An execution that was set aside is to be loaded again.
     Resume,

@@ -2,7 +2,9 @@
 
 mod answer;
 mod destination;
+mod error_type;
 mod exchange;
+mod fault;
 mod kept;
 mod lack;
 mod lambda;
@@ -261,7 +263,8 @@ impl Performers {
                 let mut answer = self
                     .exchange
                     .make(&request, &limit, &call.leave, progress)
-                    .await?
+                    .await
+                    .map_err(|fault| fault.failure(Protocol::Http))?
                     .check_http()?;
                 if *waits_for_token {
                     answer = answer.acknowledgment();
@@ -311,7 +314,8 @@ impl Performers {
             let _place = self.place(call, name, None, progress).await;
             let request = invocation.request(call, endpoint);
             let limit = Limit::of(call, None, self.call_timeout);
-            let answer = self.exchange.make(&request, &limit, &call.leave, progress).await?;
+            let answer = self.exchange.make(&request, &limit, &call.leave, progress).await;
+            let answer = answer.map_err(|fault| fault.failure(Protocol::Lambda))?;
             return Ok((lambda::checked(answer)?, false));
         };
         if call.repeated && function.delivery == Delivery::AtMostOnce {
@@ -330,7 +334,8 @@ impl Performers {
         request.add_headers(&function.headers);
         request.may_repeat = function.delivery == Delivery::AtLeastOnce;
         let limit = Limit::of(call, Some(&function), self.call_timeout);
-        let answer = self.exchange.make(&request, &limit, &call.leave, &once).await?;
+        let answer = self.exchange.make(&request, &limit, &call.leave, &once).await;
+        let answer = answer.map_err(|fault| fault.failure(function.protocol))?;
         match function.protocol {
             Protocol::Lambda => Ok((lambda::checked(answer)?, false)),
             Protocol::Http => {

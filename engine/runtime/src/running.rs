@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use asl::Program;
 use machine::{Execution, Identity, Random, Status, Timestamp};
+use uuid::Uuid;
 
 use crate::mail::StimulusMail;
 
@@ -26,6 +27,8 @@ pub(crate) struct Running {
     pub(crate) program: Arc<Program>,
     pub(crate) identity: Arc<Identity>,
     pub(crate) shard: i16,
+    /// The life of its state machine.
+    pub(crate) life: Uuid,
     pub(crate) random: Random,
     /// Turns handed to the lane and not yet committed.
     pub(crate) in_flight: u32,
@@ -46,12 +49,18 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(crate) fn new(execution: Execution, program: Arc<Program>, shard: i16, seed: u64) -> Self {
+    pub(crate) fn new(
+        execution: Execution,
+        program: Arc<Program>,
+        (shard, life): (i16, Uuid),
+        seed: u64,
+    ) -> Self {
         Self {
             identity: Arc::new(execution.identity().clone()),
             execution,
             program,
             shard,
+            life,
             random: Random::seeded(seed),
             in_flight: 0,
             is_starting: false,

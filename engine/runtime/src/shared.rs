@@ -17,6 +17,7 @@ use crate::gates::Gates;
 use crate::heartbeats::Heartbeats;
 use crate::lane::Lanes;
 use crate::lease::Lease;
+use crate::lives::Lives;
 use crate::metrics::METRICS;
 use crate::options::EngineOptions;
 use crate::perform::Perform;
@@ -42,6 +43,8 @@ pub(crate) struct Shared {
     /// Told when what is remembered of access keys is to be forgotten.
     pub(crate) access_keys: watch::Sender<()>,
     pub(crate) programs: Programs,
+    /// State machines that are deleted.
+    pub(crate) lives: Lives,
     pub(crate) calls: Calls,
     pub(crate) seal: Seal,
     /// Whoever has something on trial has the connection over which that is noted.
@@ -121,6 +124,7 @@ impl Shared {
             clock: options.clock.clone(),
             options,
             schedules: Notify::new(),
+            lives: Lives::default(),
             access_keys: watch::Sender::default(),
             seal,
             loads: Semaphore::new(LOADS),

@@ -24,6 +24,8 @@ const MOST_NAMES: usize = 2_000;
 pub struct Start {
     pub account: String,
     pub state_machine: String,
+    /// Which life of the state machine's name it is a start of.
+    pub life: Uuid,
     /// As the start names it: with version or alias, if it has one.
     pub state_machine_arn: String,
     pub revision_id: Uuid,
@@ -125,6 +127,7 @@ impl Engine {
         let row = store::NewExecution {
             account: start.account.clone(),
             state_machine: start.state_machine.clone(),
+            life: start.life,
             name: name.clone(),
             revision_id: start.revision_id,
             version: start.version,
@@ -196,6 +199,7 @@ impl Engine {
             trace_header: start.trace_header.clone(),
             account: start.account.clone(),
             input: start.input.raw().to_owned(),
+            life: start.life,
         };
         match ask(&self.shared, named.key, &message, patience).await {
             // Whether it was started or its name was taken, the row tells.

@@ -202,8 +202,8 @@ async fn fold(shared: &Shared, row: store::Loaded, reason: Reason) -> Result<Fol
             return Ok(Folded::Unreadable);
         }
     };
-    let asleep = row.head.wake_at.is_some();
-    Ok(Folded::Running(Box::new(Loaded { key, execution, program, asleep, reason })))
+    let (life, asleep) = (row.head.life, row.head.wake_at.is_some());
+    Ok(Folded::Running(Box::new(Loaded { key, execution, program, life, asleep, reason })))
 }
 
 async fn send(mailbox: &mpsc::WeakSender<Mail>, mail: Mail) {

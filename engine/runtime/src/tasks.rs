@@ -43,9 +43,10 @@ impl From<StimulateError> for TokenError {
 }
 
 impl Engine {
-    /// Whether this is the token of a task of this database, over or not. Nobody is asked.
-    pub fn is_task_token(&self, token: &str) -> bool {
-        self.shared.seal.open(token, None).is_some()
+    /// Whether this is the token of a task of this database, over or not, and of this account if
+    /// one is given. Nobody is asked.
+    pub fn is_task_token(&self, account: Option<&str>, token: &str) -> bool {
+        self.shared.seal.open(token, account).is_some()
     }
 
     /// Brings an answer to its task, on whichever node its execution runs; returns once it is

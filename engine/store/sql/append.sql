@@ -23,18 +23,19 @@ lost AS (
 started AS (
     INSERT INTO executions (
         shard, id, account, state_machine, name, revision_id, version, alias, input, started_at,
-        trace_header, status, ended_at, output, error, cause, failed_state
+        trace_header, status, ended_at, output, error, cause, failed_state, life
     )
     SELECT
         shard, id, account, state_machine, name, revision_id, version, alias, input, started_at,
-        trace_header, status, ended_at, output, error, cause, failed_state
+        trace_header, status, ended_at, output, error, cause, failed_state, life
     FROM UNNEST(
         $9::smallint[], $10::uuid[], $11::text[], $12::text[], $13::text[], $14::uuid[],
         $15::bigint[], $16::text[], $17::bytea[], $18::timestamptz[], $19::text[], $20::text[],
-        $21::timestamptz[], $22::bytea[], $23::text[], $24::text[], $25::text[], $38::bigint[]
+        $21::timestamptz[], $22::bytea[], $23::text[], $24::text[], $25::text[], $38::bigint[],
+        $43::uuid[]
     ) AS starts (
         shard, id, account, state_machine, name, revision_id, version, alias, input, started_at,
-        trace_header, status, ended_at, output, error, cause, failed_state, epoch
+        trace_header, status, ended_at, output, error, cause, failed_state, epoch, life
     )
     JOIN owned USING (shard, epoch)
     WHERE NOT EXISTS (SELECT FROM lost)

@@ -13,13 +13,15 @@ chosen AS MATERIALIZED (
 ),
 looked_at AS (
     SELECT chosen.due_at, chosen.request, chosen.state_machine, chosen.execution,
-        coalesce(executions.status = 'RUNNING', false) AS runs
+        EXISTS (
+            SELECT FROM executions
+            WHERE executions.shard = chosen.shard
+                AND executions.account = chosen.account
+                AND executions.state_machine = chosen.state_machine
+                AND executions.name = chosen.execution
+                AND executions.status = 'RUNNING'
+        ) AS runs
     FROM chosen
-    LEFT JOIN executions
-        ON executions.shard = chosen.shard
-        AND executions.account = chosen.account
-        AND executions.state_machine = chosen.state_machine
-        AND executions.name = chosen.execution
 ),
 noted AS (
     UPDATE schedule_firings AS firings SET is_over = true

@@ -1,7 +1,7 @@
 -- One state machine with its current revision. Served by the primary keys.
 SELECT
     machines.account, machines.name, machines.type, machines.status, machines.created_at,
-    machines.updated_at, machines.revision_id, revisions.definition, revisions.role_arn,
+    machines.updated_at, machines.life, machines.revision_id, revisions.definition, revisions.role_arn,
     revisions.logging, revisions.tracing, revisions.encryption, revisions.initial,
     revisions.created_at AS revised_at
 FROM state_machines AS machines

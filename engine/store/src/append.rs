@@ -1,5 +1,6 @@
 //! A batch of turns becomes one commit.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sqlx::postgres::PgArguments;
@@ -7,6 +8,7 @@ use sqlx::{Connection, PgConnection, Postgres, Row, query::Query};
 use uuid::Uuid;
 
 use crate::batch::{Answer, Batch, Ending, NewExecution, NewTurn};
+use crate::texts::kept;
 use crate::{Status, offers};
 
 /// What a batch could not write.
@@ -66,7 +68,8 @@ async fn write_turns(
         .bind(shards)
         .bind(epochs)
         .bind(batch.answers.iter().map(|answer| answer.shard).collect::<Vec<_>>())
-        .bind(batch.answers.iter().map(|answer| answer.epoch).collect::<Vec<_>>());
+        .bind(batch.answers.iter().map(|answer| answer.epoch).collect::<Vec<_>>())
+        .bind(started_here(batch).map(|(_, start)| start.life).collect::<Vec<_>>());
     let rows = statement.fetch_all(connection).await?;
     let (mut missing, mut lost) = (starts, Vec::new());
     for row in rows {
@@ -104,6 +107,7 @@ pub(crate) async fn holders(
         .bind(starts.iter().map(|(_, start)| start.account.as_str()).collect::<Vec<_>>())
         .bind(starts.iter().map(|(_, start)| start.state_machine.as_str()).collect::<Vec<_>>())
         .bind(starts.iter().map(|(_, start)| start.name.as_str()).collect::<Vec<_>>())
+        .bind(starts.iter().map(|(_, start)| start.life).collect::<Vec<_>>())
         .fetch_all(connection)
         .await?;
     for row in rows {
@@ -257,7 +261,6 @@ fn output(end: &Ending) -> Option<&[u8]> {
     end.output.as_deref()
 }
 
-/// Texts that Postgres can hold: a NUL in somebody's error must not stop a whole batch.
-fn texts<'t>(texts: impl Iterator<Item = Option<&'t str>>) -> Vec<Option<String>> {
-    texts.map(|text| text.map(|text| text.replace('\0', "\u{FFFD}"))).collect()
+fn texts<'t>(texts: impl Iterator<Item = Option<&'t str>>) -> Vec<Option<Cow<'t, str>>> {
+    texts.map(|text| text.map(kept)).collect()
 }

@@ -50,6 +50,8 @@ pub struct NewExecution {
     pub account: String,
     /// The state machine's name.
     pub state_machine: String,
+    /// The state machine's life.
+    pub life: Uuid,
     /// The execution's name.
     pub name: String,
     /// The revision it is pinned to.
@@ -75,9 +77,9 @@ pub struct Ending {
     pub ended_at: DateTime<Utc>,
     /// JSON text; only with SUCCEEDED.
     pub output: Option<Bytes>,
-    /// The error's name. U+0000, which Postgres cannot hold in a text, becomes U+FFFD in the row.
+    /// The error's name.
     pub error: Option<String>,
-    /// The cause; U+0000 as in `error`.
+    /// The cause.
     pub cause: Option<String>,
     /// The path of the state that failed.
     pub failed_state: Option<String>,

@@ -1,13 +1,18 @@
 //! What ran and what runs: describe and list.
 
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use crate::status::word;
+use crate::texts::given;
 use crate::{Error, Status, Store, in_time, shard_of};
+
+/// How much earlier an execution may seem to be than its state machine, because nodes' clocks differ.
+/// What an earlier life has left behind is not read further back than that.
+const CLOCKS_DIFFER: TimeDelta = TimeDelta::days(1);
 
 /// What an owner and a list need to know of an execution.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -20,6 +25,8 @@ pub struct ExecutionHead {
     pub account: String,
     /// The state machine's name.
     pub state_machine: String,
+    /// The state machine's life.
+    pub life: Uuid,
     /// The execution's name.
     pub name: String,
     /// The revision it is pinned to.
@@ -49,9 +56,9 @@ pub struct ExecutionRow {
     pub input: Bytes,
     /// JSON text; only if it succeeded.
     pub output: Option<Bytes>,
-    /// The error's name; U+0000 appears as U+FFFD.
+    /// The error's name.
     pub error: Option<String>,
-    /// The cause; U+0000 appears as U+FFFD.
+    /// The cause.
     pub cause: Option<String>,
     /// The path of the state that failed.
     pub failed_state: Option<String>,
@@ -64,6 +71,10 @@ pub struct ExecutionFilter<'a> {
     pub account: &'a str,
     /// The state machine's name.
     pub state_machine: &'a str,
+    /// Of this life of it.
+    pub life: Uuid,
+    /// When that began.
+    pub since: DateTime<Utc>,
     /// Only these, if any is given.
     pub status: Option<Status>,
     /// Only those started by this version.
@@ -148,6 +159,7 @@ impl Store {
             (None, Some(alias)) => statement.bind(alias),
             (None, None) => statement,
         };
+        let statement = statement.bind(filter.life).bind(filter.since - CLOCKS_DIFFER);
         let rows = in_time(statement.fetch_all(&self.pool)).await?;
         Ok(rows.iter().map(head).collect::<Result<_, _>>()?)
     }
@@ -177,6 +189,7 @@ pub(crate) fn head(row: &PgRow) -> Result<ExecutionHead, sqlx::Error> {
         shard: row.try_get("shard")?,
         account: row.try_get("account")?,
         state_machine: row.try_get("state_machine")?,
+        life: row.try_get("life")?,
         name: row.try_get("name")?,
         revision_id: row.try_get("revision_id")?,
         version: row.try_get("version")?,
@@ -190,12 +203,13 @@ pub(crate) fn head(row: &PgRow) -> Result<ExecutionHead, sqlx::Error> {
 }
 
 fn execution(row: &PgRow) -> Result<ExecutionRow, sqlx::Error> {
+    let text = |column| Ok::<_, sqlx::Error>(row.try_get::<Option<_>, _>(column)?.map(given));
     Ok(ExecutionRow {
         head: head(row)?,
         input: row.try_get::<Vec<u8>, _>("input")?.into(),
         output: row.try_get::<Option<Vec<u8>>, _>("output")?.map(Bytes::from),
-        error: row.try_get("error")?,
-        cause: row.try_get("cause")?,
-        failed_state: row.try_get("failed_state")?,
+        error: text("error")?,
+        cause: text("cause")?,
+        failed_state: text("failed_state")?,
     })
 }

@@ -18,6 +18,9 @@ const SCHEDULES: &str = "schedules";
 /// What stands for tasks that wait for activity workers.
 const ACTIVITIES: &str = "activities";
 
+/// What stands for state machines that are deleted.
+const LIVES: &str = "lives";
+
 /// What stands for the access keys.
 pub(crate) const ACCESS_KEYS: &str = "access_keys";
 /// What stands for nodes that come, go and hand over among shard numbers.
@@ -32,6 +35,8 @@ pub enum Hint {
     Functions,
     /// An access key was made or revoked: what is remembered of them is to be forgotten.
     AccessKeys,
+    /// A state machine was deleted.
+    Lives,
     /// A schedule was changed, or is to run.
     Schedules,
     /// Tasks wait for activity workers.
@@ -90,6 +95,11 @@ impl Store {
         self.notify(SCHEDULES).await
     }
 
+    /// Tells all nodes that a state machine was deleted.
+    pub async fn hint_lives(&self) -> Result<(), Error> {
+        self.notify(LIVES).await
+    }
+
     /// Tells all nodes that tasks wait for activity workers. Collect as for [`Store::hint`].
     pub async fn hint_activities(&self) -> Result<(), Error> {
         self.notify(ACTIVITIES).await
@@ -116,6 +126,9 @@ fn hint_of(payload: &str) -> Hint {
     }
     if payload == ACCESS_KEYS {
         return Hint::AccessKeys;
+    }
+    if payload == LIVES {
+        return Hint::Lives;
     }
     if payload == SCHEDULES {
         return Hint::Schedules;
@@ -149,6 +162,7 @@ mod tests {
         assert_eq!(hint_of("functions"), Hint::Functions);
         assert_eq!(hint_of("access_keys"), Hint::AccessKeys);
         assert_eq!(hint_of("schedules"), Hint::Schedules);
+        assert_eq!(hint_of("lives"), Hint::Lives);
         assert_eq!(hint_of("activities"), Hint::Activities);
         assert_eq!(hint_of("nodes"), Hint::Nodes);
         assert_eq!(hint_of("something newer"), Hint::Lagged);

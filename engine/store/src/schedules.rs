@@ -9,6 +9,7 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use crate::status::word;
+use crate::texts::{given, kept};
 use crate::{Error, Store, in_time};
 
 /// The columns of a schedule.
@@ -310,7 +311,7 @@ impl Store {
                 .bind(group)
                 .bind(name)
                 .bind(state.as_str())
-                .bind(paused_reason.filter(|_| state == ScheduleState::Paused))
+                .bind(paused_reason.filter(|_| state == ScheduleState::Paused).map(kept))
                 .bind(at)
                 .fetch_optional(&self.pool),
         )
@@ -325,13 +326,13 @@ type Statement<'a> = sqlx::query::Query<'a, sqlx::Postgres, sqlx::postgres::PgAr
 fn bind_settings<'a>(statement: Statement<'a>, settings: &'a ScheduleSettings) -> Statement<'a> {
     let paused = settings.state == ScheduleState::Paused;
     statement
-        .bind(&settings.description)
+        .bind(settings.description.as_deref().map(kept))
         .bind(&settings.expression)
         .bind(&settings.timezone)
         .bind(settings.starts_at)
         .bind(settings.ends_at)
         .bind(settings.state.as_str())
-        .bind(settings.paused_reason.as_ref().filter(|_| paused))
+        .bind(settings.paused_reason.as_deref().filter(|_| paused).map(kept))
         .bind(&settings.target_arn)
         .bind(&settings.role_arn)
         .bind(&settings.input)
@@ -354,13 +355,13 @@ fn schedule(row: &PgRow) -> Result<Schedule, sqlx::Error> {
         group: row.try_get("group_name")?,
         name: row.try_get("name")?,
         settings: ScheduleSettings {
-            description: row.try_get("description")?,
+            description: row.try_get::<Option<_>, _>("description")?.map(given),
             expression: row.try_get("expression")?,
             timezone: row.try_get("timezone")?,
             starts_at: row.try_get("starts_at")?,
             ends_at: row.try_get("ends_at")?,
             state: word(row, "state")?,
-            paused_reason: row.try_get("paused_reason")?,
+            paused_reason: row.try_get::<Option<_>, _>("paused_reason")?.map(given),
             target_arn: row.try_get("target_arn")?,
             role_arn: row.try_get("role_arn")?,
             input: row.try_get("input")?,

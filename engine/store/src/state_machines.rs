@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::status::{Unknown, word};
 use crate::versions::{Version, publish_within};
-use crate::{Error, Published, Resource, Store, in_time, tags};
+use crate::{Error, Life, Published, Resource, Store, in_time, tags};
 
 /// STANDARD or EXPRESS; fixed at creation.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -108,6 +108,8 @@ pub struct StateMachine {
     pub account: String,
     /// Unique in the account.
     pub name: String,
+    /// Which life of this name it is.
+    pub life: Uuid,
     /// STANDARD or EXPRESS.
     pub kind: Kind,
     /// Whether it is being deleted.
@@ -134,6 +136,8 @@ pub struct NewStateMachine {
     pub account: String,
     /// Unique in the account.
     pub name: String,
+    /// The life that begins, unless it is the first of this name.
+    pub life: Uuid,
     /// STANDARD or EXPRESS.
     pub kind: Kind,
     /// Its first revision; `created_at` is also the state machine's.
@@ -192,23 +196,19 @@ impl Store {
         let created = in_time(async {
             let mut transaction = self.pool.begin().await?;
             insert_revision(&mut transaction, &new.account, &new.name, &new.revision).await?;
-            let done = sqlx::query(
-                "INSERT INTO state_machines
-                     (account, name, type, revision_id, created_at, updated_at)
-                 VALUES ($1, $2, $3, $4, $5, $5)
-                 ON CONFLICT (account, name) DO NOTHING",
-            )
-            .bind(&new.account)
-            .bind(&new.name)
-            .bind(new.kind.as_str())
-            .bind(new.revision.id)
-            .bind(new.revision.created_at)
-            .execute(&mut *transaction)
-            .await?;
-            if done.rows_affected() == 0 {
+            let life = sqlx::query_scalar(include_str!("../sql/create_state_machine.sql"))
+                .bind(&new.account)
+                .bind(&new.name)
+                .bind(new.kind.as_str())
+                .bind(new.revision.id)
+                .bind(new.revision.created_at)
+                .bind(new.life)
+                .fetch_optional(&mut *transaction)
+                .await?;
+            let Some(life) = life else {
                 transaction.rollback().await?;
                 return Ok(None);
-            }
+            };
             let resource = Resource::StateMachine(new.name.clone());
             tags::write(&mut transaction, &new.account, &resource, &new.tags).await?;
             let at = new.revision.created_at;
@@ -221,11 +221,11 @@ impl Store {
             )
             .await?;
             transaction.commit().await?;
-            Ok(Some(version))
+            Ok(Some((life, version)))
         })
         .await?;
-        if let Some(version) = created {
-            return Ok(Created::Created(Box::new(new.as_created()), version));
+        if let Some((life, version)) = created {
+            return Ok(Created::Created(Box::new(new.as_created(life)), version));
         }
         match self.state_machine(&new.account, &new.name).await? {
             Some(existing) => Ok(Created::Existing(Box::new(existing))),
@@ -286,19 +286,21 @@ impl Store {
         .await
     }
 
-    /// Marks a state machine as being deleted; whether there is one. It stays describable until
-    /// [`Store::remove_deleted`] finds that none of its executions runs.
-    pub async fn delete(&self, account: &str, name: &str) -> Result<bool, Error> {
-        let done = in_time(
-            sqlx::query(
-                "UPDATE state_machines SET status = 'DELETING' WHERE account = $1 AND name = $2",
+    /// Marks a state machine as being deleted; the life that ends with that, if there is one. It
+    /// stays describable until [`Store::remove_deleted`] finds that none of its executions runs.
+    pub async fn delete(&self, account: &str, name: &str) -> Result<Option<Life>, Error> {
+        let life: Option<Uuid> = in_time(
+            sqlx::query_scalar(
+                "UPDATE state_machines SET status = 'DELETING' WHERE account = $1 AND name = $2
+                 RETURNING life",
             )
             .bind(account)
             .bind(name)
-            .execute(&self.pool),
+            .fetch_optional(&self.pool),
         )
         .await?;
-        Ok(done.rows_affected() == 1)
+        let (account, state_machine) = (account.to_owned(), name.to_owned());
+        Ok(life.map(|id| Life { account, state_machine, id }))
     }
 
     /// Removes deleted state machines of which no execution runs, with versions and tags; how
@@ -331,10 +333,11 @@ impl Store {
 }
 
 impl NewStateMachine {
-    fn as_created(&self) -> StateMachine {
+    fn as_created(&self, life: Uuid) -> StateMachine {
         StateMachine {
             account: self.account.clone(),
             name: self.name.clone(),
+            life,
             kind: self.kind,
             status: MachineStatus::Active,
             created_at: self.revision.created_at,
@@ -448,6 +451,7 @@ pub(crate) fn state_machine(row: &PgRow) -> Result<StateMachine, sqlx::Error> {
     Ok(StateMachine {
         account: row.try_get("account")?,
         name: row.try_get("name")?,
+        life: row.try_get("life")?,
         kind: word(row, "type")?,
         status: word(row, "status")?,
         created_at: row.try_get("created_at")?,

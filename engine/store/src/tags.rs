@@ -4,6 +4,7 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{PgConnection, Postgres, Row};
 
+use crate::texts::{given, kept};
 use crate::{Error, Store, in_time};
 
 /// What can have tags, by its name.
@@ -82,7 +83,7 @@ impl Store {
             .fetch_all(&self.pool),
         )
         .await?;
-        let tag = |row: &PgRow| Ok((row.try_get("key")?, row.try_get("value")?));
+        let tag = |row: &PgRow| Ok((given(row.try_get("key")?), given(row.try_get("value")?)));
         Ok(rows.iter().map(tag).collect::<Result<_, sqlx::Error>>()?)
     }
 
@@ -130,7 +131,7 @@ impl Store {
             sqlx::query("DELETE FROM tags WHERE account = $1 AND resource = $2 AND key = ANY($3)")
                 .bind(account)
                 .bind(resource.end_of_arn())
-                .bind(keys)
+                .bind(keys.iter().map(|key| kept(key)).collect::<Vec<_>>())
                 .execute(&mut *transaction)
                 .await?;
             transaction.commit().await?;
@@ -209,8 +210,8 @@ pub(crate) async fn write(
         )
         .bind(account)
         .bind(&resource)
-        .bind(key)
-        .bind(value)
+        .bind(kept(key))
+        .bind(kept(value))
         .fetch_one(&mut *connection)
         .await?;
         added += u64::from(row.try_get::<bool, _>("is_new")?);

@@ -6,6 +6,7 @@ use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 use crate::state_machines::revision;
+use crate::texts::{given, kept};
 use crate::{Error, Revision, Store, in_time};
 
 /// An immutable publication of a revision.
@@ -162,7 +163,7 @@ pub(crate) async fn publish_within(
         .bind(account)
         .bind(state_machine)
         .bind(current)
-        .bind(description)
+        .bind(description.map(kept))
         .bind(at)
         .fetch_one(connection)
         .await?;
@@ -173,7 +174,7 @@ fn version(row: &PgRow) -> Result<Version, sqlx::Error> {
     Ok(Version {
         number: row.try_get("number")?,
         revision_id: row.try_get("revision_id")?,
-        description: row.try_get("description")?,
+        description: row.try_get::<Option<_>, _>("description")?.map(given),
         created_at: row.try_get("created_at")?,
     })
 }

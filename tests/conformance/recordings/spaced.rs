@@ -22,7 +22,7 @@ impl Formatter for Spaced {
 }
 
 /// Members in the order given.
-pub(super) fn to_spaced_text(value: &Value) -> String {
+pub(crate) fn to_spaced_text(value: &Value) -> String {
     use serde::Serialize;
     let mut text = Vec::new();
     value

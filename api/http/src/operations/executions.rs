@@ -126,6 +126,7 @@ pub async fn start(
     let start = runtime::Start {
         account: caller.account.clone(),
         state_machine: machine.name,
+        life: startable.life,
         state_machine_arn: machine.arn,
         revision_id: startable.revision_id,
         role_arn: startable.role_arn,
@@ -221,6 +222,7 @@ async fn to_run(
     };
     Ok(Startable {
         kind: found.kind.into(),
+        life: found.life,
         version,
         revision_id: revision.id,
         role_arn: revision.role_arn,
@@ -305,8 +307,8 @@ pub async fn list(
     let arguments = ["executions", filter.arn.as_str(), status];
     let after: Option<(DateTime<Utc>, Uuid)> =
         token.map(|token| page::open(token, &arguments, engine.now())).transpose()?;
-    let kind = state_machines::find(engine, caller, &machine).await?.kind;
-    if kind == store::Kind::Express {
+    let found = state_machines::find(engine, caller, &machine).await?;
+    if found.kind == store::Kind::Express {
         return Err(OperationError::type_not_supported());
     }
     let (version, alias) = match &machine.qualifier {
@@ -318,6 +320,8 @@ pub async fn list(
     let wanted = store::ExecutionFilter {
         account: &caller.account,
         state_machine: &machine.name,
+        life: found.life,
+        since: found.created_at,
         status: filter.status,
         version,
         alias,

@@ -169,7 +169,7 @@ pub async fn untag(
     keys: &[String],
 ) -> Result<(), OperationError> {
     let resource = resource(engine, caller, arn).await?;
-    tags::remove_from(engine, caller, &resource, "TagKeys", keys).await
+    tags::remove_from(engine, caller, &resource, keys).await
 }
 
 /// The tags of a group, by key.

@@ -23,6 +23,8 @@ const CAPACITY: usize = 10_000;
 pub(super) struct Startable {
     pub(super) kind: MachineType,
     pub(super) version: Option<i64>,
+    /// The state machine's life.
+    pub(super) life: Uuid,
     pub(super) revision_id: Uuid,
     pub(super) role_arn: String,
 }
@@ -90,6 +92,7 @@ mod tests {
         Startable {
             kind: MachineType::Standard,
             version: None,
+            life: Uuid::nil(),
             revision_id: Uuid::nil(),
             role_arn: String::new(),
         }

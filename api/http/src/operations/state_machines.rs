@@ -15,7 +15,7 @@ use super::configuration::{Encryption, Logging, Tracing};
 use super::revisions::{Pinned, changes_nothing, is_same, json, pinned};
 use super::startable::Startables;
 use super::tags::{self, Tag};
-use super::{Caller, executions, failed, moment, storable, validate, versions};
+use super::{Caller, executions, failed, moment, validate, versions};
 
 /// The type of a state machine; fixed when it is created.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -201,7 +201,9 @@ pub async fn update(
              TracingConfiguration must be specified",
         ));
     }
-    unqualified(&machine)?;
+    if machine.qualifier.is_some() {
+        return Err(OperationError::state_machine_does_not_exist(arn));
+    }
     check_publication(*publish, request.version_description.as_deref())?;
     check_configuration(logging.as_ref(), encryption.as_ref())?;
     if let Some(role) = role_arn {
@@ -312,8 +314,8 @@ pub async fn list(
     }))
 }
 
-/// Deletes a state machine: it can no longer be started, and goes with its last execution. One
-/// that is not there is no mistake.
+/// Deletes a state machine: it can no longer be started, its executions end at their next
+/// transitions, and it goes with the last of them. One that is not there is no mistake.
 pub async fn delete(
     engine: &Engine,
     startables: &Startables,
@@ -328,7 +330,8 @@ pub async fn delete(
     let store = engine.store();
     let deleted = store.delete(&caller.account, &machine.name).await;
     startables.forget();
-    if deleted.map_err(failed)? {
+    if let Some(life) = deleted.map_err(failed)? {
+        engine.end_life(life).await;
         store.remove_deleted().await.map_err(failed)?;
     }
     Ok(())
@@ -379,6 +382,7 @@ fn new_state_machine(engine: &Engine, caller: &Caller, request: &Create) -> NewS
     NewStateMachine {
         account: caller.account.clone(),
         name: request.name.clone(),
+        life: Uuid::new_v4(),
         kind: request.kind.into(),
         revision: Revision {
             id: Uuid::new_v4(),
@@ -426,12 +430,11 @@ async fn as_it_is(
 }
 
 fn check_publication(publish: bool, description: Option<&str>) -> Result<(), OperationError> {
-    let Some(description) = description else { return Ok(()) };
-    if !publish {
+    if description.is_some() && !publish {
         let message = "Version description can only be set when publish is true";
         return Err(OperationError::validation(message).at("/version_description"));
     }
-    storable("versionDescription", description)
+    Ok(())
 }
 
 fn check_configuration(

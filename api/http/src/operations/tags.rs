@@ -6,7 +6,7 @@ use store::Resource;
 use crate::error::{Kind, OperationError};
 
 use super::arn::{self, MachineRef};
-use super::{Caller, activities, failed, state_machines, storable};
+use super::{Caller, activities, failed, state_machines};
 
 /// AWS's quota of tags per resource.
 const MAX_TAGS: i64 = 50;
@@ -57,20 +57,16 @@ pub async fn remove(
     keys: &[String],
 ) -> Result<(), OperationError> {
     let resource = resource(engine, caller, arn).await?;
-    remove_from(engine, caller, &resource, "tagKeys", keys).await
+    remove_from(engine, caller, &resource, keys).await
 }
 
-/// Removes tags of what the store calls `resource`; `member` is what the caller calls the keys.
+/// Removes tags of what the store calls `resource`.
 pub(super) async fn remove_from(
     engine: &Engine,
     caller: &Caller,
     resource: &Resource,
-    member: &str,
     keys: &[String],
 ) -> Result<(), OperationError> {
-    for key in keys {
-        storable(member, key)?;
-    }
     engine.store().untag(&caller.account, resource, keys).await.map_err(failed)
 }
 
@@ -100,8 +96,6 @@ pub(super) fn check(arn: &str, tags: &[Tag]) -> Result<(), OperationError> {
             let message = "a tag is a key of 1 to 128 characters and a value of at most 256";
             return Err(OperationError::validation(message).at("/tags"));
         }
-        storable("tags", key)?;
-        storable("tags", value)?;
     }
     Ok(())
 }
@@ -125,6 +119,10 @@ async fn resource(engine: &Engine, caller: &Caller, arn: &str) -> Result<Resourc
         return Ok(Resource::Activity(activity.name));
     }
     let machine: MachineRef = arn::state_machine(caller, arn).map_err(missing)?;
+    // Versions and aliases have no tags.
+    if machine.qualifier.is_some() {
+        return Err(OperationError::resource_not_found(arn));
+    }
     state_machines::find(engine, caller, &machine).await.map_err(missing)?;
     Ok(Resource::StateMachine(machine.name))
 }

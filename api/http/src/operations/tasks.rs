@@ -14,6 +14,9 @@ pub async fn succeed(
     token: &str,
     output: &str,
 ) -> Result<(), OperationError> {
+    if !engine.is_task_token(account, token) {
+        return Err(OperationError::invalid_token());
+    }
     let longest = engine.limits().payload_bytes;
     if output.len() > longest {
         let why = format!("The output is {} bytes long, and {longest} is the most", output.len());

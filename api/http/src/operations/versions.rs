@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use runtime::Engine;
-use store::Published;
+use store::{Published, Revision};
 use uuid::Uuid;
 
 use crate::error::{Kind, OperationError};
@@ -10,7 +10,7 @@ use crate::page::{self, Page};
 
 use super::arn::{self, Qualifier};
 use super::startable::Startables;
-use super::{Caller, failed, moment, state_machines, storable};
+use super::{Caller, failed, moment, state_machines};
 
 /// A version that was published.
 #[derive(Clone, Debug)]
@@ -30,19 +30,14 @@ pub async fn publish(
 ) -> Result<Version, OperationError> {
     let machine = arn::state_machine(caller, arn)?;
     state_machines::unqualified(&machine)?;
-    if let Some(description) = &description {
-        storable("description", description)?;
-    }
     let expected = match revision.as_deref() {
         None => None,
         Some("INITIAL") => {
             let current = state_machines::find(engine, caller, &machine).await?.revision;
-            if !current.initial {
-                return Err(other_revision(arn));
-            }
-            Some(current.id)
+            // What is published is the revision that was asked for, or none.
+            Some(if current.initial { current.id } else { Uuid::nil() })
         }
-        Some(text) => Some(Uuid::parse_str(text).map_err(|_| other_revision(arn))?),
+        Some(text) => Some(Uuid::parse_str(text).unwrap_or_default()),
     };
     let published = engine
         .store()
@@ -62,7 +57,10 @@ pub async fn publish(
         }),
         Published::NotFound => Err(OperationError::state_machine_does_not_exist(arn)),
         Published::Deleting => Err(OperationError::state_machine_deleting(arn)),
-        Published::OtherRevision => Err(other_revision(arn)),
+        Published::OtherRevision => {
+            let current = state_machines::find(engine, caller, &machine).await?.revision;
+            Err(stale(revision.as_deref().unwrap_or_default(), &current))
+        }
     }
 }
 
@@ -111,7 +109,12 @@ pub async fn delete(
     deleted.map(drop).map_err(failed)
 }
 
-fn other_revision(arn: &str) -> OperationError {
-    let message = format!("the given revision is not the current one of '{arn}'");
+/// The revision that was to be published is not the current one.
+fn stale(given: &str, current: &Revision) -> OperationError {
+    let current = if current.initial { "INITIAL".to_owned() } else { current.id.to_string() };
+    let message = format!(
+        "Failed to publish the State Machine version for revision {given}. The current State \
+         Machine revision is {current}."
+    );
     OperationError::new(Kind::ConflictException, message)
 }

@@ -28,7 +28,7 @@ impl FromRequestParts<Door> for Bearer {
     async fn from_request_parts(parts: &mut Parts, door: &Door) -> Result<Self, Response> {
         let path = Path::<TaskToken>::from_request_parts(parts, door).await;
         let Path(TaskToken { token }) = path.map_err(IntoResponse::into_response)?;
-        if door.engine.is_task_token(&token) {
+        if door.engine.is_task_token(None, &token) {
             return Ok(Self(token));
         }
         Err(Refusal(OperationError::invalid_token()).into_response())

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::data::Data;
 use crate::event::{EventKind, FrameId};
+use crate::states::map::as_text;
 use crate::step::Step;
 use crate::stimulus::Failure;
 use crate::timestamp::Timestamp;
@@ -80,18 +81,19 @@ fn due(data: &Data<'_>, wait: &Wait, now: Timestamp) -> Result<Timestamp, Evalua
 
 fn seconds(path: &Path, value: Option<&Value>) -> Result<u64, EvaluationError> {
     let path = path.text();
-    let Some(value @ Value::Number(number)) = value else {
+    let Some(value) = value.filter(|value| !value.is_null()) else {
         return Err(EvaluationError::runtime(format!(
             "The SecondsPath parameter does not reference an input value: {path}"
         )));
     };
-    match (number.as_u64(), number.as_i64()) {
+    match (value.as_u64(), value.as_i64()) {
         (Some(seconds), _) => Ok(seconds),
         (None, Some(_)) => Err(EvaluationError::runtime(format!(
             "The SecondsPath parameter references a negative value: {path} == {value}"
         ))),
         (None, None) => Err(EvaluationError::runtime(format!(
-            "The SecondsPath parameter cannot be parsed as a long value: {path} == {value}"
+            "The SecondsPath parameter cannot be parsed as a long value: {path} == {}",
+            as_text(value)
         ))),
     }
 }
@@ -99,8 +101,7 @@ fn seconds(path: &Path, value: Option<&Value>) -> Result<u64, EvaluationError> {
 fn timestamp(path: &Path, value: Option<&Value>) -> Result<Timestamp, EvaluationError> {
     let path = path.text();
     let text = match value {
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
+        Some(value) => as_text(value),
         None => {
             return Err(EvaluationError::runtime(format!(
                 "The TimestampPath parameter does not reference an input value: {path}"

@@ -56,8 +56,8 @@ fn a_failing_branch_stops_the_others() {
               11<-9 LambdaFunctionFailed Oops because
               12<-11 TaskStateAborted
               - BranchFailed
-              13<-6 TaskStateAborted
-              14<-10 WaitStateAborted
+              13<-11 TaskStateAborted
+              14<-11 WaitStateAborted
               15<-11 ParallelStateFailed
               16<-15 ParallelStateExited A {"Error":"Oops","Cause":"because"}
               17<-16 PassStateEntered E {"Error":"Oops","Cause":"because"}
@@ -125,6 +125,69 @@ fn an_empty_map_succeeds_at_once() {
               4<-3 MapStateSucceeded
               5<-3 MapStateExited A []
               6<-5 ExecutionSucceeded []
+        "#]],
+    );
+}
+
+#[test]
+fn iterations_end_in_the_order_of_their_items_whichever_failed() {
+    check(
+        r#""A": {"Type": "Map", "End": true, "ItemProcessor": {"StartAt": "C", "States": {
+              "C": {"Type": "Choice", "Choices": [
+                  {"Variable": "$", "NumericEquals": 1, "Next": "B"},
+                  {"Variable": "$", "NumericEquals": 2, "Next": "M"}], "Default": "W"},
+              "B": {LAMBDA, "End": true},
+              "M": {"Type": "Parallel", "End": true, "Branches": [
+                  {"StartAt": "X", "States": {"X": {"Type": "Wait", "Seconds": 9, "End": true}}},
+                  {"StartAt": "Y", "States": {"Y": {"Type": "Wait", "Seconds": 9, "End": true}}}]},
+              "W": {"Type": "Wait", "Seconds": 9, "End": true}}}}"#,
+        "[0, 1, 2, 3]",
+        &[(1, failed(16, "Oops"))],
+        &expect![[r#"
+            0s Start
+              1<-0 ExecutionStarted [0, 1, 2, 3]
+              2<-0 MapStateEntered A [0, 1, 2, 3]
+              3<-2 MapStateStarted 4
+              4<-3 MapIterationStarted A 0
+              5<-3 MapIterationStarted A 1
+              6<-4 ChoiceStateEntered C 0
+              7<-6 ChoiceStateExited C 0
+              8<-3 MapIterationStarted A 2
+              9<-5 ChoiceStateEntered C 1
+              10<-9 ChoiceStateExited C 1
+              11<-7 WaitStateEntered W 0
+              - wait until 9s
+              12<-3 MapIterationStarted A 3
+              13<-8 ChoiceStateEntered C 2
+              14<-13 ChoiceStateExited C 2
+              15<-10 TaskStateEntered B 1
+              16<-15 LambdaFunctionScheduled 1
+              17<-16 LambdaFunctionStarted
+              18<-12 ChoiceStateEntered C 3
+              19<-18 ChoiceStateExited C 3
+              20<-14 ParallelStateEntered M 2
+              21<-20 ParallelStateStarted
+              22<-19 WaitStateEntered W 3
+              - wait until 9s
+              23<-21 WaitStateEntered X 2
+              - wait until 9s
+              24<-21 WaitStateEntered Y 2
+              - wait until 9s
+              > invoke 16 B#1 1
+            1s TaskFailed
+              25<-17 LambdaFunctionFailed Oops because
+              26<-25 MapIterationAborted A 0
+              27<-25 WaitStateAborted
+              28<-25 MapIterationFailed A 1
+              29<-25 TaskStateAborted
+              30<-25 MapIterationAborted A 2
+              31<-25 WaitStateAborted
+              32<-25 WaitStateAborted
+              33<-25 ParallelStateAborted
+              34<-25 MapIterationAborted A 3
+              35<-25 WaitStateAborted
+              36<-25 MapStateFailed
+              37<-36 ExecutionFailed Oops because
         "#]],
     );
 }

@@ -61,19 +61,19 @@ fn a_map_ends_its_iterations_in_turns_that_are_cut() {
               nothing
             1s TaskFailed
               20<-8 LambdaFunctionFailed Tide because
-              21<-20 TaskStateAborted
-              22<-20 MapIterationFailed A 0
-              - ClosingStarted { closing: Closing { failure: Failure { error: Some("Tide"), cause: Some("because") }, also: None, state: Some("B") } }
+              - ClosingStarted { closing: Closing { failure: Failure { error: Some("Tide"), cause: Some("because") }, also: None, state: Some("B"), failed: Some(FrameId(1)) } }
+              21<-20 MapIterationFailed A 0
+              22<-20 TaskStateAborted
             2s Continue
-              23<-12 TaskStateAborted
-              24<-12 MapIterationAborted A 1
-              25<-16 TaskStateAborted
-              26<-16 MapIterationAborted A 2
+              23<-20 MapIterationAborted A 1
+              24<-20 TaskStateAborted
+              25<-20 MapIterationAborted A 2
+              26<-20 TaskStateAborted
               > abandon 11
               > abandon 15
             2s TaskSucceeded
-              27<-19 TaskStateAborted
-              28<-19 MapIterationAborted A 3
+              27<-20 MapIterationAborted A 3
+              28<-20 TaskStateAborted
               29<-20 MapStateFailed
               30<-29 MapStateExited A {"Error":"Tide","Cause":"because"}
               > abandon 18
@@ -128,14 +128,14 @@ fn what_is_closed_may_be_tried_again() {
               nothing
             1s TaskFailed
               16<-8 LambdaFunctionFailed Tide because
-              17<-16 TaskStateAborted
-              18<-16 MapIterationFailed A 0
-              - ClosingStarted { closing: Closing { failure: Failure { error: Some("Tide"), cause: Some("because") }, also: None, state: Some("B") } }
+              - ClosingStarted { closing: Closing { failure: Failure { error: Some("Tide"), cause: Some("because") }, also: None, state: Some("B"), failed: Some(FrameId(1)) } }
+              17<-16 MapIterationFailed A 0
+              18<-16 TaskStateAborted
             2s Continue
-              19<-12 TaskStateAborted
-              20<-12 MapIterationAborted A 1
-              21<-15 TaskStateAborted
-              22<-15 MapIterationAborted A 2
+              19<-16 MapIterationAborted A 1
+              20<-16 TaskStateAborted
+              21<-16 MapIterationAborted A 2
+              22<-16 TaskStateAborted
               - retry by 0 at 3s
               > abandon 11
               > abandon 14
@@ -170,51 +170,116 @@ fn branches_with_maps_in_them_end_one_by_one() {
         "[1, 2]",
         &happenings,
         &expect![[r#"
-        0s Start
-          1<-0 ExecutionStarted [1, 2]
-          2<-0 ParallelStateEntered A [1, 2]
-          3<-2 ParallelStateStarted
-          4<-3 TaskStateEntered T [1, 2]
-          5<-4 LambdaFunctionScheduled [1, 2]
-          6<-5 LambdaFunctionStarted
-          > invoke 5 T#1 [1, 2]
-        0s Continue
-          7<-3 MapStateEntered X [1, 2]
-          8<-7 MapStateStarted 2
-          9<-3 WaitStateEntered Y [1, 2]
-          - wait until 9s
-        0s Continue
-          10<-8 MapIterationStarted X 0
-          11<-8 MapIterationStarted X 1
-          12<-10 WaitStateEntered W 1
-          - wait until 9s
-        0s Continue
-          13<-11 WaitStateEntered W 2
-          - wait until 9s
-        0s Continue
-          nothing
-        0s Continue
-          nothing
-        0s Continue
-          nothing
-        1s TaskFailed
-          14<-6 LambdaFunctionFailed Tide because
-          15<-14 TaskStateAborted
-          - BranchFailed
-          - ClosingStarted { closing: Closing { failure: Failure { error: Some("Tide"), cause: Some("because") }, also: None, state: Some("T") } }
-        2s Continue
-          16<-12 WaitStateAborted
-          17<-12 MapIterationAborted X 0
-          18<-13 WaitStateAborted
-          19<-13 MapIterationAborted X 1
-        9s Timer
-          20<-8 MapStateAborted
-          21<-9 WaitStateAborted
-          22<-14 ParallelStateFailed
-          23<-22 ExecutionFailed Tide because
-        2s Continue
-          nothing
-    "#]],
+            0s Start
+              1<-0 ExecutionStarted [1, 2]
+              2<-0 ParallelStateEntered A [1, 2]
+              3<-2 ParallelStateStarted
+              4<-3 TaskStateEntered T [1, 2]
+              5<-4 LambdaFunctionScheduled [1, 2]
+              6<-5 LambdaFunctionStarted
+              > invoke 5 T#1 [1, 2]
+            0s Continue
+              7<-3 MapStateEntered X [1, 2]
+              8<-7 MapStateStarted 2
+              9<-3 WaitStateEntered Y [1, 2]
+              - wait until 9s
+            0s Continue
+              10<-8 MapIterationStarted X 0
+              11<-8 MapIterationStarted X 1
+              12<-10 WaitStateEntered W 1
+              - wait until 9s
+            0s Continue
+              13<-11 WaitStateEntered W 2
+              - wait until 9s
+            0s Continue
+              nothing
+            0s Continue
+              nothing
+            0s Continue
+              nothing
+            1s TaskFailed
+              14<-6 LambdaFunctionFailed Tide because
+              - ClosingStarted { closing: Closing { failure: Failure { error: Some("Tide"), cause: Some("because") }, also: None, state: Some("T"), failed: Some(FrameId(1)) } }
+              - BranchFailed
+              15<-14 TaskStateAborted
+            2s Continue
+              16<-14 MapIterationAborted X 0
+              17<-14 WaitStateAborted
+              18<-14 MapIterationAborted X 1
+              19<-14 WaitStateAborted
+            9s Timer
+              20<-14 MapStateAborted
+              21<-14 WaitStateAborted
+              22<-14 ParallelStateFailed
+              23<-22 ExecutionFailed Tide because
+            2s Continue
+              nothing
+        "#]],
+    );
+}
+
+#[test]
+fn an_iteration_that_is_over_ends_what_is_in_it_in_turns_that_are_cut() {
+    let states = r#""A": {"Type": "Map", "End": true, "ItemProcessor": {"StartAt": "C", "States": {
+          "C": {"Type": "Choice", "Choices": [{"Variable": "$[0]", "IsPresent": true, "Next": "X"}], "Default": "T"},
+          "T": {LAMBDA, "End": true},
+          "X": {"Type": "Map", "End": true, "ItemProcessor": {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 9, "End": true}}}}}}}"#;
+    let happenings: Vec<_> = on(5).chain([(1, failed(13, "Tide")), GO_ON, GO_ON]).collect();
+    check_within(
+        &short_turns(),
+        states,
+        "[[1, 2, 3], 0]",
+        &happenings,
+        &expect![[r#"
+            0s Start
+              1<-0 ExecutionStarted [[1, 2, 3], 0]
+              2<-0 MapStateEntered A [[1, 2, 3], 0]
+              3<-2 MapStateStarted 2
+              4<-3 MapIterationStarted A 0
+            0s Continue
+              5<-3 MapIterationStarted A 1
+              6<-4 ChoiceStateEntered C [1,2,3]
+              7<-6 ChoiceStateExited C [1,2,3]
+              8<-5 ChoiceStateEntered C 0
+              9<-8 ChoiceStateExited C 0
+            0s Continue
+              10<-7 MapStateEntered X [1,2,3]
+              11<-10 MapStateStarted 3
+              12<-9 TaskStateEntered T 0
+              13<-12 LambdaFunctionScheduled 0
+              14<-13 LambdaFunctionStarted
+              > invoke 13 T#1 0
+            0s Continue
+              15<-11 MapIterationStarted X 0
+              16<-11 MapIterationStarted X 1
+              17<-15 WaitStateEntered W 1
+              - wait until 9s
+            0s Continue
+              18<-11 MapIterationStarted X 2
+              19<-16 WaitStateEntered W 2
+              - wait until 9s
+              20<-18 WaitStateEntered W 3
+              - wait until 9s
+            0s Continue
+              nothing
+            1s TaskFailed
+              21<-14 LambdaFunctionFailed Tide because
+              - ClosingStarted { closing: Closing { failure: Failure { error: Some("Tide"), cause: Some("because") }, also: None, state: Some("T"), failed: Some(FrameId(2)) } }
+              22<-21 MapIterationAborted A 0
+              23<-21 MapIterationAborted X 0
+              24<-21 WaitStateAborted
+            2s Continue
+              25<-21 MapIterationAborted X 1
+              26<-21 WaitStateAborted
+              27<-21 MapIterationAborted X 2
+              28<-21 WaitStateAborted
+            2s Continue
+              29<-21 MapStateAborted
+              30<-21 MapIterationFailed A 1
+              31<-21 TaskStateAborted
+              32<-21 MapStateFailed
+              33<-32 ExecutionFailed Tide because
+        "#]],
     );
 }
 
@@ -261,14 +326,14 @@ fn an_execution_that_is_stopped_meanwhile_gives_up_what_is_left() {
               nothing
             1s TaskFailed
               20<-8 LambdaFunctionFailed Tide because
-              21<-20 TaskStateAborted
-              22<-20 MapIterationFailed A 0
-              - ClosingStarted { closing: Closing { failure: Failure { error: Some("Tide"), cause: Some("because") }, also: None, state: Some("B") } }
+              - ClosingStarted { closing: Closing { failure: Failure { error: Some("Tide"), cause: Some("because") }, also: None, state: Some("B"), failed: Some(FrameId(1)) } }
+              21<-20 MapIterationFailed A 0
+              22<-20 TaskStateAborted
             2s Continue
-              23<-12 TaskStateAborted
-              24<-12 MapIterationAborted A 1
-              25<-16 TaskStateAborted
-              26<-16 MapIterationAborted A 2
+              23<-20 MapIterationAborted A 1
+              24<-20 TaskStateAborted
+              25<-20 MapIterationAborted A 2
+              26<-20 TaskStateAborted
               > abandon 11
               > abandon 15
             2s Stop

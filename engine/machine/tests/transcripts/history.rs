@@ -277,14 +277,14 @@ fn a_branch_that_fails_stops_everything_beside_it() {
             {"timestamp":0.0,"type":"WaitStateEntered","id":20,"previousEventId":18,"stateEnteredEventDetails":{"name":"F","input":"2","inputDetails":{"truncated":false}}}
             {"timestamp":1.0,"type":"LambdaFunctionFailed","id":21,"previousEventId":6,"lambdaFunctionFailedEventDetails":{"error":"Mutiny","cause":"because"}}
             {"timestamp":1.0,"type":"TaskStateAborted","id":22,"previousEventId":21}
-            {"timestamp":1.0,"type":"WaitStateAborted","id":23,"previousEventId":7}
-            {"timestamp":1.0,"type":"TaskStateAborted","id":24,"previousEventId":14}
-            {"timestamp":1.0,"type":"ParallelStateAborted","id":25,"previousEventId":9}
-            {"timestamp":1.0,"type":"WaitStateAborted","id":26,"previousEventId":19}
-            {"timestamp":1.0,"type":"MapIterationAborted","id":27,"previousEventId":19,"mapIterationAbortedEventDetails":{"name":"M","index":0}}
-            {"timestamp":1.0,"type":"WaitStateAborted","id":28,"previousEventId":20}
-            {"timestamp":1.0,"type":"MapIterationAborted","id":29,"previousEventId":20,"mapIterationAbortedEventDetails":{"name":"M","index":1}}
-            {"timestamp":1.0,"type":"MapStateAborted","id":30,"previousEventId":16}
+            {"timestamp":1.0,"type":"WaitStateAborted","id":23,"previousEventId":21}
+            {"timestamp":1.0,"type":"TaskStateAborted","id":24,"previousEventId":21}
+            {"timestamp":1.0,"type":"ParallelStateAborted","id":25,"previousEventId":21}
+            {"timestamp":1.0,"type":"MapIterationAborted","id":26,"previousEventId":21,"mapIterationAbortedEventDetails":{"name":"M","index":0}}
+            {"timestamp":1.0,"type":"WaitStateAborted","id":27,"previousEventId":21}
+            {"timestamp":1.0,"type":"MapIterationAborted","id":28,"previousEventId":21,"mapIterationAbortedEventDetails":{"name":"M","index":1}}
+            {"timestamp":1.0,"type":"WaitStateAborted","id":29,"previousEventId":21}
+            {"timestamp":1.0,"type":"MapStateAborted","id":30,"previousEventId":21}
             {"timestamp":1.0,"type":"ParallelStateFailed","id":31,"previousEventId":21}
             {"timestamp":1.0,"type":"ExecutionFailed","id":32,"previousEventId":31,"executionFailedEventDetails":{"error":"Mutiny","cause":"because"}}
         "#]],
@@ -312,10 +312,10 @@ fn an_iteration_that_fails_stops_the_others() {
             {"timestamp":0.0,"type":"LambdaFunctionScheduled","id":12,"previousEventId":11,"lambdaFunctionScheduledEventDetails":{"resource":"arn:aws:lambda:us-east-1:123456789012:function:f","input":"2","inputDetails":{"truncated":false}}}
             {"timestamp":0.0,"type":"LambdaFunctionStarted","id":13,"previousEventId":12}
             {"timestamp":1.0,"type":"LambdaFunctionFailed","id":14,"previousEventId":10,"lambdaFunctionFailedEventDetails":{"error":"Mutiny","cause":"because"}}
-            {"timestamp":1.0,"type":"TaskStateAborted","id":15,"previousEventId":14}
-            {"timestamp":1.0,"type":"MapIterationFailed","id":16,"previousEventId":14,"mapIterationFailedEventDetails":{"name":"M","index":0}}
-            {"timestamp":1.0,"type":"TaskStateAborted","id":17,"previousEventId":13}
-            {"timestamp":1.0,"type":"MapIterationAborted","id":18,"previousEventId":13,"mapIterationAbortedEventDetails":{"name":"M","index":1}}
+            {"timestamp":1.0,"type":"MapIterationFailed","id":15,"previousEventId":14,"mapIterationFailedEventDetails":{"name":"M","index":0}}
+            {"timestamp":1.0,"type":"TaskStateAborted","id":16,"previousEventId":14}
+            {"timestamp":1.0,"type":"MapIterationAborted","id":17,"previousEventId":14,"mapIterationAbortedEventDetails":{"name":"M","index":1}}
+            {"timestamp":1.0,"type":"TaskStateAborted","id":18,"previousEventId":14}
             {"timestamp":1.0,"type":"MapStateFailed","id":19,"previousEventId":14}
             {"timestamp":1.0,"type":"ExecutionFailed","id":20,"previousEventId":19,"executionFailedEventDetails":{"error":"Mutiny","cause":"because"}}
         "#]],

@@ -203,6 +203,7 @@ impl<'a> Attempts<'a> {
         let start = Start {
             account: schedule.account.clone(),
             state_machine: target.state_machine.clone(),
+            life: target.life,
             state_machine_arn: target.arn,
             revision_id: target.revision.id,
             role_arn: target.revision.role_arn,

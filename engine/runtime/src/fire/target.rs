@@ -2,11 +2,14 @@
 
 use asl::arn::{Qualifier, StateMachineArn};
 use store::{Kind, MachineStatus, Revision, Store};
+use uuid::Uuid;
 
 /// What an execution is started of.
 pub(super) struct Target {
     pub(super) arn: String,
     pub(super) state_machine: String,
+    /// The state machine's life.
+    pub(super) life: Uuid,
     pub(super) version: Option<i64>,
     pub(super) revision: Revision,
 }
@@ -33,6 +36,7 @@ pub(super) async fn find(store: &Store, account: &str, arn: &str) -> Result<Targ
         return Err(missing());
     }
     let machine = store.state_machine(account, &named.name).await?.ok_or_else(missing)?;
+    let life = machine.life;
     if machine.status == MachineStatus::Deleting {
         return refused(format!("State Machine Is Deleting: '{arn}'"));
     }
@@ -51,5 +55,5 @@ pub(super) async fn find(store: &Store, account: &str, arn: &str) -> Result<Targ
             return refused(format!("aliases are not served yet: '{arn}'"));
         }
     };
-    Ok(Target { arn: arn.to_owned(), state_machine: named.name, version, revision })
+    Ok(Target { arn: arn.to_owned(), state_machine: named.name, life, version, revision })
 }

@@ -63,6 +63,7 @@ impl Stage {
         let row = NewExecution {
             account: "000000000000".to_owned(),
             state_machine: "m".to_owned(),
+            life: Uuid::nil(),
             name: name.to_owned(),
             revision_id: Uuid::nil(),
             version: None,

@@ -70,7 +70,7 @@ impl Owner {
     }
 
     pub(super) async fn loaded(&mut self, loaded: Loaded) {
-        let Loaded { key, mut execution, program, asleep, reason } = loaded;
+        let Loaded { key, mut execution, program, life, asleep, reason } = loaded;
         let is_wanted = match reason {
             Reason::Load(load) => self.awaits(key.id, load),
             Reason::Takeover(tenure) => self.shards.get(&key.shard).is_some_and(|shard| {
@@ -90,7 +90,7 @@ impl Owner {
             execution.resume(self.shared.now());
             let open = machine::open_commands(&execution);
             let seed = seed(key.id, execution.next_event());
-            let mut running = Running::new(execution, program, key.shard, seed);
+            let mut running = Running::new(execution, program, (key.shard, life), seed);
             running.asleep = if asleep { Asleep::Yes } else { Asleep::No };
             for command in open {
                 let mailbox = self.mailbox.clone();

@@ -56,7 +56,7 @@ impl Owner {
         let (execution, mut turn) =
             machine::start(&program, identity, input, now, &random, &limits, &tokens);
         METRICS.loops.step_time.observe(began.elapsed().as_secs_f64());
-        let mut running = Running::new(execution, program, key.shard, random.bits());
+        let mut running = Running::new(execution, program, (key.shard, row.life), random.bits());
         running.is_starting = true;
         if self.shared.gates.is_closed(key.shard) {
             machine::hold_back(&mut running.execution, &mut turn);
@@ -77,6 +77,9 @@ impl Owner {
         };
         let now = self.shared.now();
         let is_heartbeat = matches!(stimulus, Stimulus::Heartbeat { .. });
+        if self.shared.lives.has_ended(&running.identity, running.life) {
+            running.execution.orphan();
+        }
         let began = Instant::now();
         let mut turn = machine::step(
             &running.program,

@@ -54,7 +54,8 @@ impl Stage {
     /// Loads an execution of this definition to which this has happened.
     async fn load_as(&mut self, reason: Reason, definition: &str, happened: &[Stimulus]) {
         let (execution, program) = begun(definition, self.owner.shared.now(), happened);
-        let loaded = Loaded { key: KEY, execution, program, asleep: false, reason };
+        let loaded =
+            Loaded { key: KEY, execution, program, life: Uuid::nil(), asleep: false, reason };
         self.owner.take(Mail::Loaded(Box::new(loaded))).await;
     }
 
@@ -268,7 +269,14 @@ async fn what_arrived_while_an_execution_was_read_is_heard_before_the_time_is_up
     let definition = TOKEN.replace("TIME", "TimeoutSeconds");
     let (execution, program) = begun(&definition, stage.owner.shared.now(), &[submitted]);
     stage.owner.shared.clock.set_ahead(10_000);
-    let loaded = Loaded { key: KEY, execution, program, asleep: true, reason: Reason::Load(load) };
+    let loaded = Loaded {
+        key: KEY,
+        execution,
+        program,
+        life: Uuid::nil(),
+        asleep: true,
+        reason: Reason::Load(load),
+    };
     stage.owner.take(Mail::Loaded(Box::new(loaded))).await;
     stage.owner.fire().await;
     assert_eq!(stage.owner.running[&KEY.id].execution.status(), Status::Succeeded);

@@ -5,6 +5,9 @@ use machine::Failure;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
+use super::error_type::ErrorType;
+use super::fault::{invalid, of_status, too_long};
+
 /// How much of an error's body becomes part of the cause.
 const CAUSE_BYTES: usize = 2_000;
 
@@ -18,15 +21,27 @@ pub(super) struct Answer {
 /// The body of an answer.
 pub(super) enum Body {
     Text(String),
-    /// Longer than may be read, with what was read of it; the connection has been dropped.
-    TooLong(String),
+    /// Longer than may be kept.
+    TooLong {
+        start: String,
+        /// The error's name, which may stand behind what is kept.
+        error_type: Option<String>,
+    },
 }
 
 impl Body {
-    /// What was read of it.
+    /// What was kept of it.
     pub(super) fn start(&self) -> &str {
         match self {
-            Self::Text(text) | Self::TooLong(text) => text,
+            Self::Text(text) | Self::TooLong { start: text, .. } => text,
+        }
+    }
+
+    /// The name that a function gives its error in it.
+    pub(super) fn error_type(&self) -> Option<String> {
+        match self {
+            Self::Text(text) => ErrorType::of(text),
+            Self::TooLong { error_type, .. } => error_type.clone(),
         }
     }
 }
@@ -42,10 +57,8 @@ impl Answer {
         }
         let text = self.body.start();
         // A function may name its error as Lambda functions do.
-        if let Ok(Value::Object(body)) = serde_json::from_str::<Value>(text)
-            && let Some(Value::String(error)) = body.get("errorType")
-        {
-            return Err(Failure::new(error.as_str(), text));
+        if let Some(error) = self.body.error_type() {
+            return Err(Failure::new(error, text));
         }
         let mut cause = self.status_text();
         if !text.trim().is_empty() {
@@ -53,7 +66,7 @@ impl Answer {
             let end = text.floor_char_boundary(CAUSE_BYTES);
             cause.push_str(&text[..end]);
         }
-        Err(Failure::new(format!("States.Http.StatusCode.{}", self.status), cause))
+        Err(Failure::new(of_status(self.status), cause))
     }
 
     /// The status, and what it says.
@@ -72,15 +85,13 @@ impl Answer {
     /// The body as the task's result; `who` is how AWS names the task in texts about its size.
     pub(super) fn into_payload(self, who: &str) -> Result<Payload, Failure> {
         let text = match self.body {
-            Body::TooLong(_) => return Err(too_long(who)),
+            Body::TooLong { .. } => return Err(too_long(who)),
             Body::Text(text) => text,
         };
         if text.trim().is_empty() {
             return Ok(Payload::null());
         }
-        Payload::from_text(text).map_err(|why| {
-            Failure::new("Statewright.InvalidResponse", format!("the answer is not JSON: {why}"))
-        })
+        Payload::from_text(text).map_err(|why| invalid(format!("the answer is not JSON: {why}")))
     }
 
     /// The same answer where only that there was one counts: a text that is not JSON will do.
@@ -97,15 +108,4 @@ impl Answer {
     pub(super) fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
-}
-
-/// AWS's text for a result over the limit.
-pub(super) fn too_long(who: &str) -> Failure {
-    Failure::new(
-        "States.DataLimitExceeded",
-        format!(
-            "The state/task '{who}' returned a result with a size exceeding the maximum number \
-             of bytes service limit."
-        ),
-    )
 }

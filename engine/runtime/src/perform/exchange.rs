@@ -6,7 +6,6 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use machine::Failure;
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Client, ClientBuilder, Url};
 use store::{Secret, masked_url};
@@ -14,13 +13,16 @@ use tokio::time::Instant;
 
 use super::answer::{Answer, Body};
 use super::destination::{Asking, Destinations, Objection, Resolver};
+use super::error_type::ErrorType;
+use super::fault::Fault;
 use super::kept::Kept;
 use super::lack::{self, Lack, Pauses};
 use super::limit::Limit;
 use super::{Call, Leave, PerformOptions, Progress, Report};
 
-/// The error of a call whose destination is refused.
-const REFUSED: &str = "Statewright.DestinationRefused";
+/// How much of an error's body is read for the error's name, most of it without being kept: what
+/// a Lambda function may answer at most, with some room.
+const ERROR_BYTES: usize = 8 * 1024 * 1024;
 
 /// After how long without use a connection is closed.
 const IDLE: Duration = Duration::from_secs(15);
@@ -149,7 +151,7 @@ impl Exchange {
         limit: &Limit<'_>,
         leave: &Leave,
         progress: Report<'_>,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<Answer, Fault> {
         let (lacks, mut pauses) = (self.destinations.lacks(), Pauses::new(request.seed));
         loop {
             let exchange = self.make_now(request);
@@ -165,7 +167,7 @@ impl Exchange {
                     progress(Progress::Began);
                     leave.given().await;
                 }
-                other => return other.map_err(|broken| broken.failure),
+                other => return other.map_err(|broken| broken.fault),
             }
         }
     }
@@ -188,11 +190,11 @@ impl Exchange {
     async fn try_make(&self, request: &Request) -> Result<Answer, Broken> {
         let client = self.client.as_ref().map_err(|why| {
             let cause = format!("no call can be made from this node: {why}");
-            Failure::new("States.Http.Socket", cause)
+            Fault::Lost(cause)
         })?;
         let url: Url = request.url.parse().map_err(|why| {
             let cause = format!("`{}` is not a URL: {why}", masked_url(&request.url));
-            Failure::new("States.Http.Socket", cause)
+            Fault::Lost(cause)
         })?;
         let (place, port) = (shown(&url), url.port_or_known_default().unwrap_or_default());
         self.destinations.judge_literal(&url).await.map_err(|why| objected(&place, &why))?;
@@ -208,7 +210,7 @@ impl Exchange {
                 (HeaderName::try_from(name.as_str()), HeaderValue::try_from(value.as_str()))
             else {
                 let cause = format!("the header `{name}` cannot be sent");
-                return Err(Failure::new("States.Http.Socket", cause).into());
+                return Err(Fault::Lost(cause).into());
             };
             sent = sent.header(name, value);
         }
@@ -227,8 +229,8 @@ impl Exchange {
         let place = shown(url);
         if !error.is_connect() {
             let cause = format!("`{place}` gave no answer that can be read: {}", chain(error));
-            let failure = Failure::new("States.Http.Socket", cause);
-            return Broken { failure, repeatable: error.is_request(), lack: None };
+            let fault = Fault::Lost(cause);
+            return Broken { fault, repeatable: error.is_request(), lack: None };
         }
         if let Some(objection) = objection(error) {
             return objected(&place, objection);
@@ -242,51 +244,60 @@ impl Exchange {
             self.destinations.lacks().observe(lack);
         }
         let cause = format!("cannot connect to `{place}`: {}", chain(error));
-        Broken { failure: Failure::new("States.Http.Socket", cause), repeatable: false, lack }
+        Broken { fault: Fault::Lost(cause), repeatable: false, lack }
     }
 
     /// Reads a body to its end or to the limit. Of an error's body, whatever can be read will
-    /// do: that there was an error matters more than how its text ends.
+    /// do: that there was an error, and which, matters more than how its text ends.
     async fn read(&self, mut answer: reqwest::Response, place: &str) -> Result<Body, Broken> {
-        let succeeded = answer.status().is_success();
+        let is_error =
+            !answer.status().is_success() || answer.headers().contains_key("x-amz-function-error");
         let most = self.answer_bytes;
-        if succeeded && answer.content_length().is_some_and(|length| length > most as u64) {
-            return Ok(Body::TooLong(String::new()));
+        if !is_error && answer.content_length().is_some_and(|length| length > most as u64) {
+            return Ok(Body::TooLong { start: String::new(), error_type: None });
         }
-        let mut bytes = Vec::new();
+        let (mut bytes, mut read, mut name) = (Vec::new(), 0, ErrorType::default());
         loop {
             let chunk = match answer.chunk().await {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => break,
-                Err(_) if !succeeded => break,
+                Err(_) if is_error => break,
                 Err(error) => return Err(cut_off(place, &error)),
             };
-            if bytes.len() + chunk.len() > most {
-                return Ok(Body::TooLong(String::from_utf8_lossy(&bytes).into_owned()));
+            read += chunk.len();
+            if is_error {
+                name.read(&chunk);
             }
-            bytes.extend_from_slice(&chunk);
+            bytes.extend_from_slice(&chunk[..chunk.len().min(most - bytes.len())]);
+            if read > if is_error { ERROR_BYTES.max(most) } else { most } {
+                break;
+            }
+        }
+        if read > most {
+            let start = String::from_utf8_lossy(&bytes).into_owned();
+            return Ok(Body::TooLong { start, error_type: name.found() });
         }
         match String::from_utf8(bytes) {
             Ok(text) => Ok(Body::Text(text)),
-            Err(error) if !succeeded => {
+            Err(error) if is_error => {
                 Ok(Body::Text(String::from_utf8_lossy(error.as_bytes()).into_owned()))
             }
-            Err(_) => Err(invalid(format!("the answer of `{place}` is not UTF-8"))),
+            Err(_) => Err(Fault::Illegible(format!("the answer of `{place}` is not UTF-8")).into()),
         }
     }
 }
 
 /// An exchange that did not come to an answer.
 struct Broken {
-    failure: Failure,
+    fault: Fault,
     repeatable: bool,
     /// No connection was made, for lack of this.
     lack: Option<Lack>,
 }
 
-impl From<Failure> for Broken {
-    fn from(failure: Failure) -> Self {
-        Self { failure, repeatable: false, lack: None }
+impl From<Fault> for Broken {
+    fn from(fault: Fault) -> Self {
+        Self { fault, repeatable: false, lack: None }
     }
 }
 
@@ -311,24 +322,18 @@ pub(super) fn refusal(place: &str, objection: &Objection) -> String {
 }
 
 fn objected(place: &str, objection: &Objection) -> Broken {
-    let (name, cause, lack) = match objection {
-        Objection::Refused(..) => (REFUSED, refusal(place, objection), None),
-        Objection::Unknown(why) => {
-            ("States.Http.Socket", format!("cannot connect to `{place}`: {why}"), None)
-        }
-        Objection::Lack(lack) => {
-            ("States.Http.Socket", format!("cannot connect to `{place}`: {lack}"), Some(*lack))
-        }
+    let cannot =
+        |why: &dyn std::fmt::Display| Fault::Lost(format!("cannot connect to `{place}`: {why}"));
+    let (fault, lack) = match objection {
+        Objection::Refused(..) => (Fault::Refused(refusal(place, objection)), None),
+        Objection::Unknown(why) => (cannot(why), None),
+        Objection::Lack(lack) => (cannot(lack), Some(*lack)),
     };
-    Broken { failure: Failure::new(name, cause), repeatable: false, lack }
+    Broken { fault, repeatable: false, lack }
 }
 
 fn cut_off(place: &str, error: &reqwest::Error) -> Broken {
-    invalid(format!("the answer of `{place}` was cut off: {}", chain(error)))
-}
-
-fn invalid(cause: String) -> Broken {
-    Failure::new("Statewright.InvalidResponse", cause).into()
+    Fault::CutOff(format!("the answer of `{place}` was cut off: {}", chain(error))).into()
 }
 
 /// Where a request went, without what may be secret in a URL.

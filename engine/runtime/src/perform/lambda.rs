@@ -1,13 +1,16 @@
 //! The Lambda Invoke API, and `arn:aws:states:::lambda:invoke` on top of it.
 
+use std::collections::BTreeMap;
+
 use asl::Payload;
 use asl::arn::LambdaFunctionArn;
 use machine::Failure;
 use serde_json::{Map, Value, json};
 
 use super::Call;
-use super::answer::{Answer, Body, too_long};
+use super::answer::{Answer, Body};
 use super::exchange::Request;
+use super::fault::{invalid, of_invoke_api, too_long};
 
 /// Which function is invoked, with what, and how.
 pub(super) struct Invocation {
@@ -39,12 +42,7 @@ impl Invocation {
     pub(super) fn of_parameters(parameters: &Payload) -> Result<Self, Failure> {
         let given = parameters.value();
         let text = |name: &str| given.get(name).and_then(Value::as_str).map(str::to_owned);
-        let Some(function) = text("FunctionName") else {
-            return Err(Failure::new(
-                "States.Runtime",
-                "The field 'FunctionName' is required but was missing",
-            ));
-        };
+        let Some(function) = text("FunctionName") else { return Err(unfit(given)) };
         let (name, qualifier) = named(&function);
         // As recorded on AWS: no payload, or null, reaches a function as an empty object; a
         // string that holds JSON reaches it as that JSON.
@@ -98,6 +96,16 @@ impl Invocation {
     }
 }
 
+/// Parameters without the name of a function, in AWS's words.
+fn unfit(given: &Value) -> Failure {
+    let why = match given.get("FunctionName") {
+        None | Some(Value::Null) => "The field 'FunctionName' is required but was missing",
+        Some(_) => "The value for the field 'FunctionName' must be a STRING",
+    };
+    let cause = format!("The Parameters '{given}' could not be used to start the Task: [{why}]");
+    Failure::new("States.Runtime", cause)
+}
+
 /// Name and qualifier of a function, from `NAME`, `NAME:QUALIFIER`,
 /// `ACCOUNT:function:NAME[:QUALIFIER]` or an ARN.
 fn named(function: &str) -> (String, Option<String>) {
@@ -120,18 +128,20 @@ pub(super) fn checked(answer: Answer) -> Result<Answer, Failure> {
     if answer.header("x-amz-function-error").is_empty() {
         return Ok(answer);
     }
-    let error = serde_json::from_str::<Value>(text)
-        .ok()
-        .and_then(|body| body.get("errorType")?.as_str().map(str::to_owned))
-        .unwrap_or_else(|| "Lambda.Unknown".to_owned());
-    Err(Failure::new(error, text))
+    Err(match answer.body.error_type() {
+        Some(error) => Failure::new(error, text),
+        None => Failure::new("Lambda.Unknown", format!("{UNKNOWN}{text}")),
+    })
 }
+
+/// AWS's text where a function failed and named no error.
+const UNKNOWN: &str = "The cause could not be determined because Lambda did not return an error \
+                       type. Returned payload: ";
 
 /// The Lambda service itself said no.
 fn refused(answer: &Answer, text: &str) -> Failure {
     let code = answer.header("x-amzn-errortype");
     let code = code.split(':').next().unwrap_or_default();
-    let code = if code.is_empty() { "Unknown" } else { code };
     let message = serde_json::from_str::<Value>(text)
         .ok()
         .and_then(|body| {
@@ -142,13 +152,15 @@ fn refused(answer: &Answer, text: &str) -> Failure {
             "" => answer.status_text(),
             text => text.to_owned(),
         });
+    let or_null = |text: &str| if text.is_empty() { "null" } else { text }.to_owned();
     Failure::new(
-        format!("Lambda.{code}"),
+        of_invoke_api(answer.status, code),
         format!(
-            "{message} (Service: AWSLambda; Status Code: {}; Error Code: {code}; Request ID: {}; \
+            "{message} (Service: AWSLambda; Status Code: {}; Error Code: {}; Request ID: {}; \
              Proxy: null)",
             answer.status,
-            answer.header("x-amzn-requestid")
+            or_null(code),
+            or_null(answer.header("x-amzn-requestid"))
         ),
     )
 }
@@ -157,22 +169,23 @@ fn refused(answer: &Answer, text: &str) -> Failure {
 pub(super) fn result(answer: &Answer) -> Result<Payload, Failure> {
     let text = match &answer.body {
         Body::Text(text) => text.as_str(),
-        Body::TooLong(_) => return Err(too_long("lambda")),
+        Body::TooLong { .. } => return Err(too_long("lambda")),
     };
     let payload: Value = if text.is_empty() {
         Value::String(String::new())
     } else {
-        serde_json::from_str(text).map_err(|why| {
-            Failure::new("Statewright.InvalidResponse", format!("the payload is not JSON: {why}"))
-        })?
+        serde_json::from_str(text)
+            .map_err(|why| invalid(format!("the payload is not JSON: {why}")))?
     };
-    let (mut all, mut first) = (Map::new(), Map::new());
+    let (mut all, mut first) = (Map::new(), BTreeMap::new());
     for name in answer.headers.keys() {
         let values: Vec<&str> =
             answer.headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
-        first.insert(name.to_string(), json!(values.first()));
-        all.insert(name.to_string(), json!(values));
+        first.insert(name.as_str(), (spelled(name.as_str()), json!(values.first())));
+        all.insert(spelled(name.as_str()), json!(values));
     }
+    // Sorted without regard to case, as the names by which they are sorted have none.
+    let first: Map<String, Value> = first.into_values().collect();
     let version = match answer.header("x-amz-executed-version") {
         "" => "$LATEST",
         version => version,
@@ -190,6 +203,24 @@ pub(super) fn result(answer: &Answer) -> Result<Payload, Failure> {
     });
     result["SdkResponseMetadata"] = json!({ "RequestId": answer.header("x-amzn-requestid") });
     result["StatusCode"] = json!(answer.status);
-    Payload::from_value(result)
-        .map_err(|why| Failure::new("Statewright.InvalidResponse", format!("of the answer, {why}")))
+    Payload::from_value(result).map_err(|why| invalid(format!("of the answer, {why}")))
+}
+
+/// A header's name as AWS writes it; what an HTTP library gives has lost its capitals.
+fn spelled(name: &str) -> String {
+    let mut parts = name.split('-');
+    let small = match name {
+        "x-amzn-requestid" => return "x-amzn-RequestId".to_owned(),
+        "x-amzn-errortype" => return "x-amzn-ErrorType".to_owned(),
+        "x-amz-crc32" => return name.to_owned(),
+        // Of this the first two parts stay small.
+        "x-amzn-remapped-content-length" => parts.by_ref().take(2).collect(),
+        _ => Vec::new(),
+    };
+    let rest = parts.map(|part| {
+        let mut letters = part.chars();
+        let first = letters.next().map(|first| first.to_ascii_uppercase());
+        first.into_iter().chain(letters).collect::<String>()
+    });
+    small.into_iter().map(str::to_owned).chain(rest).collect::<Vec<_>>().join("-")
 }

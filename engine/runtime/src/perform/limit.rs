@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use machine::Failure;
 use store::Function;
 
 use super::Call;
+use super::fault::Fault;
 
 /// How long one call may take, and who says so.
 pub(super) enum Limit<'a> {
@@ -37,7 +37,7 @@ impl<'a> Limit<'a> {
         &self,
         place: impl FnOnce() -> String,
         exchange: impl Future<Output = Result<T, E>>,
-        failed: impl FnOnce(Failure) -> E,
+        failed: impl FnOnce(Fault) -> E,
     ) -> Result<T, E> {
         let (Self::Function(_, seconds) | Self::Server(seconds)) = self else {
             return exchange.await;
@@ -45,7 +45,7 @@ impl<'a> Limit<'a> {
         let longest = Duration::from_secs(*seconds);
         tokio::time::timeout(longest, exchange)
             .await
-            .unwrap_or_else(|_| Err(failed(Failure::new("States.Timeout", self.text(&place())))))
+            .unwrap_or_else(|_| Err(failed(Fault::Late(self.text(&place())))))
     }
 
     fn text(&self, place: &str) -> String {
@@ -111,9 +111,9 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_limit_an_exchange_has_all_the_time_it_needs() {
-        let exchange = async { Ok::<_, Failure>(1) };
+        let exchange = async { Ok::<_, ()>(1) };
         let place = || "http://harbour".to_owned();
-        assert_eq!(Limit::None.within(place, exchange, |failure| failure).await, Ok(1));
+        assert_eq!(Limit::None.within(place, exchange, |_| ()).await, Ok(1));
         assert_eq!(Limit::None.text("http://harbour"), "`http://harbour` did not answer in time");
     }
 

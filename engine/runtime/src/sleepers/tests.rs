@@ -12,6 +12,7 @@ async fn asleep(node: &Shared) -> i16 {
     let start = NewExecution {
         account: account.to_owned(),
         state_machine: machine.to_owned(),
+        life: Uuid::nil(),
         name: name.to_owned(),
         revision_id: Uuid::nil(),
         version: None,

@@ -18,6 +18,7 @@ fn batch() -> Batch {
     let start = NewExecution {
         account: "000000000000".to_owned(),
         state_machine: "m".to_owned(),
+        life: Uuid::nil(),
         name: "a".to_owned(),
         revision_id: Uuid::nil(),
         version: None,

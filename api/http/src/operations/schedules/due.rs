@@ -41,23 +41,22 @@ pub struct Preview {
 
 impl Due {
     /// Of a schedule that is there.
-    fn of(schedule: &Schedule) -> Result<Self, OperationError> {
-        let settings = &schedule.settings;
-        let expression = settings.expression.as_str();
+    fn of(kept: &Schedule) -> Result<Self, OperationError> {
+        let settings = &kept.settings;
         let dates = (settings.starts_at, settings.ends_at);
-        Self::within(expression, &settings.timezone, dates, schedule.anchor)
+        let rule = schedule::Schedule::parse_kept(&settings.expression, &settings.timezone)
+            .map_err(|why| rules::refused(&settings.expression, &settings.timezone, &why))?;
+        Ok(Self::within(rule, dates, kept.anchor))
     }
 
     /// Of an expression between two dates, which AWS ignores where it is due but once.
     fn within(
-        expression: &str,
-        timezone: &str,
+        schedule: schedule::Schedule,
         dates: (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
         anchor: DateTime<Utc>,
-    ) -> Result<Self, OperationError> {
-        let schedule = rules::expression(expression, timezone)?;
+    ) -> Self {
         let (start, end) = if schedule.is_one_time() { (None, None) } else { dates };
-        Ok(Self { schedule, anchor, start, end })
+        Self { schedule, anchor, start, end }
     }
 
     /// The first `count` firings after an instant.
@@ -121,7 +120,8 @@ pub fn preview_of(
     let after = after.unwrap_or_else(|| moment(engine.now()));
     let count = count_of(count)?;
     let anchor = dates.0.unwrap_or(after);
-    Ok(Due::within(expression, timezone, dates, anchor)?.firings(after, count))
+    let rule = rules::expression(expression, timezone)?;
+    Ok(Due::within(rule, dates, anchor).firings(after, count))
 }
 
 fn count_of(asked: Option<u32>) -> Result<usize, OperationError> {

@@ -6,7 +6,7 @@ use runtime::Engine;
 use store::{ScheduleSettings, ScheduleState};
 
 use crate::error::OperationError;
-use crate::operations::{Caller, arn, json_text, storable, tellable};
+use crate::operations::{Caller, arn, json_text, tellable};
 
 /// AWS's longest flexible time window.
 pub const MAX_WINDOW_MINUTES: i32 = 1_440;
@@ -68,15 +68,17 @@ pub(super) fn check(
 
 /// The schedule that this expression is on the clocks of this zone.
 pub(super) fn expression(text: &str, zone: &str) -> Result<schedule::Schedule, OperationError> {
-    schedule::Schedule::parse(text, zone).map_err(|why| {
-        let shown = |text: &str| text.chars().take(MAX_REPEATED_CHARS).collect::<String>();
-        let (message, pointer) = if why.field == "time zone" {
-            (format!("Invalid Schedule Expression Timezone {}.", shown(zone)), "/timezone")
-        } else {
-            (format!("Invalid Schedule Expression {}.", shown(text)), "/expression")
-        };
-        OperationError::validation(message).because(why.to_string()).at(pointer)
-    })
+    schedule::Schedule::parse(text, zone).map_err(|why| refused(text, zone, &why))
+}
+
+/// The refusal of an expression, in AWS's words.
+pub(super) fn refused(text: &str, zone: &str, why: &schedule::ScheduleError) -> OperationError {
+    let (message, pointer) = if why.field == "time zone" {
+        (format!("Invalid Schedule Expression Timezone {}.", short_of(zone)), "/timezone")
+    } else {
+        (format!("Invalid Schedule Expression {}.", short_of(text)), "/expression")
+    };
+    OperationError::validation(message).because(why.to_string()).at(pointer)
 }
 
 /// Whether a schedule or a group can have this name, or one that begins so.
@@ -140,7 +142,7 @@ fn short(member: &str, text: &str) -> Result<(), OperationError> {
         let message = format!("`{member}` is to be {MAX_DESCRIPTION_CHARS} characters at most");
         return Err(OperationError::validation(message).at(pointer));
     }
-    storable(member, text).map_err(|refusal| refusal.at(pointer))
+    Ok(())
 }
 
 /// Refuses a target that cannot be started. It need not be there yet.
@@ -204,7 +206,7 @@ fn check_input(engine: &Engine, input: &str) -> Result<(), OperationError> {
     }
     let payload = json_text::parse(&filled)
         .map_err(|why| refuse("JSON syntax error in input for the target.").because(why));
-    payload.and_then(|_| storable("input", input))
+    payload.map(drop)
 }
 
 #[cfg(test)]

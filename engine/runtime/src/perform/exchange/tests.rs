@@ -73,7 +73,10 @@ async fn made(exchange: &Exchange, url: &str) -> (String, Vec<Progress>) {
     let answer = exchange.make(&request, &limit, &leave, &report);
     let text = match tokio::time::timeout(Duration::from_secs(30), answer).await.unwrap() {
         Ok(answer) => answer.body.start().to_owned(),
-        Err(failure) => format!("{}: {}", failure.name(), failure.cause.as_deref().unwrap()),
+        Err(fault) => {
+            let failure = fault.failure(store::Protocol::Http);
+            format!("{}: {}", failure.name(), failure.cause.as_deref().unwrap())
+        }
     };
     (text, reports.into_inner().unwrap())
 }
