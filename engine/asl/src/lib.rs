@@ -97,7 +97,7 @@ pub fn check(text: &str, kind: MachineKind) -> Vec<Diagnostic> {
 /// [`Code::ADVICE`] each, in the order of the text; at most [`diagnostic::MAX_DIAGNOSTICS`]. Nothing of
 /// one that has errors.
 pub fn advise(text: &str, kind: MachineKind) -> Vec<Diagnostic> {
-    let (definition, diagnostics) = read(text, kind);
+    let (definition, diagnostics) = read(text, Some(kind));
     let wrong =
         |it: &Diagnostic| it.severity == Severity::Error && it.code != Code::UnsupportedFeature;
     let Some(definition) = definition.filter(|_| !diagnostics.iter().any(wrong)) else {

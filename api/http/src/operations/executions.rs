@@ -259,7 +259,7 @@ pub async fn stop(
     let ExecutionRef { arn, state_machine, name } = arn::execution(caller, arn)?;
     let account = caller.account.clone();
     let request = StopRequest { account, state_machine, name, error, cause };
-    engine.stop_execution(request).await.map_err(|error| not_stopped(error, &arn))
+    engine.stop_execution(request).await.map_err(|error| not_stopped(&error, &arn))
 }
 
 /// Since when no node loads this execution any more, and how many have died over it; nothing of one that
@@ -281,15 +281,15 @@ pub async fn set_aside(
 pub async fn resume(engine: &Engine, caller: &Caller, arn: &str) -> Result<(), OperationError> {
     let ExecutionRef { arn, state_machine, name } = arn::execution(caller, arn)?;
     let resumed = engine.resume_execution(&caller.account, &state_machine, &name).await;
-    resumed.map_err(|error| not_stopped(error, &arn))
+    resumed.map_err(|error| not_stopped(&error, &arn))
 }
 
-fn not_stopped(error: StopError, arn: &str) -> OperationError {
+fn not_stopped(error: &StopError, arn: &str) -> OperationError {
     match error {
         StopError::NotFound => OperationError::execution_does_not_exist(arn),
         StopError::Throttled => OperationError::throttled(),
         StopError::Unavailable => OperationError::unavailable(),
-        StopError::Absent(why) => OperationError::absent(why),
+        StopError::Absent(why) => OperationError::absent(*why),
     }
 }
 

@@ -324,8 +324,8 @@ fn a_parameter_has_the_name_that_the_api_has() {
         "UNKNOWN_PARAMETER: the API S3 PutObject has no parameter `ACL`; did you mean `Acl`? at /States/S/Parameters/ACL",
     );
     check_state(
-        &with(r#"{"Bucket": "b", "Key": "k", "Bodies.$": "$.bodies"}"#).as_str(),
-        "UNKNOWN_PARAMETER: the API S3 PutObject has no parameter `Bodies`; did you mean `Body`? at /States/S/Parameters/Bodies.$",
+        &with(r#"{"Bucket": "b", "Key": "k", "Bodies.$": "$.bodies"}"#),
+        "UNKNOWN_PARAMETER: the API S3 PutObject has no parameter `Bodies` at /States/S/Parameters/Bodies.$",
     );
 }
 
