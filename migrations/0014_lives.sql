@@ -10,10 +10,6 @@ ALTER TABLE state_machines ADD COLUMN life uuid NOT NULL
 ALTER TABLE executions ADD COLUMN life uuid NOT NULL
     DEFAULT '00000000-0000-0000-0000-000000000000';
 
--- Refuses a second execution of the same name in one life, and serves `describe`.
-DROP INDEX executions_name;
-CREATE UNIQUE INDEX executions_name ON executions (shard, account, state_machine, name, life);
-
 -- Lives that are over. A start that was under way may still come: it is ended as those were that ran
 -- when the state machine was deleted.
 CREATE TABLE ended_lives (

@@ -164,12 +164,12 @@ fn a_folder_is_its_definitions_but_not_what_is_beside_them() {
         folder.file("notes.txt", "?"),
     );
     std::fs::create_dir(folder.path("deeper")).unwrap();
-    let _ = folder.file("deeper/b.yaml", "StartAt: A\n");
+    let _ = folder.file("deeper/b.yaml", "StartAt: A\nStates: {}\n");
     let output = run(&["validate", &folder.path("")]);
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     let text = stdout(&output);
     assert!(
-        text.contains("a.asl.json:1:59: error") && text.contains("deeper/b.yaml:1:1: error"),
+        text.contains("a.asl.json:1:59: error") && text.contains("deeper/b.yaml:2:9: error"),
         "{text}"
     );
     assert!(!text.contains("input.json") && !text.contains("notes"), "{text}");

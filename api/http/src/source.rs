@@ -67,12 +67,17 @@ impl Source {
     /// # Errors
     /// It is too long; YAML that is not YAML, or that says what JSON cannot say; a comment without an end.
     pub fn read(text: String, syntax: Syntax, fill: Fill<'_>) -> Result<Self, SyntaxError> {
+        // A quotation mark in a comment quotes nothing.
+        let text = match syntax {
+            Syntax::Json => comments::blanked(text)?,
+            Syntax::Yaml => text,
+        };
         let (text, edits, unfilled) = substitution::fill(text, syntax, fill)?;
         let (json, places) = match syntax {
-            Syntax::Json => (comments::blanked(text).map_err(|it| edits.back_of(it))?, None),
+            Syntax::Json => (text, None),
             Syntax::Yaml => {
                 let (value, places) = yaml::parse(&text).map_err(|it| edits.back_of(it))?;
-                let json = serde_json::to_string_pretty(&value).expect("JSON can be written");
+                let json = serde_json::to_string(&value).expect("JSON can be written");
                 (json, Some(places))
             }
         };
@@ -108,6 +113,17 @@ impl Source {
             }
             location = &location[..location.rfind(['/', '['])?];
         }
+    }
+
+    /// Where each of these locations is.
+    pub fn locate_all(&self, locations: &[&str]) -> Vec<Option<Position>> {
+        if self.places.is_some() {
+            return locations.iter().map(|location| self.locate(location)).collect();
+        }
+        let found = asl::position::locate_all(&self.json, locations).into_iter();
+        let position =
+            |(line, column)| self.edits.back(Position { line: line as u64, column: column as u64 });
+        found.map(|place| place.map(position)).collect()
     }
 
     /// Where the JSON breaks off, if it is not JSON.

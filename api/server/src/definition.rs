@@ -10,14 +10,22 @@ use http_api::source::{Fill, MAX_BYTES, Source, Syntax, SyntaxError};
 /// What stands for the standard input where a file is wanted.
 pub const STDIN: &str = "-";
 
-/// The definitions in a folder, at any depth, in the order of their names: what ends like a definition of
-/// the Amazon States Language. A file, or `-`, is itself.
+/// A file that may be a definition.
+#[derive(Debug)]
+pub struct Candidate {
+    pub path: PathBuf,
+    /// Whether it was named, by a person or by its ending; or else its text is to tell.
+    pub is_certain: bool,
+}
+
+/// The files in a folder, at any depth, that may be definitions, in the order of their names. A file, or `-`,
+/// is itself.
 ///
 /// # Errors
 /// The folder cannot be read.
-pub fn files_of(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+pub fn candidates(path: &Path) -> anyhow::Result<Vec<Candidate>> {
     if !path.is_dir() {
-        return Ok(vec![path.to_owned()]);
+        return Ok(vec![Candidate { path: path.to_owned(), is_certain: true }]);
     }
     let (mut files, mut open) = (Vec::new(), vec![path.to_owned()]);
     while let Some(folder) = open.pop() {
@@ -30,20 +38,21 @@ pub fn files_of(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
             // What is linked is not followed: a folder may hold itself.
             if kind.is_dir() {
                 open.push(entry.path());
-            } else if kind.is_file() && is_definition(&name) {
-                files.push(entry.path());
+            } else if kind.is_file() && ENDINGS.iter().any(|end| name.ends_with(end)) {
+                let is_certain = name.contains(".asl.") || name.ends_with(".asl");
+                files.push(Candidate { path: entry.path(), is_certain });
             }
         }
     }
-    files.sort();
+    files.sort_by(|one, other| one.path.cmp(&other.path));
     Ok(files)
 }
 
-/// `order.asl.json`, but not the input and output beside it.
-fn is_definition(name: &str) -> bool {
-    const BESIDE: [&str; 3] = [".input.json", ".output.json", ".schedule.json"];
-    let ends = [".json", ".jsonc", ".yaml", ".yml", ".asl"];
-    ends.iter().any(|end| name.ends_with(end)) && !BESIDE.iter().any(|end| name.ends_with(end))
+const ENDINGS: [&str; 5] = [".json", ".jsonc", ".yaml", ".yml", ".asl"];
+
+/// Whether a text among others looks like a definition.
+pub fn is_likely(text: &str) -> bool {
+    text.contains("StartAt") && text.contains("States")
 }
 
 /// Reads a file that a person named, or the standard input if it is named `-`.

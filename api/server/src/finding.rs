@@ -31,9 +31,10 @@ pub struct Finding {
     /// The place as AWS writes it: `/States/Pay/Retry[0]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
-    /// The line of the file that it is in.
+    /// The line of the file that it is in, or what is near of it, and how many characters are before the
+    /// place.
     #[serde(skip)]
-    pub quoted: Option<String>,
+    pub quoted: Option<(String, usize)>,
 }
 
 /// Whether a definition is refused because of these findings; warnings are none.
@@ -56,15 +57,23 @@ pub fn check(path: &Path, text: &str, kind: MachineKind, fill: Fill<'_>) -> Vec<
     let unserved = asl::compile(source.json()).err().unwrap_or_default();
     diagnostics.extend(unserved.into_iter().filter(|it| it.code == Code::UnsupportedFeature));
     diagnostics.extend(asl::advise(source.json(), kind));
-    findings.extend(diagnostics.into_iter().map(|it| found(name.clone(), &source, it)));
+    let locations: Vec<&str> =
+        diagnostics.iter().map(|it| it.location.as_deref().unwrap_or_default()).collect();
+    let places = source.locate_all(&locations);
+    let placed = diagnostics.into_iter().zip(places);
+    findings.extend(placed.map(|(it, place)| found(name.clone(), &source, it, place)));
     findings.into_iter().map(|finding| lines.quote(finding)).collect()
 }
 
-fn found(file: String, source: &Source, diagnostic: Diagnostic) -> Finding {
-    let position = if diagnostic.code == Code::InvalidJsonDescription {
-        source.broken_at()
-    } else {
-        diagnostic.location.as_deref().and_then(|at| source.locate(at))
+fn found(
+    file: String,
+    source: &Source,
+    diagnostic: Diagnostic,
+    place: Option<Position>,
+) -> Finding {
+    let position = match diagnostic.code {
+        Code::InvalidJsonDescription => source.broken_at(),
+        _ => place.filter(|_| diagnostic.location.is_some()),
     };
     let Diagnostic { severity, code, message, location } = diagnostic;
     Finding { message, location, ..new(file, position, severity, code.as_str()) }
@@ -111,10 +120,21 @@ impl<'t> Lines<'t> {
 
     /// The finding with its line.
     fn quote(&self, finding: Finding) -> Finding {
-        let line = finding.line.and_then(|line| usize::try_from(line).ok()?.checked_sub(1));
-        let quoted = line.and_then(|line| self.0.get(line)).map(|line| (*line).to_owned());
+        let index = |number: Option<u64>| usize::try_from(number?).ok()?.checked_sub(1);
+        let line = index(finding.line).and_then(|line| self.0.get(line));
+        let quoted = line.zip(index(finding.column)).map(|(line, column)| near(line, column));
         Finding { quoted, ..finding }
     }
+}
+
+/// What of a line is near this column, and how many characters of that are before it.
+fn near(line: &str, column: usize) -> (String, usize) {
+    const MAX_CHARS: usize = 120;
+    let shown = |c: char| if c.is_control() { ' ' } else { c };
+    let is_short = line.chars().nth(MAX_CHARS).is_none();
+    let first = if is_short { 0 } else { column.saturating_sub(MAX_CHARS / 2) };
+    let part: String = line.chars().map(shown).skip(first).take(MAX_CHARS).collect();
+    (part.trim_end().to_owned(), column - first)
 }
 
 /// Two or three lines for each finding: what it is, the line it is in, and a mark below the place.
@@ -141,18 +161,11 @@ fn on_one_line(text: &str) -> String {
     text.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'")
 }
 
-/// The line that a finding is in, or the part of it that is near, with a mark below.
+/// The line that a finding is in, with a mark below the place.
 fn pointed_at(finding: &Finding) -> Option<String> {
-    const MAX_CHARS: usize = 120;
-    let (line, quoted) = (finding.line?, finding.quoted.as_deref()?);
-    let column = usize::try_from(finding.column?).ok()?.checked_sub(1)?;
-    let shown = |c: char| if c.is_control() { ' ' } else { c };
-    let is_short = quoted.chars().nth(MAX_CHARS).is_none();
-    let first = if is_short { 0 } else { column.saturating_sub(MAX_CHARS / 2) };
-    let part: String = quoted.chars().map(shown).skip(first).take(MAX_CHARS).collect();
-    let part = part.trim_end();
+    let (line, (part, before)) = (finding.line?, finding.quoted.as_ref()?);
     let margin = line.to_string().len();
-    let mark = " ".repeat(column - first);
+    let mark = " ".repeat(*before);
     Some(format!("  {line} | {part}\n  {:margin$} | {mark}^\n", ""))
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{bail, ensure};
 use asl::{Code, MachineKind};
 
-use crate::definition::{self, STDIN};
+use crate::definition::{self, Candidate, STDIN};
 use crate::exit::Exit;
 use crate::finding::{self, Finding, NO_SUBSTITUTION};
 use crate::sarif;
@@ -46,14 +46,15 @@ pub fn validate(order: &Order) -> anyhow::Result<Exit> {
     warnings_only(&order.allowed)?;
     let mut findings: Vec<Finding> = Vec::new();
     for file in &order.files {
-        let files = definition::files_of(file).unwrap_or_else(|error| {
+        let candidates = definition::candidates(file).unwrap_or_else(|error| {
             unreadable.push(error);
             Vec::new()
         });
-        for file in files {
-            let name = if file.as_os_str() == STDIN { Path::new("<stdin>") } else { &file };
+        for Candidate { path, is_certain } in candidates {
+            let name = if path.as_os_str() == STDIN { Path::new("<stdin>") } else { &path };
             let fill = order.substitutions.to_check();
-            match definition::read_or_stdin(&file) {
+            match definition::read_or_stdin(&path) {
+                Ok(text) if !is_certain && !definition::is_likely(&text) => {}
                 Ok(text) => findings.extend(finding::check(name, &text, order.kind, fill)),
                 Err(error) => unreadable.push(error),
             }

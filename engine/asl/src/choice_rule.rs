@@ -30,6 +30,24 @@ pub struct Comparison {
 }
 
 impl Condition {
+    /// Every path that it may follow.
+    pub(crate) fn paths(&self) -> Vec<&Path> {
+        match self {
+            Self::And(all) | Self::Or(all) => all.iter().flat_map(Self::paths).collect(),
+            Self::Not(inner) => inner.paths(),
+            Self::Compare(Comparison { variable, test }) => {
+                let operand = match test {
+                    Test::Is(..) | Test::Matches(_) => None,
+                    Test::Boolean(side) => side.path(),
+                    Test::Numeric(_, side) => side.path(),
+                    Test::String(_, side) => side.path(),
+                    Test::Timestamp(_, side) => side.path(),
+                };
+                std::iter::once(variable).chain(operand).collect()
+            }
+        }
+    }
+
     /// Whether the data fulfils the condition. A value of another type does not; a `Variable` or
     /// a `…Path` operand that is not there is an error, except to `IsPresent`.
     pub fn holds(&self, scope: &Scope<'_>) -> Result<bool, EvaluationError> {

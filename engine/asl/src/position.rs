@@ -34,6 +34,24 @@ pub fn locate(text: &str, location: &str) -> Option<(usize, usize)> {
     Some(line_and_column(text, offset?))
 }
 
+/// The same for several locations, in one pass over the text.
+pub fn locate_all(text: &str, locations: &[&str]) -> Vec<Option<(usize, usize)>> {
+    let offsets = offsets(text, locations);
+    let mut order: Vec<usize> = (0..offsets.len()).collect();
+    order.sort_by_key(|index| offsets[*index]);
+    let mut places = vec![None; offsets.len()];
+    let (mut at, mut line, mut column) = (0, 1, 1);
+    for index in order {
+        let Some(offset) = offsets[index] else { continue };
+        for c in text[at..offset].chars() {
+            (line, column) = if c == '\n' { (line + 1, 1) } else { (line, column + 1) };
+        }
+        at = offset;
+        places[index] = Some((line, column));
+    }
+    places
+}
+
 fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
     let before = &text[..offset];
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
@@ -198,7 +216,7 @@ impl<'a> Scanner<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{depth, locate};
+    use super::{depth, locate, locate_all};
 
     const TEXT: &str = r#"{
   "StartAt": "Päy",
@@ -219,6 +237,13 @@ mod tests {
         check("/StartAt", Some((2, 14)));
         check("/States/Päy", Some((4, 12)));
         check("/States/Päy/Retry[1]/MaxAttempts", Some((4, 76)));
+    }
+
+    #[test]
+    fn several_are_found_at_once() {
+        let locations = ["/States/Päy", "/", "/gone", "/StartAt", "/States/Päy"];
+        let expected = locations.map(|location| locate(TEXT, location));
+        assert_eq!(locate_all(TEXT, &locations), expected);
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::choice_rule::{Comparison, Condition, Operand, Test};
 use crate::expression::Expression;
 use crate::flow::DataFlow;
 use crate::jsonata::Query;
@@ -47,7 +46,9 @@ impl State {
             StateKind::Choice(choice) => {
                 for rule in &choice.rules {
                     match &rule.when {
-                        When::Condition(condition) => found.condition(condition),
+                        When::Condition(condition) => {
+                            condition.paths().into_iter().for_each(|path| found.path(path));
+                        }
                         When::Query(query) => found.query(query),
                         When::Fixed(_) => {}
                     }
@@ -115,31 +116,6 @@ impl Found {
             if let Caught::Query(output) = &catcher.output {
                 self.expressions([output]);
             }
-        }
-    }
-
-    fn condition(&mut self, condition: &Condition) {
-        match condition {
-            Condition::And(all) | Condition::Or(all) => {
-                all.iter().for_each(|condition| self.condition(condition));
-            }
-            Condition::Not(condition) => self.condition(condition),
-            Condition::Compare(Comparison { variable, test }) => {
-                self.path(variable);
-                match test {
-                    Test::Is(..) | Test::Matches(_) => {}
-                    Test::Boolean(side) => self.operand(side),
-                    Test::Numeric(_, side) => self.operand(side),
-                    Test::String(_, side) => self.operand(side),
-                    Test::Timestamp(_, side) => self.operand(side),
-                }
-            }
-        }
-    }
-
-    fn operand<T>(&mut self, operand: &Operand<T>) {
-        if let Operand::Path(path) = operand {
-            self.path(path);
         }
     }
 }

@@ -22,7 +22,7 @@ pub(crate) struct ToValidate {
     definition: Box<RawValue>,
     #[serde(default)]
     r#type: MachineType,
-    /// Values for the `${Names}` in the definition's text; something plausible stands for the others.
+    /// Values for the `${Names}` in the definition's text; the others stay as they are.
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     substitutions: Option<Values>,
@@ -48,8 +48,9 @@ pub(crate) struct Verdict {
     responses((status = 200, description = "what was found, if anything", body = Verdict))
 )]
 pub(crate) async fn validate(Json(request): Json<ToValidate>) -> Result<Response, Refusal> {
-    let values = request.substitutions.unwrap_or_default();
-    let source = definition_text(&request.definition, Fill::Guess(&values))?;
+    // Without any value nothing is looked for, as when a state machine is created.
+    let fill = request.substitutions.as_ref().map_or(Fill::Leave, Fill::With);
+    let source = definition_text(&request.definition, fill)?;
     let verdict = validate::advised(source.json(), request.r#type, &request.allow);
     let diagnostics = verdict.diagnostics.iter().map(Finding::from).collect();
     let shown = Verdict { valid: verdict.valid, diagnostics, truncated: verdict.truncated };

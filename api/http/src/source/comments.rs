@@ -8,7 +8,13 @@ use super::{Position, SyntaxError};
 /// # Errors
 /// A `/*` without `*/`.
 pub(super) fn blanked(text: String) -> Result<String, SyntaxError> {
-    let mut blanker = Blanker { bytes: text.as_bytes(), at: 0, blanks: Vec::new(), comma: None };
+    let mut blanker = Blanker {
+        bytes: text.as_bytes(),
+        at: 0,
+        blanks: Vec::new(),
+        comma: None,
+        after_value: false,
+    };
     blanker.text().map_err(|at| unended(&text, at))?;
     let blanks = blanker.blanks;
     if blanks.is_empty() {
@@ -41,6 +47,8 @@ struct Blanker<'t> {
     blanks: Vec<(usize, usize)>,
     /// A comma that nothing but blanks has followed, and which of the blanks it would be.
     comma: Option<(usize, usize)>,
+    /// Whether a value, or a name, came last.
+    after_value: bool,
 }
 
 impl Blanker<'_> {
@@ -52,18 +60,21 @@ impl Blanker<'_> {
                 b'/' if self.bytes[self.at..].starts_with(b"//") => self.line(),
                 b'/' if self.bytes[self.at..].starts_with(b"/*") => self.block()?,
                 b',' => {
-                    self.comma = Some((self.at, self.blanks.len()));
+                    self.comma = self.after_value.then_some((self.at, self.blanks.len()));
+                    self.after_value = false;
                     self.at += 1;
                 }
                 b'}' | b']' => {
                     if let Some((comma, index)) = self.comma.take() {
                         self.blanks.insert(index, (comma, comma + 1));
                     }
+                    self.after_value = true;
                     self.at += 1;
                 }
                 byte if byte.is_ascii_whitespace() => self.at += 1,
-                _ => {
+                byte => {
                     self.comma = None;
+                    self.after_value = !b"{[:".contains(byte);
                     self.at += 1;
                 }
             }
@@ -73,6 +84,7 @@ impl Blanker<'_> {
 
     fn string(&mut self) {
         self.comma = None;
+        self.after_value = true;
         self.at += 1;
         while let Some(byte) = self.bytes.get(self.at) {
             self.at += if *byte == b'\\' { 2 } else { 1 };

@@ -18,9 +18,27 @@ use super::{Position, SyntaxError};
 /// Text that is not YAML, keys that are no texts, keys said twice, numbers that JSON lacks.
 pub(super) fn parse(text: &str) -> Result<(Value, HashMap<String, Position>), SyntaxError> {
     let tree: Spanned<Node> = serde_saphyr::from_str(text).map_err(|error| syntax_error(&error))?;
-    let mut places = HashMap::new();
+    let mut places = Places::default();
     let value = value_of(tree, &mut String::new(), &mut places);
-    Ok((value, places))
+    Ok((value, places.by_location))
+}
+
+/// Where values are. What lies deep below long names is left out once the locations take too much memory: it
+/// is shown at what it is part of.
+#[derive(Default)]
+struct Places {
+    by_location: HashMap<String, Position>,
+    bytes: usize,
+}
+
+impl Places {
+    fn add(&mut self, location: &str, position: Position) {
+        const MAX_BYTES: usize = 16 * 1024 * 1024;
+        if self.bytes + location.len() <= MAX_BYTES {
+            self.bytes += location.len();
+            self.by_location.insert(location.to_owned(), position);
+        }
+    }
 }
 
 /// A value whose parts know where they are.
@@ -30,13 +48,9 @@ enum Node {
     Map(Vec<(String, Spanned<Node>)>),
 }
 
-fn value_of(
-    node: Spanned<Node>,
-    location: &mut String,
-    places: &mut HashMap<String, Position>,
-) -> Value {
+fn value_of(node: Spanned<Node>, location: &mut String, places: &mut Places) -> Value {
     let place = node.defined;
-    places.insert(location.clone(), Position { line: place.line(), column: place.column() });
+    places.add(location, Position { line: place.line(), column: place.column() });
     let parent = location.len();
     match node.value {
         Node::Scalar(value) => value,

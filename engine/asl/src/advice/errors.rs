@@ -78,7 +78,8 @@ fn never(site: Site<'_>, name: &str) -> Option<String> {
     if name == RUNTIME {
         return Some(format!("nothing catches `{name}`"));
     }
-    if name.starts_with("States.") && !is_reserved(name) {
+    let is_own = matches!(site.kind, StateKind::Task(_));
+    if is_own && name.starts_with("States.") && !is_reserved(name) {
         let alike = RESERVED.iter().find(|known| known.eq_ignore_ascii_case(name));
         let meant = alike.map_or(String::new(), |known| format!(", `{known}` is"));
         return Some(format!("`{name}` is not the name of an error{meant}"));

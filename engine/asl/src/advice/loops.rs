@@ -8,7 +8,7 @@ use crate::definition::Target;
 use crate::diagnostic::{Code, Report};
 use crate::expression::Outline;
 use crate::flow::{DataFlow, Filter, Flow, ResultPath};
-use crate::program::{Pattern, StateKind};
+use crate::program::{Pattern, StateKind, When};
 
 pub(super) fn check(graph: &Graph<'_>, report: &Report) {
     for circle in graph.circles() {
@@ -16,6 +16,9 @@ pub(super) fn check(graph: &Graph<'_>, report: &Report) {
             circle.iter().map(|index| Site::new(graph.scope, graph.state(*index))).collect();
         let Some(sites) = sites else { continue };
         if sites.iter().any(|site| takes_time(site.kind)) {
+            continue;
+        }
+        if sites.iter().any(|site| looks_at_the_clock(site.kind)) {
             continue;
         }
         let written = Written::of(&sites);
@@ -37,6 +40,16 @@ pub(super) fn check(graph: &Graph<'_>, report: &Report) {
             first.say(report, Code::LoopWithoutWait, message);
         }
     }
+}
+
+/// Whether a Choice asks the context object, where the time is.
+fn looks_at_the_clock(kind: &StateKind<Target>) -> bool {
+    let StateKind::Choice(choice) = kind else { return false };
+    choice.rules.iter().any(|rule| match &rule.when {
+        When::Condition(condition) => condition.paths().iter().any(|path| path.is_of_context()),
+        When::Query(_) => true,
+        When::Fixed(_) => false,
+    })
 }
 
 /// Whether a state lasts: it waits, or does work that is waited for.
@@ -76,6 +89,11 @@ impl<'d> Written<'d> {
         let has_result = match site.kind {
             StateKind::Task(_) => true,
             StateKind::Pass(pass) => pass.result.is_some(),
+            _ => false,
+        };
+        // Which error was caught, and what a catcher makes of it, is another thing each time.
+        self.all |= match site.kind {
+            StateKind::Task(task) => !task.catch.is_empty(),
             _ => false,
         };
         match &site.flow.data {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::Site;
 use super::graph::Graph;
 use super::shape::Shape;
-use crate::choice_rule::{Comparison, Condition, Operand, Test, ValueKind};
+use crate::choice_rule::{Comparison, Condition, Test, ValueKind};
 use crate::definition::{Definition, ScopeId, Target};
 use crate::diagnostic::{Code, Report};
 use crate::expression::{Expression, Outline};
@@ -184,6 +184,11 @@ impl Reader<'_> {
             DataFlow::Jsonata(flow) => {
                 self.enter(&Shape::Any, enter);
                 match (&flow.output, self.site.kind) {
+                    (_, StateKind::Choice(choice))
+                        if choice.rules.iter().any(|rule| rule.output.is_some()) =>
+                    {
+                        Shape::Any
+                    }
                     (Some(output), _) => unread(output),
                     (None, StateKind::Pass(_) | StateKind::Wait(_) | StateKind::Choice(_)) => {
                         input.clone()
@@ -312,16 +317,8 @@ impl Reader<'_> {
             }
             Condition::Not(inner) => self.condition(field, inner, input),
             Condition::Compare(_) if asks_for_presence(condition) => {}
-            Condition::Compare(Comparison { variable, test }) => {
-                self.path(field, variable, input);
-                let operand = match test {
-                    Test::Is(..) | Test::Matches(_) => None,
-                    Test::Boolean(side) => looked_up(side),
-                    Test::Numeric(_, side) => looked_up(side),
-                    Test::String(_, side) => looked_up(side),
-                    Test::Timestamp(_, side) => looked_up(side),
-                };
-                if let Some(path) = operand {
+            Condition::Compare(_) => {
+                for path in condition.paths() {
                     self.path(field, path, input);
                 }
             }
@@ -413,12 +410,5 @@ fn asks_for_presence(condition: &Condition) -> bool {
         }
         Condition::Not(inner) => asks_for_presence(inner),
         Condition::And(all) | Condition::Or(all) => all.iter().any(asks_for_presence),
-    }
-}
-
-fn looked_up<T>(operand: &Operand<T>) -> Option<&Path> {
-    match operand {
-        Operand::Fixed(_) => None,
-        Operand::Path(path) => Some(path),
     }
 }

@@ -197,6 +197,16 @@ impl Side<'_> {
     }
 }
 
+impl<T> Operand<T> {
+    /// Where it is looked up.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Fixed(_) => None,
+            Self::Path(path) => Some(path),
+        }
+    }
+}
+
 impl<T: Clone> Operand<T> {
     /// `None` if the path leads to a value of another type.
     fn value(

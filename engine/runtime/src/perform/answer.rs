@@ -40,7 +40,10 @@ impl Body {
     /// The name that a function gives its error in it.
     pub(super) fn error_type(&self) -> Option<String> {
         match self {
-            Self::Text(text) => ErrorType::of(text),
+            Self::Text(text) => {
+                let value: Value = serde_json::from_str(text).ok()?;
+                value.get("errorType")?.as_str().map(str::to_owned)
+            }
             Self::TooLong { error_type, .. } => error_type.clone(),
         }
     }

@@ -8,6 +8,10 @@ const LONGEST: usize = 2_048;
 #[derive(Default)]
 pub(super) struct ErrorType {
     depth: usize,
+    /// Something but blanks was read.
+    has_begun: bool,
+    /// The text is no JSON object.
+    is_other: bool,
     /// Within a string: what of it was read, its quotation marks included.
     text: Option<Vec<u8>>,
     is_escaped: bool,
@@ -19,13 +23,6 @@ pub(super) struct ErrorType {
 }
 
 impl ErrorType {
-    /// The name in this text.
-    pub(super) fn of(text: &str) -> Option<String> {
-        let mut reader = Self::default();
-        reader.read(text.as_bytes());
-        reader.found
-    }
-
     /// The name in what was read.
     pub(super) fn found(self) -> Option<String> {
         self.found
@@ -34,8 +31,12 @@ impl ErrorType {
     /// Reads the next part.
     pub(super) fn read(&mut self, part: &[u8]) {
         for &byte in part {
-            if self.found.is_some() {
+            if self.found.is_some() || self.is_other {
                 return;
+            }
+            if !self.has_begun && !byte.is_ascii_whitespace() {
+                self.has_begun = true;
+                self.is_other = byte != b'{';
             }
             if self.text.is_some() {
                 self.read_in_string(byte);
@@ -86,7 +87,11 @@ mod tests {
 
     #[test]
     fn the_name_is_found_in_its_own_member_only() {
-        let found = |text: &str| ErrorType::of(text).unwrap_or_default();
+        let found = |text: &str| {
+            let mut reader = ErrorType::default();
+            reader.read(text.as_bytes());
+            reader.found().unwrap_or_default()
+        };
         assert_eq!(found(r#"{"errorType": "E"}"#), "E");
         assert_eq!(
             found(r#"{"errorMessage": "a \"errorType\": \\", "errorType" : "\u0045"}"#),
@@ -101,6 +106,8 @@ mod tests {
         assert_eq!(found(r#"{"errorType": null}"#), "");
         assert_eq!(found(r#""errorType": "no""#), "");
         assert_eq!(found("oops"), "");
+        assert_eq!(found(r#"log: {"errorType": "no"}"#), "");
+        assert_eq!(found(r#" {"errorType": "E"}"#), "E");
     }
 
     #[test]
