@@ -148,7 +148,6 @@ same([it.arn for it in listed.executions], [started.arn])
 nap = {"W": {"Type": "Wait", "Seconds": 3600, "End": True}}
 machine("nap", nap)
 napping = ask("startExecution", expect=201, body=of("NewExecution", {"state_machine": "nap", "name": "one"}))
-ask("resumeExecution", "nap:one", expect=204)  # it is not set aside: nothing changes
 ask("stopExecution", "nap:one", body=of("WhyStop", {"error": "Enough"}))
 stopped = ended(napping.arn)
 same((stopped.status, stopped.error), (models.ExecutionStatus.ABORTED, "Enough"))

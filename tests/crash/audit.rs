@@ -85,12 +85,6 @@ impl Audit {
         }
     }
 
-    /// No execution is blamed for what was killed from outside.
-    pub(super) fn check_blame(&self) {
-        let blamed = "SELECT count(*) FROM suspects WHERE set_aside_at IS NOT NULL";
-        assert_eq!(psql(&self.database_url, blamed).expect("the database answers"), "0");
-    }
-
     async fn check_history(&self, arn: &str) {
         let events = self.node.history(arn).await;
         let mut ends = 0;

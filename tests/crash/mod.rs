@@ -3,7 +3,6 @@
 //! each outcome applied once.
 
 mod audit;
-mod deaths;
 mod holders;
 mod load;
 mod schedules;
@@ -155,7 +154,6 @@ async fn nothing_acknowledged_is_lost_whatever_is_killed() {
     let audit = audit::Audit::new(first.clone(), database.url());
     audit.wait_until_all_ended(Duration::from_mins(2)).await;
     audit.check(&acknowledged).await;
-    audit.check_blame();
     wishes.check(&first).await;
     hands.check();
     drop(hands);

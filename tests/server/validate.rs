@@ -164,6 +164,12 @@ fn a_folder_is_its_definitions_but_not_what_is_beside_them() {
         folder.file("notes.txt", "?"),
     );
     std::fs::create_dir(folder.path("deeper")).unwrap();
+    let _ = folder.file(
+        "template.yaml",
+        "Resources:\n  M:\n    Definition:\n      StartAt: A\n      States: {}\n",
+    );
+    let _ = folder.file("template.json", r#"{"Resources": {"StartAt": 1, "States": 2}}"#);
+    std::fs::write(folder.path("binary.json"), [0xff, 0xfe]).unwrap();
     let _ = folder.file("deeper/b.yaml", "StartAt: A\nStates: {}\n");
     let output = run(&["validate", &folder.path("")]);
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
@@ -172,7 +178,10 @@ fn a_folder_is_its_definitions_but_not_what_is_beside_them() {
         text.contains("a.asl.json:1:59: error") && text.contains("deeper/b.yaml:2:9: error"),
         "{text}"
     );
-    assert!(!text.contains("input.json") && !text.contains("notes"), "{text}");
+    assert!(
+        !text.contains("input.json") && !text.contains("notes") && !text.contains("template"),
+        "{text}"
+    );
 }
 
 /// Validates what is said on stdin.

@@ -5,7 +5,6 @@ mod activities;
 mod append;
 mod cluster;
 mod crash;
-mod deaths;
 mod differential;
 mod executions;
 mod firings;

@@ -26,8 +26,6 @@ pub struct ServerOptions {
     pub env: Vec<(String, String)>,
     /// How many files and sockets it may have open; as many as this process if it is not said.
     pub descriptors: Option<u32>,
-    /// How many KiB of address space it may have; as many as this process if it is not said.
-    pub memory: Option<u32>,
     /// Another release's program; this one's if it is not said.
     pub program: Option<PathBuf>,
 }
@@ -68,15 +66,13 @@ impl Server {
     /// Starts the process and does not wait for it.
     pub fn spawn(database_url: &str, address: SocketAddr, options: &ServerOptions) -> Result<Self> {
         let binary = options.program.clone().map_or_else(server_path, Ok)?;
-        let descriptors = options.descriptors.map(|most| format!("ulimit -n {most} && "));
-        let memory = options.memory.map(|most| format!("ulimit -v {most} && "));
-        let limits: String = descriptors.into_iter().chain(memory).collect();
-        let mut command = if limits.is_empty() {
-            Command::new(&binary)
-        } else {
-            let mut shell = Command::new("sh");
-            shell.args(["-c", &format!("{limits}exec \"$0\" \"$@\"")]).arg(&binary);
-            shell
+        let mut command = match options.descriptors {
+            None => Command::new(&binary),
+            Some(most) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("ulimit -n {most} && exec \"$0\" \"$@\"")]).arg(&binary);
+                shell
+            }
         };
         let log = std::env::temp_dir().join(format!("statewright-test-{}.log", Uuid::new_v4()));
         let out = File::create(&log).with_context(|| format!("create {}", log.display()))?;
@@ -122,11 +118,6 @@ impl Server {
     /// The id of the process.
     pub fn pid(&self) -> u32 {
         self.child.id()
-    }
-
-    /// Whether the process has ended.
-    pub fn has_ended(&mut self) -> Result<bool> {
-        Ok(self.child.try_wait()?.is_some())
     }
 
     /// All that the server has written to stdout and stderr so far.

@@ -314,10 +314,6 @@ impl OperationError {
             runtime::Absent::Silent => {
                 "the node that has this execution did not answer in time; try again"
             }
-            runtime::Absent::SetAside => {
-                "this execution is set aside, because nodes died over it; it can be stopped, or resumed \
-                 by `POST /v1/executions/{id}/resume`"
-            }
         };
         Self::new(Kind::ServiceUnavailable, message)
     }
@@ -349,15 +345,6 @@ mod tests {
         assert_eq!(
             OperationError::absent(runtime::Absent::Silent).message,
             "the node that has this execution did not answer in time; try again"
-        );
-    }
-
-    #[test]
-    fn who_asks_something_of_an_execution_that_is_set_aside_hears_what_can_be_done() {
-        assert_eq!(
-            OperationError::absent(runtime::Absent::SetAside).message,
-            "this execution is set aside, because nodes died over it; it can be stopped, or resumed \
-             by `POST /v1/executions/{id}/resume`"
         );
     }
 }

@@ -35,7 +35,6 @@ pub(crate) async fn readyz(State(door): State<Door>) -> Response {
         "engine": engine.is_ready,
         "shards": { "owned": engine.owned, "due": engine.due },
         "draining": engine.is_draining,
-        "executions": { "set_aside": engine.set_aside },
         "clock": {
             "ahead_ms": clock.ahead_ms,
             "uncertainty_ms": clock.uncertainty_ms,

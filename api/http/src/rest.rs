@@ -56,7 +56,6 @@ pub(crate) fn routes() -> Router<Door> {
         .route("/v1/executions", get(executions::list).post(executions::start))
         .route("/v1/executions/{id}", get(executions::describe))
         .route("/v1/executions/{id}/stop", post(executions::stop))
-        .route("/v1/executions/{id}/resume", post(executions::resume))
         .route("/v1/executions/{id}/history", get(executions::history))
         .route("/v1/executions/{id}/events", get(live::events))
         .route("/v1/validate", post(validate::validate))

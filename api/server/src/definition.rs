@@ -1,11 +1,13 @@
 //! Files that a person names: definitions, and what is beside them.
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use http_api::source::{Fill, MAX_BYTES, Source, Syntax, SyntaxError};
+use serde_json::value::RawValue;
 
 /// What stands for the standard input where a file is wanted.
 pub const STDIN: &str = "-";
@@ -37,9 +39,11 @@ pub fn candidates(path: &Path) -> anyhow::Result<Vec<Candidate>> {
             let name = entry.file_name().to_string_lossy().into_owned();
             // What is linked is not followed: a folder may hold itself.
             if kind.is_dir() {
-                open.push(entry.path());
+                if !name.starts_with('.') && name != "node_modules" {
+                    open.push(entry.path());
+                }
             } else if kind.is_file() && ENDINGS.iter().any(|end| name.ends_with(end)) {
-                let is_certain = name.contains(".asl.") || name.ends_with(".asl");
+                let is_certain = name.split('.').skip(1).any(|part| part == "asl");
                 files.push(Candidate { path: entry.path(), is_certain });
             }
         }
@@ -50,9 +54,18 @@ pub fn candidates(path: &Path) -> anyhow::Result<Vec<Candidate>> {
 
 const ENDINGS: [&str; 5] = [".json", ".jsonc", ".yaml", ".yml", ".asl"];
 
-/// Whether a text among others looks like a definition.
+/// Whether a text among others looks like a definition: a template that has one in it is none.
 pub fn is_likely(text: &str) -> bool {
-    text.contains("StartAt") && text.contains("States")
+    const NAMES: [&str; 2] = ["StartAt", "States"];
+    if Syntax::of(text) == Syntax::Yaml {
+        let begins = |name: &str| text.lines().any(|line| line.starts_with(&format!("{name}:")));
+        return NAMES.into_iter().all(begins);
+    }
+    match serde_json::from_str::<HashMap<String, &RawValue>>(text) {
+        Ok(members) => NAMES.into_iter().all(|name| members.contains_key(name)),
+        // Whoever made a mistake in one is to hear of it.
+        Err(_) => NAMES.into_iter().all(|name| text.contains(name)),
+    }
 }
 
 /// Reads a file that a person named, or the standard input if it is named `-`.

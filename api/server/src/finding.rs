@@ -60,8 +60,12 @@ pub fn check(path: &Path, text: &str, kind: MachineKind, fill: Fill<'_>) -> Vec<
     let locations: Vec<&str> =
         diagnostics.iter().map(|it| it.location.as_deref().unwrap_or_default()).collect();
     let places = source.locate_all(&locations);
-    let placed = diagnostics.into_iter().zip(places);
-    findings.extend(placed.map(|(it, place)| found(name.clone(), &source, it, place)));
+    findings.extend(
+        diagnostics
+            .into_iter()
+            .zip(places)
+            .map(|(it, place)| found(name.clone(), &source, it, place)),
+    );
     findings.into_iter().map(|finding| lines.quote(finding)).collect()
 }
 

@@ -56,7 +56,9 @@ pub fn validate(order: &Order) -> anyhow::Result<Exit> {
             match definition::read_or_stdin(&path) {
                 Ok(text) if !is_certain && !definition::is_likely(&text) => {}
                 Ok(text) => findings.extend(finding::check(name, &text, order.kind, fill)),
-                Err(error) => unreadable.push(error),
+                Err(error) if is_certain => unreadable.push(error),
+                // What merely lies there need not be text.
+                Err(_) => {}
             }
         }
     }

@@ -247,11 +247,6 @@ impl Execution {
         self.next_event
     }
 
-    /// AWS's id of the next event that a user sees.
-    pub fn next_id(&self) -> u64 {
-        self.next_id
-    }
-
     /// When it wants to be woken by [`crate::Stimulus::Timer`], if ever.
     pub fn next_timer(&self) -> Option<Timestamp> {
         if self.status != Status::Running {

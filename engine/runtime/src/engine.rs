@@ -102,8 +102,6 @@ pub enum Absent {
     Orphaned,
     #[error("the node that has this execution did not answer in time")]
     Silent,
-    #[error("the execution is set aside: nodes have died over it")]
-    SetAside,
 }
 
 impl From<Unanswered> for StimulateError {
@@ -226,9 +224,7 @@ impl Engine {
         let is_draining = shared.draining.is_cancelled();
         let holds = shared.lease.holds_now();
         let works = !self.stop.is_cancelled() && !shared.is_away() && holds;
-        let is_ready = works && is_settled && !is_draining;
-        let set_aside = METRICS.executions.set_aside.get();
-        Readiness { is_ready, owned, due, is_draining, set_aside }
+        Readiness { is_ready: works && is_settled && !is_draining, owned, due, is_draining }
     }
 
     /// This node's clock beside the database's, as of the last beat.
@@ -283,36 +279,9 @@ impl Engine {
                 StimulusReply::Stale => {}
                 StimulusReply::Unavailable => return Err(StopError::Unavailable),
                 StimulusReply::Elsewhere => return Err(StopError::Absent(Absent::Silent)),
-                StimulusReply::SetAside => return Err(StopError::Absent(Absent::SetAside)),
             }
         }
         Err(StopError::Unavailable)
-    }
-
-    /// Has an execution loaded again that was set aside, on whichever node has its shard; one that was
-    /// not, or has ended, is left as it is.
-    pub async fn resume_execution(
-        &self,
-        account: &str,
-        state_machine: &str,
-        name: &str,
-    ) -> Result<(), StopError> {
-        let store = &self.shared.store;
-        let found = store.describe(account, state_machine, name).await;
-        let head = found.map_err(|_| StopError::Unavailable)?.ok_or(StopError::NotFound)?.head;
-        if head.status != store::Status::Running {
-            return Ok(());
-        }
-        store.resume(head.shard, head.id).await.map_err(|_| StopError::Unavailable)?;
-        // Said also if it was resumed before: its owner may not have heard of that.
-        let key = Key { shard: head.shard, id: head.id };
-        match self.stimulate(key, Message::Resume).await? {
-            StimulusReply::Elsewhere => Err(StopError::Absent(Absent::Silent)),
-            StimulusReply::Unavailable => Err(StopError::Unavailable),
-            StimulusReply::Applied { .. } | StimulusReply::Stale | StimulusReply::SetAside => {
-                Ok(())
-            }
-        }
     }
 
     /// Lets something happen to an execution, on whichever node it is; returns once that is
@@ -359,18 +328,9 @@ impl Engine {
             let answer = ask(&self.shared, key, message, patience).await?;
             return Ok(serde_json::from_slice(&answer).unwrap_or(StimulusReply::Unavailable));
         }
-        let (mail, outcome) = match message {
-            Message::Resume => {
-                let (mail, outcome) = StimulusMail::asked(key, machine::Stimulus::Continue);
-                (Mail::Resumed(Box::new(mail)), outcome)
-            }
-            other => {
-                let Some(stimulus) = other.stimulus() else { return Ok(StimulusReply::Stale) };
-                let (mail, outcome) = StimulusMail::asked(key, stimulus);
-                (Mail::Stimulus(Box::new(mail)), outcome)
-            }
-        };
-        match self.post(key.shard, mail) {
+        let Some(stimulus) = message.stimulus() else { return Ok(StimulusReply::Stale) };
+        let (mail, outcome) = StimulusMail::asked(key, stimulus);
+        match self.post(key.shard, Mail::Stimulus(Box::new(mail))) {
             Ok(()) => {}
             Err(NotPosted::Full) => return Err(StimulateError::Throttled),
             Err(NotPosted::Gone) => return Ok(StimulusReply::Elsewhere),

@@ -98,15 +98,7 @@ pub(crate) fn receive(shared: &Arc<Shared>, owners: &[mpsc::Sender<Mail>], beats
             let open = match tokio::time::timeout(PATIENCE, outcome).await {
                 Ok(Ok(StimulusReply::Applied { .. })) => true,
                 Ok(Ok(StimulusReply::Stale)) => false,
-                Ok(
-                    Ok(
-                        StimulusReply::Unavailable
-                        | StimulusReply::Elsewhere
-                        | StimulusReply::SetAside,
-                    )
-                    | Err(_),
-                )
-                | Err(_) => {
+                Ok(Ok(StimulusReply::Unavailable | StimulusReply::Elsewhere) | Err(_)) | Err(_) => {
                     continue;
                 }
             };

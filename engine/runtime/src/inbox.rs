@@ -200,10 +200,6 @@ impl Inbox {
                     message: Some(message.id),
                 }))
             }
-            Message::Resume => {
-                let mail = StimulusMail::new(key, machine::Stimulus::Continue);
-                Mail::Resumed(Box::new(StimulusMail { message: Some(message.id), ..mail }))
-            }
             other => {
                 let stimulus = other.into_stimulus().ok_or(Unread::Unreadable)?;
                 let mail = StimulusMail::new(key, stimulus);

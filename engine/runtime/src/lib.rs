@@ -49,7 +49,6 @@ mod tasks;
 mod tenures;
 mod timers;
 mod token;
-mod trials;
 
 pub use activities::{ActivityTask, PollError, Undelivered};
 pub use clock::Clock;

@@ -1,6 +1,5 @@
 //! What reaches an owner loop, and how it answers.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use asl::Program;
@@ -32,17 +31,7 @@ pub(crate) enum Mail {
     GiveUp(Vec<i16>, oneshot::Sender<()>),
     /// An execution, folded from its log.
     Loaded(Box<Loaded>),
-    /// What the store says of these shards: what runs in them may be loaded now.
-    Judged(Vec<(i16, Tenure, store::Caution)>),
-    /// These executions are on trial: they may be touched.
-    TrialBegan(HashSet<Uuid>),
-    /// Nothing is on trial any more; answered, with those that went on, once nothing of it is being touched.
-    TrialOver(oneshot::Sender<Vec<Uuid>>),
-    /// This is to stop an execution that is set aside; what is known of it, unless the store is away.
-    Outlined(Box<Outlined>),
-    /// An execution that was set aside is to be loaded again.
-    Resumed(Box<StimulusMail>),
-    /// All executions of these shards have been loaded, or wait for their trial.
+    /// All executions of these shards have been loaded.
     TakenOver(Vec<(i16, Tenure)>),
     /// This load found nothing, or could not be done now.
     NotLoaded(Key, LoadId, NotLoaded),
@@ -131,26 +120,6 @@ pub(crate) enum StimulusReply {
     Unavailable,
     /// Its shard has gone to another node; nothing happened.
     Elsewhere,
-    /// The execution is set aside; nothing happened.
-    SetAside,
-}
-
-/// The stop of an execution that is set aside.
-pub(crate) struct Outlined {
-    pub(crate) mail: StimulusMail,
-    /// In which it was asked for.
-    pub(crate) tenure: Tenure,
-    pub(crate) outline: Option<Outline>,
-}
-
-/// What is known of an execution without looking into it.
-pub(crate) struct Outline {
-    pub(crate) head: store::ExecutionHead,
-    /// Where its log would go on.
-    pub(crate) next_event: i64,
-    pub(crate) last: machine::log::Last,
-    /// Its tasks that wait for a worker.
-    pub(crate) offered: Vec<i64>,
 }
 
 pub(crate) struct Loaded {
@@ -197,8 +166,6 @@ pub(crate) enum Message {
         #[serde(default)]
         life: Uuid,
     },
-    /// An execution that was set aside is to be loaded again.
-    Resume,
     Stop {
         error: Option<String>,
         cause: Option<String>,
@@ -231,11 +198,11 @@ impl Message {
         self.clone().into_stimulus()
     }
 
-    /// What happens to the execution; `None` for a start and a resumption, which are no stimuli, and for an
+    /// What happens to the execution; `None` for a start, which is no stimulus, and for an
     /// output that is not JSON.
     pub(crate) fn into_stimulus(self) -> Option<Stimulus> {
         Some(match self {
-            Self::Start { .. } | Self::Resume => return None,
+            Self::Start { .. } => return None,
             Self::Stop { error, cause } => Stimulus::Stop { error, cause },
             Self::TokenSucceeded { task, output } => {
                 Stimulus::TokenSucceeded { task, output: asl::Payload::from_text(output).ok()? }

@@ -13,7 +13,6 @@ use prometheus::{
 };
 
 mod busiest;
-mod cloudwatch;
 mod declared;
 mod part;
 mod reading;
@@ -56,7 +55,7 @@ impl Kind {
 impl Metric {
     /// AWS's metrics in `CloudWatch` of which this one tells the same.
     pub fn cloudwatch(&self) -> impl Iterator<Item = &'static str> {
-        let told = cloudwatch::CLOUDWATCH.iter().filter(|(_, metric)| *metric == self.name);
+        let told = declared::CLOUDWATCH.iter().filter(|(_, metric)| *metric == self.name);
         told.map(|(aws, _)| *aws)
     }
 

@@ -4,10 +4,8 @@
 //! It may step an execution again before its previous turn is committed: lanes keep the order,
 //! and only commands and answers wait for the commit.
 
-mod caution;
 mod drowse;
 mod load;
-mod set_aside;
 mod shards;
 mod stepping;
 #[cfg(test)]
@@ -29,7 +27,6 @@ use crate::shared::Shared;
 use crate::tenures::Tenure;
 use crate::timers::Timers;
 
-pub(crate) use self::caution::{Caution, Trials};
 pub(crate) use self::stepping::moment;
 
 /// Most stimuli that wait for one execution.
@@ -60,10 +57,6 @@ pub(crate) struct Owner {
     pub(crate) running: HashMap<Uuid, Running>,
     /// How many, for whoever asks for the figures.
     in_memory: Part,
-    set_aside: Part,
-    trials: Trials,
-    /// Executions that are set aside and whose end is being written.
-    ending: HashSet<Uuid>,
     /// Executions that are being loaded.
     pub(crate) awaited: HashMap<Uuid, Awaited>,
     pub(crate) last_load: LoadId,
@@ -89,10 +82,6 @@ pub(crate) struct Shard {
     /// While the shard is being taken over: executions that have been here already, so that
     /// an older image of them, still on its way, is recognised.
     pub(crate) touched: Option<HashSet<Uuid>>,
-    /// What is to be heeded; unknown until the store has said it.
-    pub(crate) caution: Option<Caution>,
-    /// What is to be loaded when that is known.
-    pub(crate) unfetched: Vec<(Key, LoadId)>,
     pub(crate) is_leaving: bool,
     pub(crate) in_flight: u32,
     /// Turns that have been in flight and are no more.
@@ -140,9 +129,6 @@ impl Owner {
             shards: HashMap::new(),
             running: HashMap::new(),
             in_memory: Part::of(&METRICS.executions.in_memory),
-            set_aside: Part::of(&METRICS.executions.set_aside),
-            trials: Trials::default(),
-            ending: HashSet::new(),
             awaited: HashMap::new(),
             last_load: 0,
             unfinished: VecDeque::new(),
@@ -190,11 +176,6 @@ impl Owner {
             Mail::Close(shards, done) => self.close(&shards, done),
             Mail::GiveUp(shards, done) => self.give_up(shards, done),
             Mail::Loaded(loaded) => self.loaded(*loaded).await,
-            Mail::Judged(judged) => self.judged(judged),
-            Mail::TrialBegan(noted) => self.trial_began(noted).await,
-            Mail::TrialOver(touched) => self.trial_over(touched),
-            Mail::Outlined(outlined) => self.outlined(*outlined).await,
-            Mail::Resumed(mail) => self.resumed(*mail),
             Mail::TakenOver(shards) => self.taken_over(shards),
             Mail::NotLoaded(key, load, why) => self.not_loaded(key, load, why).await,
             Mail::Wake(key) => self.wake(key),
@@ -222,10 +203,7 @@ impl Owner {
 
     /// A turn is committed.
     async fn landed(&mut self, key: Key) {
-        let Some(running) = self.running.get_mut(&key.id) else {
-            self.has_ended_aside(key);
-            return;
-        };
+        let Some(running) = self.running.get_mut(&key.id) else { return };
         running.in_flight = running.in_flight.saturating_sub(1);
         if running.is_starting {
             running.is_starting = false;
@@ -260,15 +238,9 @@ impl Owner {
     pub(crate) async fn take_deferred(&mut self, id: Uuid) {
         loop {
             let Some(running) = self.running.get_mut(&id) else { return };
-            if running.must_wait() || running.deferred.is_empty() {
+            if running.must_wait() {
                 return;
             }
-            let key = Key { shard: running.shard, id };
-            if self.needs_trial(key) {
-                self.ask_step(key);
-                return;
-            }
-            let Some(running) = self.running.get_mut(&id) else { return };
             let Some(mail) = running.deferred.pop_front() else { return };
             self.happen(mail).await;
         }
@@ -310,8 +282,6 @@ impl Owner {
     /// Something happens to an execution, wherever it is.
     async fn stimulate(&mut self, mail: StimulusMail) {
         let id = mail.key.id;
-        let is_free = matches!(mail.stimulus, machine::Stimulus::Heartbeat { .. })
-            || !self.needs_trial(mail.key);
         match self.running.get_mut(&id) {
             Some(running) if running.must_wait() => {
                 // What nobody would say again must not be lost; of that there is no more than there are
@@ -323,12 +293,7 @@ impl Owner {
                     answer(mail.reply, StimulusReply::Unavailable);
                 }
             }
-            Some(_) if is_free => self.happen(mail).await,
-            Some(running) => {
-                let key = mail.key;
-                running.deferred.push_back(mail);
-                self.ask_step(key);
-            }
+            Some(_) => self.happen(mail).await,
             None => self.load(mail),
         }
     }

@@ -34,15 +34,13 @@ pub(crate) struct Running {
     pub(crate) in_flight: u32,
     /// Its first turn is not committed: its name may yet turn out to be taken.
     pub(crate) is_starting: bool,
-    /// It is to be on trial before anything happens to it.
-    pub(crate) awaits_trial: bool,
     /// It is being put to sleep; whatever happens meanwhile waits.
     pub(crate) is_passivating: bool,
     /// Whether `wake_at` is set in the store: then the next turn clears it.
     pub(crate) asleep: Asleep,
     /// It will leave memory if nothing happens to it for a while; when something last did.
     pub(crate) idle_since: Option<Timestamp>,
-    /// Stimuli that wait for the start's commit, a trial, or the end of passivation.
+    /// Stimuli that wait for the start's commit or for the end of passivation.
     pub(crate) deferred: VecDeque<StimulusMail>,
     /// The earliest timer that has been set for it.
     pub(crate) timer: Option<Timestamp>,
@@ -64,7 +62,6 @@ impl Running {
             random: Random::seeded(seed),
             in_flight: 0,
             is_starting: false,
-            awaits_trial: false,
             is_passivating: false,
             asleep: Asleep::No,
             idle_since: None,
@@ -79,7 +76,7 @@ impl Running {
 
     /// Whether stimuli must wait.
     pub(crate) fn must_wait(&self) -> bool {
-        self.is_starting || self.awaits_trial || self.is_passivating
+        self.is_starting || self.is_passivating
     }
 
     /// When it wants to be woken, if it may leave memory until then; [`NEVER`] if only a token

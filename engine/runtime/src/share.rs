@@ -35,8 +35,6 @@ pub struct Readiness {
     pub due: usize,
     /// It was told to stop, and takes no new work.
     pub is_draining: bool,
-    /// Executions of its shards that no node loads any more.
-    pub set_aside: i64,
 }
 
 impl Share {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use machine::Timestamp;
 use store::Store;
-use tokio::sync::{Mutex, Notify, Semaphore, broadcast, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -47,8 +47,6 @@ pub(crate) struct Shared {
     pub(crate) lives: Lives,
     pub(crate) calls: Calls,
     pub(crate) seal: Seal,
-    /// Whoever has something on trial has the connection over which that is noted.
-    pub(crate) trial: Mutex<Store>,
     /// Executions that may be loaded one by one at the same time.
     pub(crate) loads: Semaphore,
     /// Activity workers that wait for tasks.
@@ -107,7 +105,6 @@ impl Shared {
         let gates = Gates::default();
         let shared = Arc::new(Self {
             programs: Programs::new(store.clone()),
-            trial: Mutex::new(store.apart()),
             calls: Calls::new(performer, store.clone(), seal.clone(), gates.clone()),
             gates,
             share: Share::default(),

@@ -7,33 +7,32 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, pin_mut};
 use tokio::sync::mpsc;
-use uuid::Uuid;
 
-use crate::mail::{Gained, Key, LoadId, Loaded, Mail, NotLoaded, Reason};
+use crate::mail::{Key, LoadId, Loaded, Mail, NotLoaded, Reason};
 use crate::shared::Shared;
 use crate::tenures::Tenure;
-
-/// How many executions of a shard that is watched are listed at a time.
-const PAGE: i64 = 1_000;
 
 #[cfg(test)]
 mod tests;
 
 /// Loads all active executions of these shards and hands them to their owner, for as long as
 /// these tenures last.
-pub(crate) fn spawn(shared: Arc<Shared>, mut shards: Vec<Gained>, mailbox: mpsc::WeakSender<Mail>) {
+pub(crate) fn spawn(
+    shared: Arc<Shared>,
+    mut shards: Vec<(i16, Tenure)>,
+    mailbox: mpsc::WeakSender<Mail>,
+) {
     tokio::spawn(async move {
         let mut pause = Duration::from_millis(50);
         loop {
-            shards.retain(|gained| shared.tenures.of(gained.shard) == Some(gained.tenure));
+            shards.retain(|(shard, tenure)| shared.tenures.of(*shard) == Some(*tenure));
             if shards.is_empty() {
                 return;
             }
-            match Box::pin(take_over(&shared, &shards, &mailbox)).await {
+            match take_over(&shared, &shards, &mailbox).await {
                 Ok(count) => {
                     tracing::debug!(count, shards = shards.len(), "executions taken over");
-                    let tenures = shards.iter().map(|gained| (gained.shard, gained.tenure));
-                    send(&mailbox, Mail::TakenOver(tenures.collect())).await;
+                    send(&mailbox, Mail::TakenOver(shards)).await;
                     return;
                 }
                 Err(error) => {
@@ -49,12 +48,10 @@ pub(crate) fn spawn(shared: Arc<Shared>, mut shards: Vec<Gained>, mailbox: mpsc:
 
 async fn take_over(
     shared: &Shared,
-    shards: &[Gained],
+    shards: &[(i16, Tenure)],
     mailbox: &mpsc::WeakSender<Mail>,
 ) -> Result<u64, store::Error> {
-    let watched = judge(shared, shards, mailbox).await?;
-    let calm = shards.iter().filter(|gained| !watched.contains(&gained.shard));
-    let tenures: HashMap<i16, Tenure> = calm.map(|gained| (gained.shard, gained.tenure)).collect();
+    let tenures: HashMap<i16, Tenure> = shards.iter().copied().collect();
     let numbers: Vec<i16> = tenures.keys().copied().collect();
     let rows = shared.store.stream_active(&numbers);
     pin_mut!(rows);
@@ -67,61 +64,7 @@ async fn take_over(
             count += 1;
         }
     }
-    for shard in watched {
-        count += wake_all(shared, shard, mailbox).await?;
-    }
     Ok(count)
-}
-
-/// Has the store count what earlier owners of these shards died over, and tells the owner what is to be
-/// heeded. Gives those that are watched.
-async fn judge(
-    shared: &Shared,
-    shards: &[Gained],
-    mailbox: &mpsc::WeakSender<Mail>,
-) -> Result<Vec<i16>, store::Error> {
-    let owned: Vec<(i16, i64)> = shards.iter().map(|gained| (gained.shard, gained.epoch)).collect();
-    let (cautions, set_aside) = shared.store.judge(&owned).await?;
-    for store::Named { account, state_machine, name } in set_aside {
-        let region = &shared.options.region;
-        let arn = format!("arn:aws:states:{region}:{account}:execution:{state_machine}:{name}");
-        tracing::error!(
-            execution.arn = arn,
-            "execution `{arn}` is set aside: three nodes have died over it; stop it, or have it \
-             resumed when what kills is mended"
-        );
-    }
-    let is_watched = |(_, caution): &&(i16, store::Caution)| !caution.watched_for.is_zero();
-    let watched: Vec<i16> = cautions.iter().filter(is_watched).map(|(shard, _)| *shard).collect();
-    if !watched.is_empty() {
-        tracing::warn!(
-            count = watched.len(),
-            "owners of shards have died in a row; what they may have died over is looked for"
-        );
-    }
-    let tenures: HashMap<i16, Tenure> =
-        shards.iter().map(|gained| (gained.shard, gained.tenure)).collect();
-    let known = |(shard, caution)| Some((shard, *tenures.get(&shard)?, caution));
-    send(mailbox, Mail::Judged(cautions.into_iter().filter_map(known).collect())).await;
-    Ok(watched)
-}
-
-/// Has the owner load all active executions of a shard that is watched, each on trial.
-async fn wake_all(
-    shared: &Shared,
-    number: i16,
-    mailbox: &mpsc::WeakSender<Mail>,
-) -> Result<u64, store::Error> {
-    let (mut count, mut after) = (0, Uuid::nil());
-    loop {
-        let page = shared.store.active(number, after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(count) };
-        after = *last;
-        for id in page {
-            send(mailbox, Mail::Wake(Key { shard: number, id })).await;
-            count += 1;
-        }
-    }
 }
 
 /// Loads one execution and hands it to its owner.
@@ -141,7 +84,7 @@ pub(crate) fn load_one(
     });
 }
 
-pub(crate) async fn read(shared: &Shared, key: Key, load: LoadId) -> Mail {
+async fn read(shared: &Shared, key: Key, load: LoadId) -> Mail {
     if shared.is_away() {
         // It would keep all that wait behind it waiting until its time is over.
         return Mail::NotLoaded(key, load, NotLoaded::Unavailable);

@@ -72,7 +72,6 @@ impl Engine {
             StimulusReply::Applied { .. } => Ok(()),
             StimulusReply::Unavailable => Err(TokenError::Unavailable),
             StimulusReply::Elsewhere => Err(TokenError::Absent(Absent::Silent)),
-            StimulusReply::SetAside => Err(TokenError::Absent(Absent::SetAside)),
             StimulusReply::Stale => {
                 match self.shared.store.execution_exists(key.shard, key.id).await {
                     Ok(true) => Err(TokenError::TimedOut),
@@ -112,7 +111,6 @@ impl Engine {
             StimulusReply::Stale => Ok(false),
             StimulusReply::Unavailable => Err(StimulateError::Unavailable),
             StimulusReply::Elsewhere => Err(StimulateError::Absent(Absent::Silent)),
-            StimulusReply::SetAside => Err(StimulateError::Absent(Absent::SetAside)),
         }
     }
 

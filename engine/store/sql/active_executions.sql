@@ -5,11 +5,5 @@ SELECT
 FROM executions
 WHERE shard = ANY($1) AND status = 'RUNNING' AND wake_at IS NULL
     AND (shard, id) > ($2, $3)
-    -- Few, if any.
-    AND NOT EXISTS (
-        SELECT FROM suspects
-        WHERE suspects.shard = executions.shard AND suspects.execution_id = executions.id
-            AND set_aside_at IS NOT NULL
-    )
 ORDER BY shard, id
 LIMIT $4

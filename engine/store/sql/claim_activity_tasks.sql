@@ -1,7 +1,7 @@
 -- Takes the tasks that have waited longest, for each activity as many as are wanted, for so many
 -- seconds, and in all no more than the limits say: activities that are named first come first. The
 -- last one may bring the bytes of their inputs above the limit. Tasks of the shards that are left out
--- stay where they are, and so do those of executions that are set aside. Rows that another node is claiming are passed over, so that nobody waits for a
+-- stay where they are. Rows that another node is claiming are passed over, so that nobody waits for a
 -- lock. A claim that is lost in a crash of the database was not needed: it need not reach the disk.
 -- Served by activity_tasks_waiting.
 WITH lightly AS MATERIALIZED (
@@ -18,11 +18,6 @@ picked AS MATERIALIZED (
         WHERE tasks.account = wanted.account AND tasks.activity = wanted.activity
             AND (tasks.claimed_until IS NULL OR tasks.claimed_until <= coalesce($5, now()))
             AND tasks.shard <> ALL ($8::smallint[])
-            AND NOT EXISTS (
-                SELECT FROM suspects
-                WHERE suspects.shard = tasks.shard AND suspects.execution_id = tasks.execution_id
-                    AND set_aside_at IS NOT NULL
-            )
         ORDER BY tasks.scheduled_at, tasks.execution_id, tasks.task
         LIMIT wanted.places
         FOR UPDATE SKIP LOCKED

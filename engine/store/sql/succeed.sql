@@ -1,5 +1,4 @@
 -- Whatever earlier processes of this name own becomes this node's, in a new epoch; they are forgotten.
--- They have left without a word: whoever is told to stop hands over what is its own.
 WITH earlier AS (
     DELETE FROM nodes WHERE name = $3 AND name <> '' AND id <> $2 RETURNING id
 ),
@@ -10,12 +9,7 @@ theirs AS (
     FOR UPDATE
 )
 UPDATE shards
-SET owner = $2, epoch = epoch + 1, expires_at = coalesce($1, now()) + make_interval(secs => $4),
-    deaths = CASE
-        WHEN died_at > coalesce($1, now()) - interval '1 hour' THEN deaths + 1
-        ELSE 1
-    END,
-    died_at = coalesce($1, now()), died_epoch = epoch
+SET owner = $2, epoch = epoch + 1, expires_at = coalesce($1, now()) + make_interval(secs => $4)
 FROM theirs
 WHERE shards.shard = theirs.shard
 RETURNING shards.shard

@@ -69,7 +69,7 @@ const SCHEDULER: [(&str, Scope); 12] = [
 ];
 
 /// Methods and routes of the REST door, and what is beside it.
-const REST: [(&str, &str, Need); 61] = [
+const REST: [(&str, &str, Need); 60] = [
     ("GET", "/", Need::Nothing),
     ("GET", "/healthz", Need::Health),
     ("GET", "/metrics", READ),
@@ -88,7 +88,6 @@ const REST: [(&str, &str, Need); 61] = [
     ("GET", "/v1/executions/{id}", READ),
     ("GET", "/v1/executions/{id}/events", READ),
     ("GET", "/v1/executions/{id}/history", READ),
-    ("POST", "/v1/executions/{id}/resume", RUN),
     ("POST", "/v1/executions/{id}/stop", RUN),
     ("DELETE", "/v1/functions/{name}", ADMIN),
     ("GET", "/v1/functions", READ),

@@ -15,7 +15,7 @@ use super::startable::{Startable, Startables};
 use super::state_machines::{self, MachineType};
 use super::{Caller, failed, json_text};
 
-pub use store::{SetAside, Status};
+pub use store::Status;
 
 /// The longest key of an idempotent start.
 pub const MAX_KEY_BYTES: usize = 255;
@@ -259,38 +259,12 @@ pub async fn stop(
     let ExecutionRef { arn, state_machine, name } = arn::execution(caller, arn)?;
     let account = caller.account.clone();
     let request = StopRequest { account, state_machine, name, error, cause };
-    engine.stop_execution(request).await.map_err(|error| not_stopped(&error, &arn))
-}
-
-/// Since when no node loads this execution any more, and how many have died over it; nothing of one that
-/// is not set aside.
-pub async fn set_aside(
-    engine: &Engine,
-    caller: &Caller,
-    arn: &str,
-) -> Result<Option<SetAside>, OperationError> {
-    let reference = arn::execution(caller, arn)?;
-    let head = find(engine, caller, &reference).await?.head;
-    if head.status != Status::Running {
-        return Ok(None);
-    }
-    engine.store().set_aside(head.shard, head.id).await.map_err(failed)
-}
-
-/// Has nodes load an execution again that is set aside; any other is left as it is.
-pub async fn resume(engine: &Engine, caller: &Caller, arn: &str) -> Result<(), OperationError> {
-    let ExecutionRef { arn, state_machine, name } = arn::execution(caller, arn)?;
-    let resumed = engine.resume_execution(&caller.account, &state_machine, &name).await;
-    resumed.map_err(|error| not_stopped(&error, &arn))
-}
-
-fn not_stopped(error: &StopError, arn: &str) -> OperationError {
-    match error {
-        StopError::NotFound => OperationError::execution_does_not_exist(arn),
+    engine.stop_execution(request).await.map_err(|error| match error {
+        StopError::NotFound => OperationError::execution_does_not_exist(&arn),
         StopError::Throttled => OperationError::throttled(),
         StopError::Unavailable => OperationError::unavailable(),
-        StopError::Absent(why) => OperationError::absent(*why),
-    }
+        StopError::Absent(why) => OperationError::absent(why),
+    })
 }
 
 /// A page of the executions of a state machine, newest first: running ones by their start,

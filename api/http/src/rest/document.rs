@@ -178,7 +178,6 @@ fn may_be_absent(body: &mut RequestBody) {
         executions::list,
         executions::describe,
         executions::stop,
-        executions::resume,
         executions::history,
         live::events,
         validate::validate,

@@ -126,27 +126,6 @@ pub(crate) struct Execution {
     error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<String>,
-    /// No node loads it any more; only where a single execution is described.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    set_aside: Option<SetAside>,
-}
-
-/// Since when no node loads an execution any more, and why.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct SetAside {
-    since: DateTime<Utc>,
-    /// How many nodes died over it, one after the other.
-    deaths: i32,
-    reason: &'static str,
-}
-
-impl From<executions::SetAside> for SetAside {
-    fn from(set_aside: executions::SetAside) -> Self {
-        let executions::SetAside { since, deaths } = set_aside;
-        let reason = "nodes ended unexpectedly each time something happened to this execution; stop it, or \
-                      resume it when what ends them is mended";
-        Self { since, deaths, reason }
-    }
 }
 
 /// A page of executions.
@@ -377,12 +356,7 @@ pub(crate) async fn describe(
     let arn = execution_arn(&caller, &id)?;
     let Described { item, input, output, error, cause, .. } =
         executions::describe(&door.engine, &caller, &arn).await?;
-    let set_aside = match item.status {
-        Status::Running => executions::set_aside(&door.engine, &caller, &arn).await?,
-        _ => None,
-    };
     let shown = Execution {
-        set_aside: set_aside.map(SetAside::from),
         input: RawValue::from_string(input).ok(),
         output: output.and_then(|output| RawValue::from_string(output).ok()),
         error,
@@ -414,27 +388,6 @@ pub(crate) async fn stop(
     let arn = execution_arn(&caller, &id)?;
     let stopped_at = executions::stop(&door.engine, &caller, &arn, error, cause).await?;
     Ok(axum::Json(StoppedExecution { stopped_at: stopped_at.iso() }).into_response())
-}
-
-/// Have nodes load an execution again that they have set aside. Any other stays as it is.
-#[utoipa::path(
-    post, path = "/v1/executions/{id}/resume", tag = "executions", operation_id = "resumeExecution",
-    params(ExecutionId),
-    responses(
-        (status = 204, description = "it is not set aside"),
-        (status = 400, description = "this is no ARN: `InvalidArn`", body = Problem),
-        (status = 404, description = "there is no such execution: `ExecutionDoesNotExist`", body = Problem),
-        (status = 429, description = "too much is queued: `ThrottlingException`", body = Problem),
-    )
-)]
-pub(crate) async fn resume(
-    State(door): State<Door>,
-    Asker(caller): Asker,
-    Path(ExecutionId { id }): Path<ExecutionId>,
-) -> Result<StatusCode, Refusal> {
-    let arn = execution_arn(&caller, &id)?;
-    executions::resume(&door.engine, &caller, &arn).await?;
-    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Read the history of an execution.
@@ -489,6 +442,5 @@ fn of_item(item: Item) -> Execution {
         output: None,
         error: None,
         cause: None,
-        set_aside: None,
     }
 }

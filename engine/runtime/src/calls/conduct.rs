@@ -172,9 +172,7 @@ impl Conduct {
                     tokio::time::sleep(AGAIN).await;
                 }
                 // What is over or in doubt does not begin.
-                Ok(StimulusReply::Stale | StimulusReply::SetAside) | Err(_) => {
-                    std::future::pending::<()>().await;
-                }
+                Ok(StimulusReply::Stale) | Err(_) => std::future::pending().await,
             }
         }
     }

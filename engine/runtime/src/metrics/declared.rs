@@ -41,6 +41,43 @@ const DAYS: [f64; 15] = [
 /// For how many there are of something.
 const COUNTS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0];
 
+/// `CloudWatch`'s metrics of Step Functions, and which of ours tells the same. Ours have labels where
+/// AWS has a metric for each kind of task and each end.
+pub(super) const CLOUDWATCH: [(&str, &str); 32] = [
+    ("ExecutionsStarted", "statewright_executions_started_total"),
+    ("ExecutionsSucceeded", "statewright_executions_ended_total"),
+    ("ExecutionsFailed", "statewright_executions_ended_total"),
+    ("ExecutionsTimedOut", "statewright_executions_ended_total"),
+    ("ExecutionsAborted", "statewright_executions_ended_total"),
+    ("ExecutionThrottled", "statewright_executions_throttled_total"),
+    ("ExecutionTime", "statewright_execution_seconds"),
+    ("ActivitiesScheduled", "statewright_tasks_scheduled_total"),
+    ("LambdaFunctionsScheduled", "statewright_tasks_scheduled_total"),
+    ("ServiceIntegrationsScheduled", "statewright_tasks_scheduled_total"),
+    ("ActivitiesStarted", "statewright_tasks_started_total"),
+    ("LambdaFunctionsStarted", "statewright_tasks_started_total"),
+    ("ServiceIntegrationsStarted", "statewright_tasks_started_total"),
+    ("ActivitiesSucceeded", "statewright_tasks_ended_total"),
+    ("ActivitiesFailed", "statewright_tasks_ended_total"),
+    ("ActivitiesTimedOut", "statewright_tasks_ended_total"),
+    ("ActivitiesHeartbeatTimedOut", "statewright_tasks_ended_total"),
+    ("LambdaFunctionsSucceeded", "statewright_tasks_ended_total"),
+    ("LambdaFunctionsFailed", "statewright_tasks_ended_total"),
+    ("LambdaFunctionsTimedOut", "statewright_tasks_ended_total"),
+    ("ServiceIntegrationsSucceeded", "statewright_tasks_ended_total"),
+    ("ServiceIntegrationsFailed", "statewright_tasks_ended_total"),
+    ("ServiceIntegrationsTimedOut", "statewright_tasks_ended_total"),
+    ("ActivityScheduleTime", "statewright_activity_schedule_seconds"),
+    ("LambdaFunctionScheduleTime", "statewright_call_wait_seconds"),
+    ("ServiceIntegrationScheduleTime", "statewright_call_wait_seconds"),
+    ("ActivityRunTime", "statewright_task_run_seconds"),
+    ("LambdaFunctionRunTime", "statewright_task_run_seconds"),
+    ("ServiceIntegrationRunTime", "statewright_task_run_seconds"),
+    ("ActivityTime", "statewright_task_seconds"),
+    ("LambdaFunctionTime", "statewright_task_seconds"),
+    ("ServiceIntegrationTime", "statewright_task_seconds"),
+];
+
 /// The kinds of tasks, as AWS's metrics tell them apart.
 const TASKS: [&str; 3] = ["activity", "lambda", "service"];
 
@@ -170,7 +207,6 @@ pub(crate) struct Executions {
     pub(crate) throttled: IntCounter,
     pub(crate) in_memory: IntGauge,
     pub(crate) asleep: IntGauge,
-    pub(crate) set_aside: IntGauge,
 }
 
 impl Executions {
@@ -206,10 +242,6 @@ impl Executions {
                 "statewright_executions_asleep",
                 "Running executions of this node's shards that only wait, and not in memory; \
                  counted once a minute at most, up to a million.",
-            ),
-            set_aside: d.gauge(
-                "statewright_executions_set_aside",
-                "Executions of this node's shards that are set aside: three nodes died over them.",
             ),
         }
     }

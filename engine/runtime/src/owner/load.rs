@@ -10,6 +10,7 @@ use crate::mail::{
     Key, LoadId, Loaded, Mail, NotLoaded, Passivated, Reason, StimulusMail, StimulusReply,
 };
 use crate::running::{Asleep, Running};
+use crate::takeover;
 use crate::tenures::Tenure;
 
 /// How long an execution that could not be loaded is left alone.
@@ -44,10 +45,6 @@ impl Owner {
         if is_settled && mail.reply.is_none() && mail.message.is_none() {
             return;
         }
-        if self.is_set_aside(key) {
-            self.refuse(mail);
-            return;
-        }
         // Whoever waits for an answer may try again; what nobody waits for must not be lost.
         let is_waited_for = mail.reply.is_some();
         let count = self.awaited.len();
@@ -66,7 +63,7 @@ impl Owner {
         self.last_load += 1;
         let load = self.last_load;
         self.awaited.insert(key.id, Awaited { shard: key.shard, load, mail: vec![mail] });
-        self.fetch(key, load);
+        takeover::load_one(self.shared.clone(), key, load, self.mailbox.clone());
     }
 
     pub(super) async fn loaded(&mut self, loaded: Loaded) {
@@ -140,21 +137,16 @@ impl Owner {
         self.awaited.get(&id).is_some_and(|awaited| awaited.load == load)
     }
 
-    pub(super) fn no_longer_awaited(&mut self, id: Uuid) -> Vec<StimulusMail> {
+    fn no_longer_awaited(&mut self, id: Uuid) -> Vec<StimulusMail> {
         self.awaited.remove(&id).map(|awaited| awaited.mail).unwrap_or_default()
     }
 
     /// Tells whoever waits for this stimulus that it changes nothing.
     fn pass_over(&self, mail: StimulusMail) {
-        self.reply_alone(mail, StimulusReply::Stale);
-    }
-
-    /// Answers where nothing is written.
-    pub(super) fn reply_alone(&self, mail: StimulusMail, reply: StimulusReply) {
-        answer(mail.reply, reply);
+        answer(mail.reply, StimulusReply::Stale);
         if let Some(message_id) = mail.message {
             let store = self.shared.store.clone();
-            let answer = said(reply);
+            let answer = said(StimulusReply::Stale);
             tokio::spawn(async move {
                 if let Err(error) = store.answer_alone(message_id, &answer).await {
                     tracing::debug!(%error, "a message is not answered; it is taken up again");

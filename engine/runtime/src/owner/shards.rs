@@ -36,16 +36,20 @@ impl Owner {
         if free.is_empty() {
             return;
         }
-        for Gained { shard, epoch, tenure } in free.iter().copied() {
+        let tenures = free.iter().map(|gained| (gained.shard, gained.tenure)).collect();
+        for Gained { shard, epoch, tenure } in free {
             self.drop_shard(shard);
             // The membership may have learnt meanwhile that the shard is lost.
             if self.shared.tenures.begin(shard, tenure) {
-                self.shards.insert(shard, Shard::new(epoch, tenure));
+                let touched = Some(HashSet::new());
+                let gained =
+                    Shard { epoch, tenure, touched, is_leaving: false, in_flight: 0, landed: 0 };
+                self.shards.insert(shard, gained);
             }
         }
         // What waits in the inbox, or sleeps, is this node's from now on.
         self.shared.begun.send_replace(());
-        takeover::spawn(self.shared.clone(), free, self.mailbox.clone());
+        takeover::spawn(self.shared.clone(), tenures, self.mailbox.clone());
     }
 
     /// Whatever runs in these shards has been loaded.
@@ -128,7 +132,6 @@ impl Owner {
     fn drop_shard(&mut self, shard: i16) {
         if self.shards.remove(&shard).is_some() {
             self.empty(shard);
-            self.count_set_aside();
         }
     }
 
@@ -157,22 +160,6 @@ impl Owner {
         if !shards.is_empty() {
             // The membership is gone only in a process that is ending.
             let _ = self.shared.fenced.send(shards);
-        }
-    }
-}
-
-impl Shard {
-    /// One whose executions are being loaded.
-    pub(super) fn new(epoch: i64, tenure: Tenure) -> Self {
-        Self {
-            epoch,
-            tenure,
-            touched: Some(HashSet::new()),
-            caution: None,
-            unfetched: Vec::new(),
-            is_leaving: false,
-            in_flight: 0,
-            landed: 0,
         }
     }
 }

@@ -47,14 +47,11 @@ impl Owner {
         }
         let now = self.shared.now();
         let random = machine::Random::seeded(seed(key.id, 0));
-        // Where it is watched, it is in the log before anything happens to it.
-        let turn_events = if self.begins_cautiously(key.shard) { 1 } else { usize::MAX };
-        let mut limits = self.shared.options.limits.clone();
-        limits.turn_events = limits.turn_events.min(turn_events);
+        let limits = &self.shared.options.limits;
         let tokens = TokensOf { seal: &self.shared.seal, key, account: &row.account };
         let began = Instant::now();
         let (execution, mut turn) =
-            machine::start(&program, identity, input, now, &random, &limits, &tokens);
+            machine::start(&program, identity, input, now, &random, limits, &tokens);
         METRICS.loops.step_time.observe(began.elapsed().as_secs_f64());
         let mut running = Running::new(execution, program, (key.shard, row.life), random.bits());
         running.is_starting = true;
@@ -94,7 +91,6 @@ impl Owner {
         if self.shared.gates.is_closed(key.shard) {
             machine::hold_back(&mut running.execution, &mut turn);
         }
-        let goes_on = turn.events.iter().any(|event| event.id > 0);
         let says = if turn.events.is_empty() && !turn.heard {
             StimulusReply::Stale
         } else {
@@ -115,9 +111,6 @@ impl Owner {
         };
         if running.execution.wants_to_continue() {
             self.unfinished.push_back(key.id);
-        }
-        if goes_on {
-            self.acquit(key);
         }
         self.touch(key);
         self.write(key, turn, with).await;
@@ -243,7 +236,7 @@ pub(super) fn said(reply: StimulusReply) -> Bytes {
 }
 
 /// What the execution's row is to say when this turn ends it.
-pub(super) fn ending(events: &[Event]) -> Option<Ending> {
+fn ending(events: &[Event]) -> Option<Ending> {
     let last = events.last()?;
     let (status, output, failure, failed_state) = match &last.kind {
         EventKind::ExecutionSucceeded { output } => (Status::Succeeded, Some(output), None, None),

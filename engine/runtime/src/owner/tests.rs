@@ -1,8 +1,6 @@
 //! What belongs to an earlier tenure of a shard changes nothing in a later one; what arrived in time
 //! comes before what is due; who waits for a store that is away is not kept.
 
-mod watched;
-
 use std::sync::Arc;
 
 use machine::{Execution, Status, Stimulus, Timestamp};

@@ -5,7 +5,6 @@ use machine::Failure;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-use super::error_type::ErrorType;
 use super::fault::{invalid, of_status, too_long};
 
 /// How much of an error's body becomes part of the cause.

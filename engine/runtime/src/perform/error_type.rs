@@ -8,10 +8,8 @@ const LONGEST: usize = 2_048;
 #[derive(Default)]
 pub(super) struct ErrorType {
     depth: usize,
-    /// Something but blanks was read.
-    has_begun: bool,
-    /// The text is no JSON object.
-    is_other: bool,
+    /// Whether the text begins as an object does, once something but blanks was read.
+    begins_object: Option<bool>,
     /// Within a string: what of it was read, its quotation marks included.
     text: Option<Vec<u8>>,
     is_escaped: bool,
@@ -31,12 +29,11 @@ impl ErrorType {
     /// Reads the next part.
     pub(super) fn read(&mut self, part: &[u8]) {
         for &byte in part {
-            if self.found.is_some() || self.is_other {
-                return;
+            if self.begins_object.is_none() && !byte.is_ascii_whitespace() {
+                self.begins_object = Some(byte == b'{');
             }
-            if !self.has_begun && !byte.is_ascii_whitespace() {
-                self.has_begun = true;
-                self.is_other = byte != b'{';
+            if self.found.is_some() || self.begins_object == Some(false) {
+                return;
             }
             if self.text.is_some() {
                 self.read_in_string(byte);

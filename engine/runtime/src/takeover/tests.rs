@@ -1,5 +1,7 @@
 //! Loads whose mailbox is full.
 
+use uuid::Uuid;
+
 use super::*;
 use crate::shared::LOADS;
 use crate::{EngineOptions, stage};
