@@ -44,6 +44,14 @@ fn a_wait_needs_a_time_that_it_can_wait_for() {
         r#"{"pause": "soon"}"#,
         &[],
         &expect![
+            "3<-2 ExecutionFailed States.Runtime An error occurred while executing the state 'A' (entered at the event id #2). The SecondsPath parameter cannot be parsed as a long value: $.pause == soon"
+        ],
+    );
+    ends(
+        seconds,
+        "{}",
+        &[],
+        &expect![
             "3<-2 ExecutionFailed States.Runtime An error occurred while executing the state 'A' (entered at the event id #2). The SecondsPath parameter does not reference an input value: $.pause"
         ],
     );
