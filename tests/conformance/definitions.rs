@@ -19,6 +19,25 @@ struct Definition {
     kind: MachineKind,
     /// Whether it was published for others to use.
     is_sample: bool,
+    /// Whether it has a distributed Map, by the index's own account.
+    beyond: bool,
+}
+
+/// Features of the index that only a distributed Map has, which [`asl::compile`] refuses for now.
+const NOT_SERVED: [&str; 5] = [
+    "field:ItemReader",
+    "field:ItemBatcher",
+    "field:ResultWriter",
+    "field:Label",
+    "field:Tolerated",
+];
+
+fn is_beyond(entry: &Value, text: &str) -> bool {
+    let features = entry["features"].as_array().expect("every entry lists its features");
+    let mut names = features.iter().filter_map(Value::as_str);
+    // The index does not see distributed Maps that use the older `Iterator`.
+    names.any(|name| NOT_SERVED.iter().any(|start| name.starts_with(start)))
+        || text.contains("\"DISTRIBUTED\"")
 }
 
 fn corpus() -> Vec<Definition> {
@@ -36,6 +55,7 @@ fn corpus() -> Vec<Definition> {
                 expect: word("expect"),
                 rule: word("rule"),
                 is_sample: word("basis").starts_with("published sample"),
+                beyond: is_beyond(entry, &text),
                 text,
                 kind: match entry["type"].as_str() {
                     Some("EXPRESS") => MachineKind::Express,
@@ -78,7 +98,7 @@ fn every_valid_definition_compiles_unless_it_uses_what_is_not_served() {
         let sound = found.iter().all(|it| it.severity == Severity::Warning);
         match asl::compile(&definition.text) {
             Ok(_) if sound => compiled += 1,
-            Err(all) if sound && only_unsupported(&all) => beyond += 1,
+            Err(all) if sound && definition.beyond && only_unsupported(&all) => beyond += 1,
             Ok(_) => wrong.push(format!("{}\n{}", definition.file, rendered(&found))),
             Err(all) => wrong.push(format!("{}\n{}", definition.file, rendered(&all))),
         }
@@ -221,8 +241,9 @@ fn advice_is_given_of_sound_definitions() {
     let (mut samples, shown) = (0, std::env::var("ADVICE").unwrap_or_default());
     for definition in corpus().iter().filter(|it| it.expect == "valid" && it.is_sample) {
         samples += 1;
-        for found in asl::advise(&definition.text, definition.kind) {
-            assert!(Code::ADVICE.contains(&found.code) && found.severity == Severity::Warning);
+        let found = asl::review(&definition.text, definition.kind);
+        for found in found.iter().filter(|it| Code::ADVICE.contains(&it.code)) {
+            assert_eq!(found.severity, Severity::Warning, "{}: {found}", definition.file);
             *counts.entry(found.code.as_str()).or_default() += 1;
             if found.code.as_str() == shown {
                 println!("{}: {found}", definition.file);

@@ -99,31 +99,16 @@ impl Source {
         &self.unfilled
     }
 
-    /// Where a diagnostic's location is, such as `/States/Pay/Retry[0]`. What is not there is shown at the
-    /// innermost part that is.
-    pub fn locate(&self, location: &str) -> Option<Position> {
-        let Some(places) = &self.places else {
-            let (line, column) = asl::position::locate(&self.json, location)?;
-            return Some(self.edits.back(Position { line: line as u64, column: column as u64 }));
+    /// Where the locations of diagnostics are, such as `/States/Pay/Retry[0]`.
+    pub fn locate(&self, locations: &[&str]) -> Vec<Option<Position>> {
+        let found: Vec<Option<Position>> = if let Some(places) = &self.places {
+            locations.iter().map(|location| nearest(places, location)).collect()
+        } else {
+            let position = |(line, column)| Position { line: line as u64, column: column as u64 };
+            let found = asl::position::locate_all(&self.json, locations).into_iter();
+            found.map(|place| place.map(position)).collect()
         };
-        let mut location = location.trim_end_matches('/');
-        loop {
-            if let Some(position) = places.get(location) {
-                return Some(self.edits.back(*position));
-            }
-            location = &location[..location.rfind(['/', '['])?];
-        }
-    }
-
-    /// Where each of these locations is.
-    pub fn locate_all(&self, locations: &[&str]) -> Vec<Option<Position>> {
-        if self.places.is_some() {
-            return locations.iter().map(|location| self.locate(location)).collect();
-        }
-        let found = asl::position::locate_all(&self.json, locations).into_iter();
-        let position =
-            |(line, column)| self.edits.back(Position { line: line as u64, column: column as u64 });
-        found.map(|place| place.map(position)).collect()
+        found.into_iter().map(|place| place.map(|it| self.edits.back(it))).collect()
     }
 
     /// Where the JSON breaks off, if it is not JSON.
@@ -131,6 +116,17 @@ impl Source {
         let error = serde_json::from_str::<serde::de::IgnoredAny>(&self.json).err()?;
         let position = Position { line: error.line() as u64, column: error.column() as u64 };
         (error.line() > 0).then(|| self.edits.back(position))
+    }
+}
+
+/// Where this location is in YAML. What is not there is shown at the innermost part that is.
+fn nearest(places: &HashMap<String, Position>, location: &str) -> Option<Position> {
+    let mut location = location.trim_end_matches('/');
+    loop {
+        if let Some(position) = places.get(location) {
+            return Some(*position);
+        }
+        location = &location[..location.rfind(['/', '['])?];
     }
 }
 
@@ -175,7 +171,7 @@ mod tests {
     fn a_location_is_found_in_yaml_and_what_is_missing_at_its_parent() {
         let definition = yaml("StartAt: A\nStates:\n  A:\n    Retry:\n      - ErrorEquals: []\n");
         let at = |location: &str| {
-            let position = definition.locate(location).unwrap();
+            let position = definition.locate(&[location])[0].unwrap();
             (position.line, position.column)
         };
         assert_eq!(at("/States/A/Retry[0]/ErrorEquals"), (5, 22));
@@ -188,7 +184,7 @@ mod tests {
         let values = Values::from([("Long".to_owned(), "a much longer text".into())]);
         let text = "{\"Comment\": \"${Long}\", \"StartAt\": 1,\n \"States\": {}}";
         let source = Source::read(text.to_owned(), Syntax::Json, Fill::With(&values)).unwrap();
-        let at = |location: &str| source.locate(location).map(|it| (it.line, it.column));
+        let at = |location: &str| source.locate(&[location])[0].map(|it| (it.line, it.column));
         assert_eq!(at("/StartAt"), Some((1, 35)));
         assert_eq!(at("/States"), Some((2, 12)));
         assert_eq!(at("/Comment"), Some((1, 13)));

@@ -52,14 +52,10 @@ pub fn check(path: &Path, text: &str, kind: MachineKind, fill: Fill<'_>) -> Vec<
     };
     let mut findings: Vec<Finding> =
         source.unfilled().iter().map(|it| unfilled(name.clone(), it)).collect();
-    let mut diagnostics = asl::check(source.json(), kind);
-    // What the language has and this engine does not run yet is no mistake, but no use either.
-    let unserved = asl::compile(source.json()).err().unwrap_or_default();
-    diagnostics.extend(unserved.into_iter().filter(|it| it.code == Code::UnsupportedFeature));
-    diagnostics.extend(asl::advise(source.json(), kind));
+    let diagnostics = asl::review(source.json(), kind);
     let locations: Vec<&str> =
         diagnostics.iter().map(|it| it.location.as_deref().unwrap_or_default()).collect();
-    let places = source.locate_all(&locations);
+    let places = source.locate(&locations);
     findings.extend(
         diagnostics
             .into_iter()

@@ -72,6 +72,13 @@ pub(crate) struct Transition {
     pub(crate) name: Box<str>,
 }
 
+impl Transition {
+    /// Whether a catcher goes there.
+    pub(crate) fn is_of_catcher(&self) -> bool {
+        self.field.starts_with("Catch[")
+    }
+}
+
 /// Where control is to go.
 #[derive(Debug)]
 pub(crate) enum Target {

@@ -111,7 +111,7 @@ pub enum Code {
 }
 
 impl Code {
-    /// What only [`crate::advise`] says, AWS does not.
+    /// What only [`crate::review`] says, AWS does not.
     pub const ADVICE: [Self; 9] = [
         Self::UnreachedState,
         Self::CatcherNeverCatches,

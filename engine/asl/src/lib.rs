@@ -93,19 +93,21 @@ pub fn check(text: &str, kind: MachineKind) -> Vec<Diagnostic> {
     diagnostics
 }
 
-/// What is strange about a definition that is not wrong, beyond what AWS says: a code of
-/// [`Code::ADVICE`] each, in the order of the text; at most [`diagnostic::MAX_DIAGNOSTICS`]. Nothing of
-/// one that has errors.
-pub fn advise(text: &str, kind: MachineKind) -> Vec<Diagnostic> {
-    let (definition, diagnostics) = read(text, Some(kind));
-    let wrong =
-        |it: &Diagnostic| it.severity == Severity::Error && it.code != Code::UnsupportedFeature;
-    let Some(definition) = definition.filter(|_| !diagnostics.iter().any(wrong)) else {
-        return Vec::new();
-    };
-    let report = Report::default();
-    advice::advise(&definition, &report);
-    in_order_of_text(report.into_diagnostics(), text)
+/// [`check`], then what the language has and this engine does not run yet, then what is strange about a
+/// definition that is not wrong, beyond what AWS says: a code of [`Code::ADVICE`] each, in the order of
+/// the text, at most [`diagnostic::MAX_DIAGNOSTICS`]. The text is read once.
+pub fn review(text: &str, kind: MachineKind) -> Vec<Diagnostic> {
+    let (definition, mut diagnostics) = read(text, Some(kind));
+    let is_unsupported = |it: &Diagnostic| it.code == Code::UnsupportedFeature;
+    diagnostics.sort_by_key(is_unsupported);
+    let is_wrong =
+        diagnostics.iter().any(|it| it.severity == Severity::Error && !is_unsupported(it));
+    if let Some(definition) = definition.filter(|_| !is_wrong) {
+        let report = Report::default();
+        advice::advise(&definition, &report);
+        diagnostics.extend(in_order_of_text(report.into_diagnostics(), text));
+    }
+    diagnostics
 }
 
 /// What was written, and everything wrong with it: first what cannot be read, then what is wrong with the

@@ -30,8 +30,7 @@ pub(crate) fn depth(text: &str) -> usize {
 ///
 /// `None` if there is no such value, or the text is not JSON up to there.
 pub fn locate(text: &str, location: &str) -> Option<(usize, usize)> {
-    let offset = *offsets(text, &[location]).first()?;
-    Some(line_and_column(text, offset?))
+    *locate_all(text, &[location]).first()?
 }
 
 /// The same for several locations, in one pass over the text.
@@ -52,7 +51,8 @@ pub fn locate_all(text: &str, locations: &[&str]) -> Vec<Option<(usize, usize)>>
     places
 }
 
-fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
+/// Line and column, counted from 1 in characters, of this byte of a text.
+pub fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
     let before = &text[..offset];
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     let line = before.matches('\n').count() + 1;

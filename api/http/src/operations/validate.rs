@@ -1,6 +1,6 @@
 //! Says what is wrong with a definition; never fails.
 
-use asl::{Diagnostic, MAX_DEFINITION_BYTES, Severity};
+use asl::{Code, Diagnostic, MAX_DEFINITION_BYTES, Severity};
 
 use crate::error::OperationError;
 
@@ -35,10 +35,10 @@ pub fn validate(
 /// Checks a definition as AWS does, and says what is strange about it beyond that; without the warnings of
 /// these codes.
 pub fn advised(definition: &str, kind: MachineType, allowed: &[String]) -> Verdict {
-    let mut diagnostics = asl::check(definition, kind.into());
-    diagnostics.extend(asl::advise(definition, kind.into()));
-    diagnostics.retain(|found| {
-        found.severity == Severity::Error || !allowed.iter().any(|code| code == found.code.as_str())
+    let mut diagnostics = asl::review(definition, kind.into());
+    diagnostics.retain(|found| match found.severity {
+        Severity::Error => found.code != Code::UnsupportedFeature,
+        Severity::Warning => !allowed.iter().any(|code| code == found.code.as_str()),
     });
     Verdict::of(diagnostics, MOST)
 }

@@ -33,9 +33,7 @@ pub(super) fn blanked(text: String) -> Result<String, SyntaxError> {
 }
 
 fn unended(text: &str, at: usize) -> SyntaxError {
-    let before = &text[..at];
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    let (line, column) = asl::position::line_and_column(text, at);
     let position = Position { line: line as u64, column: column as u64 };
     SyntaxError { position: Some(position), message: "a comment without `*/`".to_owned() }
 }

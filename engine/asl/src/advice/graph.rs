@@ -1,6 +1,6 @@
 //! Where control may go within one scope.
 
-use crate::definition::{Definition, Scope, State};
+use crate::definition::{Definition, Scope, State, Transition};
 
 /// The states of a scope by their index in it, and where each may go.
 pub(super) struct Graph<'d> {
@@ -13,10 +13,9 @@ impl<'d> Graph<'d> {
     pub(super) fn new(definition: &'d Definition, scope: &'d Scope) -> Self {
         let first = scope.states.start;
         let states = &definition.states[first as usize..scope.states.end as usize];
-        let index = |name: &str| scope.find(name).map(|id| (id.0 - first) as usize);
         let successors = |state: &State| {
             let mut to: Vec<usize> =
-                state.transitions.iter().filter_map(|it| index(&it.name)).collect();
+                state.transitions.iter().filter_map(|it| index_of(scope, &it.name)).collect();
             to.sort_unstable();
             to.dedup();
             to
@@ -32,14 +31,21 @@ impl<'d> Graph<'d> {
         &self.states[index]
     }
 
+    /// Wherever a state names another, and which that is.
+    pub(super) fn transitions(
+        &self,
+        index: usize,
+    ) -> impl Iterator<Item = (&'d Transition, Option<usize>)> {
+        self.states[index].transitions.iter().map(|it| (it, index_of(self.scope, &it.name)))
+    }
+
     pub(super) fn successors(&self, index: usize) -> &[usize] {
         &self.successors[index]
     }
 
     /// Where the scope begins.
     pub(super) fn start(&self) -> Option<usize> {
-        let id = self.scope.find(self.scope.start_at.as_deref()?)?;
-        Some((id.0 - self.scope.states.start) as usize)
+        index_of(self.scope, self.scope.start_at.as_deref()?)
     }
 
     /// Which states some way leads to.
@@ -104,4 +110,9 @@ impl<'d> Graph<'d> {
         left.reverse();
         left
     }
+}
+
+/// Which of its scope's states has this name.
+fn index_of(scope: &Scope, name: &str) -> Option<usize> {
+    scope.find(name).map(|id| (id.0 - scope.states.start) as usize)
 }

@@ -86,20 +86,29 @@ impl<'d> Analysis<'d> {
             visits[index] += 1;
             let input = inputs[index].clone().unwrap_or(Shape::Any);
             self.work += 1 + input.count();
-            let outputs = match Site::new(graph.scope, graph.state(index)) {
-                Some(site) if self.work < MAX_WORK => outputs(site, &input),
-                Some(_) | None => Outputs { ends: Shape::Any, caught: Vec::new() },
-            };
-            for next in graph.successors(index) {
-                let flows = outputs.along(graph, index, *next);
-                let joined = match inputs[*next].clone() {
+            let state = graph.state(index);
+            let outputs = Site::new(graph.scope, state)
+                .filter(|_| self.work < MAX_WORK)
+                .map(|site| outputs(site, &input));
+            let mut catchers = outputs.iter().flat_map(|outputs| &outputs.caught);
+            for (transition, next) in graph.transitions(index) {
+                let flows = match &outputs {
+                    None => Shape::Any,
+                    Some(_) if transition.is_of_catcher() => {
+                        catchers.next().cloned().unwrap_or(Shape::Any)
+                    }
+                    Some(outputs) => outputs.ends.clone(),
+                };
+                let Some(next) = next else { continue };
+                self.work += 1 + flows.count();
+                let joined = match inputs[next].clone() {
                     None => flows,
-                    Some(_) if visits[*next] >= MAX_VISITS => Shape::Any,
+                    Some(_) if visits[next] >= MAX_VISITS => Shape::Any,
                     Some(known) => known.or(flows),
                 };
-                if inputs[*next].as_ref() != Some(&joined) {
-                    inputs[*next] = Some(joined);
-                    open.push(*next);
+                if inputs[next].as_ref() != Some(&joined) {
+                    inputs[next] = Some(joined);
+                    open.push(next);
                 }
             }
         }
@@ -122,23 +131,8 @@ impl<'d> Analysis<'d> {
 /// What flows out of a state.
 struct Outputs {
     ends: Shape,
-    /// By the catchers, to the states of these names.
-    caught: Vec<(Box<str>, Shape)>,
-}
-
-impl Outputs {
-    /// What flows from one state to another, which both ways may lead to.
-    fn along(&self, graph: &Graph<'_>, from: usize, to: usize) -> Shape {
-        let name = &*graph.state(to).name;
-        let by_catchers = self.caught.iter().filter(|(next, _)| **next == *name).count();
-        let all = graph.state(from).transitions.iter().filter(|it| *it.name == *name).count();
-        let mut shapes: Vec<Shape> =
-            self.caught.iter().filter(|(next, _)| **next == *name).map(|it| it.1.clone()).collect();
-        if all > by_catchers {
-            shapes.push(self.ends.clone());
-        }
-        shapes.into_iter().reduce(Shape::or).unwrap_or(Shape::Any)
-    }
+    /// By its catchers, in their order.
+    caught: Vec<Shape>,
 }
 
 fn outputs(site: Site<'_>, input: &Shape) -> Outputs {
@@ -152,15 +146,11 @@ fn outputs(site: Site<'_>, input: &Shape) -> Outputs {
     };
     let error = ["Error", "Cause"].map(|name| (name.into(), Shape::Leaf));
     let error = Shape::object(error);
-    let caught = catchers.iter().filter_map(|catcher| {
-        let Target::Named(name) = &catcher.next else { return None };
-        let shape = match &catcher.output {
-            Caught::Path(ResultPath::Replace) | Caught::Query(None) => error.clone(),
-            Caught::Path(ResultPath::Discard) => input.clone(),
-            Caught::Path(ResultPath::At(place)) => input.with(place, error.clone()),
-            Caught::Query(Some(output)) => unread(output),
-        };
-        Some((name.clone(), shape))
+    let caught = catchers.iter().map(|catcher| match &catcher.output {
+        Caught::Path(ResultPath::Replace) | Caught::Query(None) => error.clone(),
+        Caught::Path(ResultPath::Discard) => input.clone(),
+        Caught::Path(ResultPath::At(place)) => input.with(place, error.clone()),
+        Caught::Query(Some(output)) => unread(output),
     });
     Outputs { caught: caught.collect(), ends }
 }

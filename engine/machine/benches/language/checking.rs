@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use asl::{MachineKind, Severity};
+use asl::{Code, Diagnostic, MachineKind, Severity};
 
 use crate::node;
 use crate::run::best;
@@ -50,12 +50,13 @@ fn measure(files: &[PathBuf]) {
         let began = Instant::now();
         for file in files {
             let text = fs::read_to_string(file).unwrap_or_default();
-            let found = asl::check(&text, MachineKind::Standard);
-            let advice = asl::advise(&text, MachineKind::Standard);
-            if found.iter().any(|it| it.severity == Severity::Error) {
+            let found = std::hint::black_box(asl::review(&text, MachineKind::Standard));
+            let is_wrong = |it: &Diagnostic| {
+                it.severity == Severity::Error && it.code != Code::UnsupportedFeature
+            };
+            if found.iter().any(is_wrong) {
                 refused.set(refused.get() + 1);
             }
-            std::hint::black_box(advice);
         }
         began.elapsed().as_secs_f64() * 1e3
     });

@@ -18,13 +18,9 @@ pub(super) fn iteration_aborted(execution: &mut Execution, id: FrameId) {
 pub(super) fn state_aborted(execution: &mut Execution, event: &Event) {
     change(execution, event, |_| At::Entered);
     let Some(frame) = execution.frame(event.frame) else { return };
-    if frame.is_over {
-        remove(execution, event.frame);
-        return;
-    }
-    let Some(frame) = execution.frame(event.frame).filter(|frame| frame.is_doomed) else { return };
     let parent = frame.parent.and_then(|(parent, _)| execution.frame(parent));
-    if parent.is_some_and(|parent| matches!(parent.at, At::Branches(_))) {
+    let is_branch = parent.is_some_and(|parent| matches!(parent.at, At::Branches(_)));
+    if frame.is_over || (frame.is_doomed && is_branch) {
         remove(execution, event.frame);
     }
 }
