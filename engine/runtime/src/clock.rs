@@ -4,7 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use chrono::{DateTime, Utc};
 use machine::Timestamp;
+
+/// The same moment as the store writes it.
+pub(crate) fn moment(at: Timestamp) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(at.0).unwrap_or_default()
+}
 
 /// The node's wall clock. Execution time is wall-clock time, as on AWS: deadlines survive
 /// restarts and hand-overs. Clones are one clock.

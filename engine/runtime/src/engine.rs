@@ -14,25 +14,26 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::activities::Broker;
-use crate::ask::{Unanswered, ask};
 use crate::fire::Fire;
-use crate::inbox::Inbox;
 use crate::lane::LaneLoop;
 use crate::lives;
-use crate::mail::{Key, Mail, Message, StimulusMail, StimulusReply};
-use crate::membership::Membership;
 use crate::metrics::METRICS;
-use crate::name::Name;
 use crate::options::EngineOptions;
-use crate::owner::{Owner, owner_of};
-use crate::passivate;
+use crate::owner::Owner;
 use crate::perform::Perform;
+use crate::post::ask::{Unanswered, ask};
+use crate::post::inbox::Inbox;
+use crate::post::mail::{Key, Mail, Message, StimulusMail, StimulusReply};
+use crate::post::{Mailboxes, NotPosted, hints};
 use crate::programs::ProgramError;
-use crate::share::Readiness;
 use crate::shared::Shared;
-use crate::skew::Comparison;
-use crate::sleepers::Sleepers;
-use crate::token::Seal;
+use crate::sleep::passivate;
+use crate::sleep::wake::Sleepers;
+use crate::task::token::Seal;
+use crate::tenure::membership::Membership;
+use crate::tenure::name::Name;
+use crate::tenure::share::Readiness;
+use crate::tenure::skew::Comparison;
 
 /// How long a caller waits before it is told that the store is away.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
@@ -43,7 +44,7 @@ pub(crate) const ELSEWHERE: Duration = Duration::from_millis(20);
 #[derive(Clone)]
 pub struct Engine {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) owners: Arc<Mutex<Vec<mpsc::Sender<Mail>>>>,
+    pub(crate) owners: Mailboxes,
     pub(crate) loops: Arc<Mutex<Vec<JoinHandle<()>>>>,
     pub(crate) stop: CancellationToken,
 }
@@ -52,7 +53,7 @@ pub struct Engine {
 #[derive(Clone)]
 pub struct WeakEngine {
     shared: Weak<Shared>,
-    owners: Arc<Mutex<Vec<mpsc::Sender<Mail>>>>,
+    owners: Mailboxes,
     loops: Arc<Mutex<Vec<JoinHandle<()>>>>,
     stop: CancellationToken,
 }
@@ -152,6 +153,7 @@ impl Engine {
         lives::look(&shared).await;
         let name = Name::take(shared.clone()).await;
         let mut membership = Membership::new(shared.clone(), owners.clone(), fenced);
+        let owners = Mailboxes::new(owners);
         membership.beat().await?;
         // The others need not wait for their next beat to make room.
         let _ = shared.store.hint_nodes().await;
@@ -168,7 +170,8 @@ impl Engine {
         loops.push(tokio::spawn(lives::run(shared.clone(), stop.clone())));
         loops.push(tokio::spawn(sleepers.run(stop.clone())));
         loops.push(tokio::spawn(inbox.run(stop.clone())));
-        let (owners, loops) = (Arc::new(Mutex::new(owners)), Arc::new(Mutex::new(loops)));
+        loops.push(tokio::spawn(hints::run(shared.clone(), owners.clone(), stop.clone())));
+        let loops = Arc::new(Mutex::new(loops));
         let engine = Self { shared: shared.clone(), owners, loops, stop: stop.clone() };
         let broker = tokio::spawn(Broker::new(engine.clone()).run(stop.clone()));
         let fire = tokio::spawn(Fire::new(engine.clone(), shared).run());
@@ -343,33 +346,14 @@ impl Engine {
         matches!(self.shared.store.orphaned(shard).await, Ok(Some(_)))
     }
 
-    /// The boxes of all owners.
-    pub(crate) fn mailboxes(&self) -> Vec<mpsc::Sender<Mail>> {
-        self.owners.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Puts mail into the box of a shard's owner.
+    /// Puts mail into the box of a shard's owner; what finds it full is counted.
     pub(crate) fn post(&self, shard: i16, mail: Mail) -> Result<(), NotPosted> {
-        let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
-        if owners.is_empty() {
-            return Err(NotPosted::Gone);
-        }
-        let index = owner_of(shard, owners.len());
-        owners[index].try_send(mail).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => {
+        self.owners.post(shard, mail).inspect_err(|why| {
+            if *why == NotPosted::Full {
                 METRICS.executions.throttled.inc();
-                NotPosted::Full
             }
-            mpsc::error::TrySendError::Closed(_) => NotPosted::Gone,
         })
     }
-}
-
-/// Why mail did not reach an owner loop.
-pub(crate) enum NotPosted {
-    Full,
-    /// The node stops, and others have its shards, or will.
-    Gone,
 }
 
 /// One owner loop and its lane.

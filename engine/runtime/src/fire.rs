@@ -15,9 +15,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::clock::moment;
 use crate::engine::Engine;
 use crate::metrics::METRICS;
-use crate::owner::moment;
 use crate::shared::Shared;
 
 mod attempt;

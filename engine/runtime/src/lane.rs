@@ -14,12 +14,12 @@ use store::{Answer, AppendError, Appended, Batch, Lane, NewTurn};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::Instant;
 
-use crate::calls::account_of;
 use crate::ended;
-use crate::mail::{Key, Mail, StartReply, StimulusReply};
 use crate::metrics::{METRICS, measure};
+use crate::post::mail::{Key, Mail, StartReply, StimulusReply};
 use crate::shared::Shared;
-use crate::tenures::Tenure;
+use crate::task::calls::account_of;
+use crate::tenure::Tenure;
 
 #[cfg(test)]
 mod tests;

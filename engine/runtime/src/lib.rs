@@ -11,44 +11,26 @@
 //! key of `turns`, leases only make it rare.
 
 mod activities;
-
-mod ask;
-mod calls;
 mod clock;
 mod descriptors;
-mod drain;
 mod ended;
 mod engine;
 mod fire;
-mod gates;
-mod heartbeats;
-mod inbox;
 mod lane;
-mod lease;
 mod lives;
-mod lookups;
-mod mail;
-mod membership;
 pub mod metrics;
-mod name;
 mod options;
 mod owner;
-mod passivate;
 pub mod perform;
+mod post;
 mod programs;
-mod running;
-mod share;
 mod shared;
-mod skew;
-mod sleepers;
+mod sleep;
 #[cfg(test)]
 mod stage;
 mod start;
-mod takeover;
-mod tasks;
-mod tenures;
-mod timers;
-mod token;
+mod task;
+mod tenure;
 
 pub use activities::{ActivityTask, PollError, Undelivered};
 pub use clock::Clock;
@@ -56,10 +38,10 @@ pub use descriptors::Descriptors;
 pub use engine::{Absent, Engine, StartupError, StopError, StopRequest, WeakEngine};
 pub use options::EngineOptions;
 pub use programs::{ProgramError, Programs};
-pub use share::Readiness;
-pub use skew::{Comparison, Verdict};
 pub use start::{Start, StartError, Started};
-pub use tasks::{TaskAnswer, TokenError};
+pub use task::answer::{TaskAnswer, TokenError};
+pub use tenure::share::Readiness;
+pub use tenure::skew::{Comparison, Verdict};
 
 /// Bytes of turns that may wait for one lane.
 pub(crate) const ROOM_BYTES: usize = 64 * 1024 * 1024;

@@ -14,8 +14,8 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::calls::account_of;
 use crate::shared::Shared;
+use crate::task::calls::account_of;
 
 /// How often they are looked for without a hint.
 const EVERY: Duration = Duration::from_secs(5);

@@ -4,12 +4,15 @@
 //! It may step an execution again before its previous turn is committed: lanes keep the order,
 //! and only commands and answers wait for the commit.
 
-mod drowse;
 mod load;
+mod rest;
+mod running;
 mod shards;
 mod stepping;
+mod takeover;
 #[cfg(test)]
 mod tests;
+mod timers;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -19,15 +22,13 @@ use machine::Timestamp;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use uuid::Uuid;
 
+use self::running::Running;
+use self::timers::Timers;
 use crate::lane::{Notice, Write};
-use crate::mail::{Gained, Key, LoadId, Mail, StimulusMail, StimulusReply};
 use crate::metrics::{METRICS, Part, seconds, whole};
-use crate::running::Running;
+use crate::post::mail::{Gained, Key, LoadId, Mail, StimulusMail, StimulusReply};
 use crate::shared::Shared;
-use crate::tenures::Tenure;
-use crate::timers::Timers;
-
-pub(crate) use self::stepping::moment;
+use crate::tenure::Tenure;
 
 /// Most stimuli that wait for one execution.
 const MOST_DEFERRED: usize = 10_000;
@@ -37,11 +38,6 @@ const MOST_AWAITED: usize = 10_000;
 
 /// How late a timer is when its loop must have stood still.
 const STOOD_STILL_MS: i64 = 1_000;
-
-/// Which of so many owners a shard belongs to.
-pub(crate) fn owner_of(shard: i16, owners: usize) -> usize {
-    usize::try_from(shard).unwrap_or(0) % owners
-}
 
 /// An owner loop and all it holds.
 pub(crate) struct Owner {

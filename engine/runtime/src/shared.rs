@@ -10,22 +10,22 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::activities::Pollers;
-use crate::ask::Gone;
-use crate::calls::Calls;
 use crate::clock::Clock;
-use crate::gates::Gates;
-use crate::heartbeats::Heartbeats;
 use crate::lane::Lanes;
-use crate::lease::Lease;
 use crate::lives::Lives;
 use crate::metrics::METRICS;
 use crate::options::EngineOptions;
 use crate::perform::Perform;
+use crate::post::ask::Gone;
+use crate::post::heartbeats::Heartbeats;
 use crate::programs::Programs;
-use crate::share::Share;
-use crate::skew::Skew;
-use crate::tenures::{Tenure, Tenures};
-use crate::token::Seal;
+use crate::task::calls::Calls;
+use crate::task::token::Seal;
+use crate::tenure::gates::Gates;
+use crate::tenure::lease::Lease;
+use crate::tenure::share::Share;
+use crate::tenure::skew::Skew;
+use crate::tenure::{Tenure, Tenures};
 
 /// Most executions loaded one by one at the same time.
 pub(crate) const LOADS: usize = 6;
@@ -40,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     /// Told when schedules may have something to do.
     pub(crate) schedules: Notify,
+    /// Told when messages for this node may have come.
+    pub(crate) inbox: Notify,
     /// Told when what is remembered of access keys is to be forgotten.
     pub(crate) access_keys: watch::Sender<()>,
     pub(crate) programs: Programs,
@@ -121,6 +123,7 @@ impl Shared {
             clock: options.clock.clone(),
             options,
             schedules: Notify::new(),
+            inbox: Notify::new(),
             lives: Lives::default(),
             access_keys: watch::Sender::default(),
             seal,

@@ -13,8 +13,8 @@ use uuid::Uuid;
 use crate::EngineOptions;
 use crate::perform::{Call, Outcome, Perform, Progress};
 use crate::shared::Shared;
-use crate::tenures::Tenure;
-use crate::token::Seal;
+use crate::task::token::Seal;
+use crate::tenure::Tenure;
 
 /// Performs calls that never end.
 pub(crate) struct Never;

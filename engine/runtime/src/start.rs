@@ -10,10 +10,11 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::ask::{Unanswered, ask};
-use crate::engine::{Absent, ELSEWHERE, Engine, NotPosted, PATIENCE};
-use crate::mail::{Key, Mail, Message, StartMail, StartReply};
-use crate::owner::moment;
+use crate::clock::moment;
+use crate::engine::{Absent, ELSEWHERE, Engine, PATIENCE};
+use crate::post::NotPosted;
+use crate::post::ask::{Unanswered, ask};
+use crate::post::mail::{Key, Mail, Message, StartMail, StartReply};
 use crate::programs::ProgramError;
 
 /// Names tried for a start without one, until one falls into a shard of ours.

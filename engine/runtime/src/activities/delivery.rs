@@ -11,7 +11,7 @@ use super::pollers::{Claimed, Handed, Poller};
 use super::silence::Silence;
 use super::{ActivityKey, ActivityTask};
 use crate::engine::Engine;
-use crate::mail::Key;
+use crate::post::mail::Key;
 
 /// After how long without an answer the worker need not wait for this task any longer.
 const SILENT: Duration = Duration::from_secs(3);

@@ -9,7 +9,7 @@ use store::WantedTasks;
 use tokio::sync::{Notify, oneshot};
 
 use super::{ActivityKey, ActivityTask, PollError};
-use crate::mail::Key;
+use crate::post::mail::Key;
 
 /// Most pollers of one activity on a node: AWS's quota.
 const MOST_PER_ACTIVITY: usize = 1_000;

@@ -12,8 +12,8 @@ use store::{
     Waiting,
 };
 
+use crate::clock::moment;
 use crate::metrics::{METRICS, seconds};
-use crate::owner::moment;
 use crate::start::{Start, StartError};
 
 use super::bounds::timestamp;

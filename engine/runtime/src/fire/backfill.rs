@@ -3,7 +3,7 @@
 use machine::schedule::Schedule as Rule;
 use store::{Claimed, FiringKind};
 
-use crate::owner::moment;
+use crate::clock::moment;
 
 use super::bounds::{Bounds, timestamp};
 use super::plan::pending;

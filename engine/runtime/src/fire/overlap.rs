@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use futures_util::{StreamExt as _, stream};
 use store::{Decision, Firing, FiringKind, FiringState, Overlap, RunningFiring};
 
+use crate::clock::moment;
 use crate::engine::{StopError, StopRequest};
-use crate::owner::moment;
 
 use super::attempt::{Attempts, Next};
 use super::bounds::timestamp;

@@ -6,7 +6,7 @@ use machine::Timestamp;
 use machine::schedule::Schedule as Rule;
 use store::{CatchUp, FiringKind, NewFiring, Plan, Schedule, ScheduleState};
 
-use crate::owner::moment;
+use crate::clock::moment;
 
 use super::bounds::{Bounds, timestamp};
 use super::{GRACE_MS, name, reason};

@@ -11,7 +11,7 @@ use store::{
 };
 use uuid::Uuid;
 
-use crate::owner::moment;
+use crate::clock::moment;
 
 use super::bounds::Bounds;
 use super::{input, name, plan, reason};

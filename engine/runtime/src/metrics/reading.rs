@@ -31,9 +31,7 @@ impl Engine {
     }
 
     fn read_queues(&self) {
-        let mailboxes =
-            self.mailboxes().into_iter().map(|mailbox| mailbox.max_capacity() - mailbox.capacity());
-        METRICS.loops.mailboxes.set(whole(mailboxes.sum()));
+        METRICS.loops.mailboxes.set(whole(self.owners.waiting()));
         METRICS.loops.lanes.set(whole(self.shared.lanes.waiting()));
     }
 

@@ -4,14 +4,15 @@
 use machine::{Stimulus, Timestamp};
 use uuid::Uuid;
 
-use super::stepping::{moment, number, said, seed};
+use super::running::{Asleep, Running};
+use super::stepping::{number, said, seed};
+use super::takeover;
 use super::{Awaited, MOST_AWAITED, MOST_DEFERRED, Owner, Shard, answer};
-use crate::mail::{
+use crate::clock::moment;
+use crate::post::mail::{
     Key, LoadId, Loaded, Mail, NotLoaded, Passivated, Reason, StimulusMail, StimulusReply,
 };
-use crate::running::{Asleep, Running};
-use crate::takeover;
-use crate::tenures::Tenure;
+use crate::tenure::Tenure;
 
 /// How long an execution that could not be loaded is left alone.
 const LOAD_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);

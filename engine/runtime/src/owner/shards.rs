@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use super::takeover;
 use super::{Closing, Leaving, Owner, Shard, answer};
-use crate::mail::{Gained, StimulusReply};
-use crate::takeover;
-use crate::tenures::Tenure;
+use crate::post::mail::{Gained, StimulusReply};
+use crate::tenure::Tenure;
 
 impl Owner {
     /// Tenures of these shards begin; their executions are loaded. Where turns of an earlier tenure

@@ -1,19 +1,19 @@
 //! Stimulus → step → lane.
 
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
 use machine::{Event, EventKind, Status, Stimulus, Timestamp, Turn};
 use store::{Answer, Ending, NewExecution, NewTurn, Offer};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::running::{Asleep, Running};
 use super::{Owner, answer};
-use crate::calls::account_of;
+use crate::clock::moment;
 use crate::lane::Write;
-use crate::mail::{Key, StartMail, StartReply, StimulusMail, StimulusReply};
 use crate::metrics::METRICS;
-use crate::running::{Asleep, Running};
-use crate::token::TokensOf;
+use crate::post::mail::{Key, StartMail, StartReply, StimulusMail, StimulusReply};
+use crate::task::calls::account_of;
+use crate::task::token::TokensOf;
 
 /// What goes with a turn to the lane.
 #[derive(Default)]
@@ -265,9 +265,4 @@ fn stored(status: Status) -> store::Status {
         Status::TimedOut => store::Status::TimedOut,
         Status::Aborted => store::Status::Aborted,
     }
-}
-
-/// The same moment as the store writes it.
-pub(crate) fn moment(at: Timestamp) -> DateTime<Utc> {
-    DateTime::from_timestamp_millis(at.0).unwrap_or_default()
 }

@@ -7,7 +7,7 @@ use machine::{Execution, Status, Stimulus, Timestamp};
 use store::Cluster;
 
 use super::*;
-use crate::mail::{Gained, Loaded, NotLoaded, Reason};
+use crate::post::mail::{Gained, Loaded, NotLoaded, Reason};
 use crate::{EngineOptions, stage};
 
 const WAIT: &str =

@@ -1,5 +1,5 @@
 //! Stimuli for executions that another node owns: written to its inbox, and answered there in
-//! the commit that applies them. Notifications are hints; what counts is the table.
+//! the commit that applies them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,14 +7,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use machine::Timestamp;
-use store::{Hint, Hints};
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::heartbeats;
-use crate::mail::{Key, Mail, Message, StartMail, StimulusMail};
-use crate::owner::{moment, owner_of};
+use crate::clock::moment;
+use crate::post::mail::{Key, Mail, Message, StartMail, StimulusMail};
+use crate::post::{Mailboxes, NotPosted};
 use crate::programs::ProgramError;
 use crate::shared::Shared;
 
@@ -35,7 +33,7 @@ const SWEEP: Duration = Duration::from_mins(5);
 /// Takes messages for this node's shards, again and again.
 pub(crate) struct Inbox {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) owners: Vec<mpsc::Sender<Mail>>,
+    pub(crate) owners: Mailboxes,
     /// When which message was handed to its owner.
     pub(crate) taken: HashMap<Uuid, Timestamp>,
     /// When answers that nobody fetched were last removed.
@@ -44,18 +42,8 @@ pub(crate) struct Inbox {
 
 impl Inbox {
     pub(crate) async fn run(mut self, stop: CancellationToken) {
-        let mut hints = None;
         let mut begun = self.shared.begun.subscribe();
         loop {
-            if hints.is_none() {
-                hints = self.shared.store.listen().await.ok();
-                // What was said before was not heard.
-                self.shared.lives.look.notify_one();
-                self.shared.pollers.ring();
-                self.shared.schedules.notify_one();
-                self.shared.access_keys.send_replace(());
-                self.shared.beat.notify_one();
-            }
             let mut pause = EVERY;
             if !self.shared.is_away() {
                 if self.look().await {
@@ -63,47 +51,12 @@ impl Inbox {
                 }
                 self.sweep().await;
             }
-            let wait = self.wait(&mut hints);
             tokio::select! {
                 () = stop.cancelled() => return,
                 // Messages came while nobody had their shards.
                 _ = begun.changed() => {}
-                _ = tokio::time::timeout(pause, wait) => {}
-            }
-        }
-    }
-
-    /// Waits for a hint that may be about the inbox; passes on those about activities, schedules,
-    /// access keys, deleted state machines and heartbeats.
-    async fn wait(&self, hints: &mut Option<Hints>) {
-        loop {
-            let hint = match hints.as_mut() {
-                Some(hints) => hints.recv().await,
-                None => std::future::pending().await,
-            };
-            match hint {
-                Ok(Hint::Activities) => self.shared.pollers.ring(),
-                Ok(Hint::Schedules) => self.shared.schedules.notify_one(),
-                Ok(Hint::Lives) => self.shared.lives.look.notify_one(),
-                Ok(Hint::AccessKeys) => self.shared.access_keys.send_replace(()),
-                Ok(Hint::Heartbeats(heartbeats)) => {
-                    heartbeats::receive(&self.shared, &self.owners, heartbeats);
-                }
-                Ok(Hint::Nodes) => self.shared.beat.notify_one(),
-                Ok(Hint::Heard(heard)) => self.shared.heartbeats.hear(heard),
-                Ok(Hint::Lagged) => {
-                    self.shared.lives.look.notify_one();
-                    self.shared.pollers.ring();
-                    self.shared.schedules.notify_one();
-                    self.shared.access_keys.send_replace(());
-                    self.shared.beat.notify_one();
-                    return;
-                }
-                Ok(Hint::Shards(_) | Hint::Functions) => return,
-                Err(_) => {
-                    *hints = None;
-                    return;
-                }
+                () = self.shared.inbox.notified() => {}
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }
@@ -124,12 +77,11 @@ impl Inbox {
             if self.taken.contains_key(&message.id) {
                 continue;
             }
-            let owner = &self.owners[owner_of(message.shard, self.owners.len())];
             match self.mail_of(&message).await {
                 // A full mailbox must not keep the other owners waiting.
-                Ok(mail) => match owner.try_send(mail) {
+                Ok(mail) => match self.owners.post(message.shard, mail) {
                     Ok(()) => drop(self.taken.insert(message.id, now)),
-                    Err(_) => has_left = true,
+                    Err(NotPosted::Full | NotPosted::Gone) => has_left = true,
                 },
                 Err(Unread::Passing) => has_left = true,
                 Err(Unread::Unreadable) => {

@@ -9,7 +9,7 @@ use store::Store;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::mail::{Key, Message};
+use crate::post::mail::{Key, Message};
 use crate::shared::Shared;
 
 /// How long an answer is waited for before it is asked whether anybody is there to give it.

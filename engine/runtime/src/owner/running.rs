@@ -7,7 +7,7 @@ use asl::Program;
 use machine::{Execution, Identity, Random, Status, Timestamp};
 use uuid::Uuid;
 
-use crate::mail::StimulusMail;
+use crate::post::mail::StimulusMail;
 
 /// The year 9999: later than anything that wakes by itself.
 const NEVER: Timestamp = Timestamp(253_370_764_800_000);

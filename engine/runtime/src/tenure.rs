@@ -1,4 +1,12 @@
-//! Which shards this node works on, and since when.
+//! Which shards this node works on, since when, and for how long it may.
+
+pub(crate) mod drain;
+pub(crate) mod gates;
+pub(crate) mod lease;
+pub(crate) mod membership;
+pub(crate) mod name;
+pub(crate) mod share;
+pub(crate) mod skew;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,5 +1,7 @@
 //! Messages wait for room in a mailbox, and do not outlive their posters.
 
+use tokio::sync::mpsc;
+
 use super::*;
 use crate::{EngineOptions, stage};
 
@@ -32,7 +34,7 @@ async fn a_full_mailbox_keeps_no_other_owner_waiting() {
         let message = store::Message { id: Uuid::now_v7(), shard, execution_id, stimulus };
         assert!(shared.store.post(&message, &[]).await.unwrap());
     }
-    let (owners, swept) = (vec![full, free], Timestamp::default());
+    let (owners, swept) = (Mailboxes::new(vec![full, free]), Timestamp::default());
     let mut inbox = Inbox { shared, owners, taken: HashMap::new(), swept };
     assert!(inbox.look().await, "one is left for later");
     assert!(matches!(received.try_recv(), Ok(Mail::Stimulus(_))));
@@ -40,24 +42,5 @@ async fn a_full_mailbox_keeps_no_other_owner_waiting() {
     assert!(!inbox.look().await);
     assert!(matches!(waiting.try_recv(), Ok(Mail::Stimulus(_))));
     assert!(received.try_recv().is_err(), "nothing comes twice");
-    cluster.stop().await;
-}
-
-#[tokio::test]
-async fn who_begins_to_listen_asks_what_he_did_not_hear() {
-    let (cluster, shared, _) = stage::shared(EngineOptions::default()).await;
-    let inbox = Inbox {
-        shared: shared.clone(),
-        owners: Vec::new(),
-        taken: HashMap::new(),
-        swept: Timestamp::default(),
-    };
-    let stop = CancellationToken::new();
-    let running = tokio::spawn(inbox.run(stop.clone()));
-    shared.beat.notified().await;
-    shared.schedules.notified().await;
-    shared.pollers.rung().await;
-    stop.cancel();
-    running.await.unwrap();
     cluster.stop().await;
 }

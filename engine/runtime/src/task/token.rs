@@ -12,7 +12,7 @@ use machine::Tokens;
 use store::Store;
 use uuid::Uuid;
 
-use crate::mail::Key;
+use crate::post::mail::Key;
 
 /// What the secret is called in the store.
 const SECRET: &str = "task tokens";
@@ -94,7 +94,7 @@ impl Tokens for TokensOf<'_> {
 #[cfg(test)]
 mod tests {
     use super::Seal;
-    use crate::mail::Key;
+    use crate::post::mail::Key;
     use uuid::Uuid;
 
     #[test]

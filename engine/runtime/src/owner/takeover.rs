@@ -8,9 +8,9 @@ use std::time::Duration;
 use futures_util::{StreamExt, pin_mut};
 use tokio::sync::mpsc;
 
-use crate::mail::{Key, LoadId, Loaded, Mail, NotLoaded, Reason};
+use crate::post::mail::{Key, LoadId, Loaded, Mail, NotLoaded, Reason};
 use crate::shared::Shared;
-use crate::tenures::Tenure;
+use crate::tenure::Tenure;
 
 #[cfg(test)]
 mod tests;

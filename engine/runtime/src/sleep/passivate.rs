@@ -6,11 +6,11 @@ use std::time::Duration;
 use store::Sleeper;
 use tokio::sync::mpsc;
 
-use crate::mail::{Key, Mail, Passivated};
-use crate::owner::moment;
+use crate::clock::moment;
+use crate::post::mail::{Key, Mail, Passivated};
 use crate::shared::Shared;
-use crate::sleepers::ahead;
-use crate::tenures::Tenure;
+use crate::sleep::wake::ahead;
+use crate::tenure::Tenure;
 
 /// Most executions put to sleep by one commit.
 const AT_ONCE: usize = 1_000;

@@ -11,8 +11,8 @@ use store::{Heard, Heartbeat, Store};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use crate::mail::{Key, Mail, StimulusMail, StimulusReply};
-use crate::owner::owner_of;
+use crate::post::Mailboxes;
+use crate::post::mail::{Key, Mail, StimulusMail, StimulusReply};
 use crate::shared::Shared;
 
 /// How long an answer to a question is waited for before it is asked again: its shard may be on its
@@ -78,14 +78,13 @@ impl Heartbeats {
 
 /// Heartbeats of all nodes; those for executions of ours reach their owner loops and are
 /// answered.
-pub(crate) fn receive(shared: &Arc<Shared>, owners: &[mpsc::Sender<Mail>], beats: Vec<Heartbeat>) {
+pub(crate) fn receive(shared: &Arc<Shared>, owners: &Mailboxes, beats: Vec<Heartbeat>) {
     let mut replies = Vec::new();
     for beat in beats.into_iter().filter(|beat| shared.owns(beat.shard)) {
         let key = Key { shard: beat.shard, id: beat.execution_id };
         let (mail, outcome) = StimulusMail::asked(key, Stimulus::Heartbeat { task: beat.task });
-        let owner = &owners[owner_of(beat.shard, owners.len())];
         // One that finds its owner's mailbox full is not answered, and sent again.
-        if owner.try_send(Mail::Stimulus(Box::new(mail))).is_ok() {
+        if owners.post(beat.shard, Mail::Stimulus(Box::new(mail))).is_ok() {
             replies.push((beat, outcome));
         }
     }

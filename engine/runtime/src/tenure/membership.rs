@@ -12,10 +12,10 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::mail::{Gained, Mail};
-use crate::owner::owner_of;
+use crate::post::Mailboxes;
+use crate::post::mail::{Gained, Mail};
 use crate::shared::Shared;
-use crate::tenures::Tenure;
+use crate::tenure::Tenure;
 
 mod shed;
 #[cfg(test)]
@@ -220,7 +220,7 @@ impl Membership {
     ) -> Vec<T> {
         let mut groups = vec![Vec::new(); self.owners.len()];
         for item in items {
-            let index = owner_of(shard(&item), groups.len());
+            let index = Mailboxes::index(shard(&item), groups.len());
             groups[index].push(item);
         }
         let groups = self.owners.iter().zip(groups).filter(|(_, items)| !items.is_empty());

@@ -6,8 +6,8 @@ use std::time::Duration;
 use machine::Timestamp;
 
 use super::Owner;
-use crate::mail::Key;
-use crate::running::Asleep;
+use super::running::Asleep;
+use crate::post::mail::Key;
 
 /// How long nothing must have happened to it.
 const IDLE: Duration = Duration::from_secs(10);

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::gates::Busy;
-use crate::tenures::Tenure;
+use crate::tenure::Tenure;
+use crate::tenure::gates::Busy;
 
 /// Which execution: enough to find it in memory and in the store.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]

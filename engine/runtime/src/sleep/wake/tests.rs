@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use store::{Batch, Lane, NewExecution, NewTurn, Sleeper};
+use tokio::sync::mpsc;
 
 use super::*;
 use crate::{EngineOptions, stage};
@@ -49,7 +50,11 @@ async fn what_a_tenure_dropped_is_woken_in_the_next() {
     let (cluster, node, _) = stage::shared(EngineOptions::default()).await;
     let shard = asleep(&node).await;
     let (owner, mut woken) = mpsc::channel(1);
-    let mut sleepers = Sleepers { shared: node.clone(), owners: vec![owner], seen: HashMap::new() };
+    let mut sleepers = Sleepers {
+        shared: node.clone(),
+        owners: Mailboxes::new(vec![owner]),
+        seen: HashMap::new(),
+    };
     for _ in 0..2 {
         assert!(node.tenures.begin(shard, node.tenures.grant(shard)));
         assert_eq!(sleepers.wake(AHEAD).await, Next::Later);

@@ -12,9 +12,9 @@ use machine::{Identity, Invocation, Stimulus};
 use tokio::sync::mpsc;
 
 use super::account_of;
-use crate::gates::{Busy, Gates};
-use crate::mail::{Key, Mail, StimulusMail, StimulusReply};
 use crate::perform::{Call, Leave, Outcome, Perform, Progress, TaskToken};
+use crate::post::mail::{Key, Mail, StimulusMail, StimulusReply};
+use crate::tenure::gates::{Busy, Gates};
 
 /// Pause before what an owner could not take in is said again.
 const AGAIN: Duration = Duration::from_millis(50);

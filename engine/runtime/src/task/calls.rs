@@ -11,11 +11,11 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use uuid::Uuid;
 
-use crate::gates::Gates;
-use crate::lookups::Lookups;
-use crate::mail::{Key, Mail, StimulusMail};
 use crate::perform::{Perform, TaskToken};
-use crate::token::Seal;
+use crate::post::mail::{Key, Mail, StimulusMail};
+use crate::task::lookups::Lookups;
+use crate::task::token::Seal;
+use crate::tenure::gates::Gates;
 
 mod conduct;
 

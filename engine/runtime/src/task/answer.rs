@@ -5,7 +5,7 @@ use asl::Payload;
 use machine::Failure;
 
 use crate::engine::{Absent, Engine, StimulateError};
-use crate::mail::{Key, Message, StimulusReply};
+use crate::post::mail::{Key, Message, StimulusReply};
 
 /// What the holder of a task's token says.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Membership;
-use crate::mail::Mail;
+use crate::post::mail::Mail;
 
 /// How long a shard that is given away for balance alone may keep its calls waiting for the last one
 /// that is under way. After that they go on, and others are given away.

@@ -76,7 +76,7 @@ impl Engine {
         self.shared.draining.cancel();
         self.stop.cancel();
         let loops = std::mem::take(&mut *self.loops.lock().unwrap_or_else(PoisonError::into_inner));
-        self.owners.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.owners.close();
         for ended in loops {
             let _ = tokio::time::timeout(PATIENCE, ended).await;
         }

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::mail::{Key, Mail};
+use crate::clock::moment;
 use crate::options::EngineOptions;
-use crate::owner::{moment, owner_of};
+use crate::post::Mailboxes;
+use crate::post::mail::{Key, Mail};
 use crate::shared::Shared;
-use crate::tenures::Tenure;
+use crate::tenure::Tenure;
 
 #[cfg(test)]
 mod tests;
@@ -35,7 +35,7 @@ pub(crate) fn ahead(options: &EngineOptions) -> Duration {
 /// Looks for executions to wake, again and again.
 pub(crate) struct Sleepers {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) owners: Vec<mpsc::Sender<Mail>>,
+    pub(crate) owners: Mailboxes,
     /// How far each shard of ours has been looked through, in which tenure.
     pub(crate) seen: HashMap<i16, (Tenure, Place)>,
 }
@@ -93,7 +93,7 @@ impl Sleepers {
             .filter_map(|shard| Some((shard, shared.tenures.of(shard)?)))
             .collect();
         let all = owned.len();
-        owned.retain(|shard, _| self.owner(*shard).capacity() > 0);
+        owned.retain(|shard, _| self.owners.has_room(*shard));
         let mut is_crowded = owned.len() < all;
         let beginning = (DateTime::<Utc>::UNIX_EPOCH, Uuid::nil());
         let after = |shard: &i16| self.seen.get(shard).map_or(beginning, |(_, place)| *place);
@@ -120,7 +120,7 @@ impl Sleepers {
         };
         let mut woken = place;
         for (shard, id, at) in due {
-            if self.owner(shard).try_send(Mail::Wake(Key { shard, id })).is_err() {
+            if self.owners.post(shard, Mail::Wake(Key { shard, id })).is_err() {
                 (reached, is_crowded) = (woken, true);
                 break;
             }
@@ -134,9 +134,5 @@ impl Sleepers {
             (false, true) => Next::Now,
             (false, false) => Next::Later,
         }
-    }
-
-    fn owner(&self, shard: i16) -> &mpsc::Sender<Mail> {
-        &self.owners[owner_of(shard, self.owners.len())]
     }
 }
