@@ -6,10 +6,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, Utc};
 use machine::Timestamp;
+use tokio::time::Instant;
 
 /// The same moment as the store writes it.
 pub(crate) fn moment(at: Timestamp) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(at.0).unwrap_or_default()
+}
+
+/// One moment, by the wall's clock, which may be set, and by one that only goes forward.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Now {
+    pub(crate) wall: Timestamp,
+    pub(crate) steady: Instant,
 }
 
 /// The node's wall clock. Execution time is wall-clock time, as on AWS: deadlines survive
@@ -23,6 +31,11 @@ impl Clock {
     /// Now, in whole milliseconds.
     pub fn now(&self) -> Timestamp {
         Self::of_system().plus_ms(self.ahead_ms.load(Ordering::Relaxed))
+    }
+
+    /// The present moment by both clocks.
+    pub(crate) fn moment(&self) -> Now {
+        Now { wall: self.now(), steady: Instant::now() }
     }
 
     /// What the system's clock says, whatever this one was set to: other clocks are compared with it.

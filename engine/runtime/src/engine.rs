@@ -7,7 +7,7 @@ use std::time::Duration;
 use asl::Program;
 use machine::{Limits, Timestamp};
 use store::{Lane, Life, Store};
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{Semaphore, broadcast, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +19,8 @@ use crate::lane::LaneLoop;
 use crate::lives;
 use crate::metrics::METRICS;
 use crate::options::EngineOptions;
-use crate::owner::Owner;
+use crate::owner::drive::Drive;
+use crate::owner::{Owner, Rules};
 use crate::perform::Perform;
 use crate::post::ask::{Unanswered, ask};
 use crate::post::inbox::Inbox;
@@ -201,7 +202,7 @@ impl Engine {
     /// A state machine has been deleted: its executions end at their next transitions, here and on
     /// all nodes.
     pub async fn end_life(&self, life: Life) {
-        self.shared.lives.end(life);
+        self.shared.standing.lives.end(life);
         // Whoever does not hear of it looks within seconds.
         let _ = self.shared.store.hint_lives().await;
     }
@@ -222,10 +223,10 @@ impl Engine {
     /// Whether this node is ready to be given work, and what it owns.
     pub fn readiness(&self) -> Readiness {
         let shared = &self.shared;
-        let owned = shared.tenures.taken_over();
+        let owned = shared.standing.tenures.taken_over();
         let (due, is_settled) = shared.share.is_settled(owned);
         let is_draining = shared.draining.is_cancelled();
-        let holds = shared.lease.holds_now();
+        let holds = shared.standing.lease.holds_now();
         let works = !self.stop.is_cancelled() && !shared.is_away() && holds;
         Readiness { is_ready: works && is_settled && !is_draining, owned, due, is_draining }
     }
@@ -363,7 +364,21 @@ fn spawn_owner(shared: &Arc<Shared>) -> (mpsc::Sender<Mail>, Vec<JoinHandle<()>>
     shared.lanes.add(&lane);
     let (notices, heard) = mpsc::unbounded_channel();
     let (sleepers, tired) = mpsc::unbounded_channel();
-    let owner = Owner::new(shared.clone(), mail, mailbox.downgrade(), lane, heard, sleepers);
+    let rules = Rules {
+        limits: shared.options.limits.clone(),
+        passivate_after: shared.options.passivate_after,
+        seal: shared.seal.clone(),
+    };
+    let owner = Drive {
+        owner: Owner::new(shared.standing.clone(), rules, shared.clock.moment()),
+        shared: shared.clone(),
+        mail,
+        mailbox: mailbox.downgrade(),
+        lane,
+        notices: heard,
+        room: Arc::new(Semaphore::new(crate::ROOM_BYTES)),
+        sleepers,
+    };
     let lane = LaneLoop {
         lane: Lane::new(&shared.store, shared.options.node),
         shared: shared.clone(),

@@ -43,7 +43,14 @@ pub(crate) struct Write {
     pub(crate) start: Option<oneshot::Sender<StartReply>>,
     pub(crate) reply: Option<(oneshot::Sender<StimulusReply>, StimulusReply)>,
     /// Room in the queue, given back when the write is done.
-    pub(crate) _room: OwnedSemaphorePermit,
+    pub(crate) room: Option<OwnedSemaphorePermit>,
+}
+
+impl Write {
+    /// How much of it is written.
+    pub(crate) fn bytes(&self) -> usize {
+        self.turn.as_ref().map_or(0, |turn| turn.body.len())
+    }
 }
 
 /// What an owner must know of its writes, and of which tenure they were.
@@ -98,7 +105,7 @@ impl LaneLoop {
                 }
                 queue.extend(incoming.drain(..));
             }
-            if !self.shared.lease.holds().await {
+            if !self.shared.standing.lease.holds().await {
                 return;
             }
             let writes = self.take_batch(&mut queue);
@@ -122,7 +129,7 @@ impl LaneLoop {
                 let _ = self.notices.send(Notice::Refused(write.key, write.tenure));
                 continue;
             }
-            let size = write.turn.as_ref().map_or(0, |turn| turn.body.len());
+            let size = write.bytes();
             if !writes.is_empty() && bytes + size > BATCH_BYTES {
                 queue.push_front(write);
                 break;
@@ -140,7 +147,8 @@ impl LaneLoop {
     /// Whether an answer that nothing is written for may have become untrue: a new owner, of which
     /// the node knows by now, may have gone on. Of what is written the store judges.
     fn is_outdated(&self, write: &Write) -> bool {
-        write.turn.is_none() && self.shared.tenures.of(write.key.shard) != Some(write.tenure)
+        write.turn.is_none()
+            && self.shared.standing.tenures.of(write.key.shard) != Some(write.tenure)
     }
 
     /// Writes a batch, however long the store is away meanwhile.
@@ -207,7 +215,7 @@ impl LaneLoop {
                 }
                 !is_absent
             });
-            if !self.shared.lease.holds().await {
+            if !self.shared.standing.lease.holds().await {
                 return Err(AppendError::Fenced);
             }
         }
@@ -216,7 +224,8 @@ impl LaneLoop {
     fn landed(&self, writes: Vec<Write>, appended: &Appended) {
         for write in writes {
             // The lease may have run out meanwhile.
-            if write.turn.is_none() && (!self.shared.lease.holds_now() || self.is_outdated(&write))
+            if write.turn.is_none()
+                && (!self.shared.standing.lease.holds_now() || self.is_outdated(&write))
             {
                 continue;
             }

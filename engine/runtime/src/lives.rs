@@ -65,14 +65,14 @@ pub(crate) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
         }
         looks = looks.wrapping_add(1);
         if looks.is_multiple_of(FORGET)
-            && shared.lives.is_any.load(Ordering::Acquire)
+            && shared.standing.lives.is_any.load(Ordering::Acquire)
             && let Err(error) = shared.store.forget_lives().await
         {
             tracing::debug!(%error, "ended lives cannot be forgotten; tried again later");
         }
         tokio::select! {
             () = stop.cancelled() => return,
-            () = shared.lives.look.notified() => {}
+            () = shared.standing.lives.look.notified() => {}
             () = tokio::time::sleep(EVERY) => {}
         }
     }
@@ -81,7 +81,7 @@ pub(crate) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
 /// Reads which have ended. What is known stays so while the store is away.
 pub(crate) async fn look(shared: &Shared) {
     match shared.store.ending_lives().await {
-        Ok(lives) => shared.lives.set(lives.into_iter().collect()),
+        Ok(lives) => shared.standing.lives.set(lives.into_iter().collect()),
         Err(error) => {
             tracing::debug!(%error, "it cannot be read which state machines are deleted");
         }

@@ -1,15 +1,20 @@
-//! An owner loop: holds the running executions of some shards in memory; takes what happens to
-//! them, lets each step, and hands the turns to its lane.
+//! An owner: holds the running executions of some shards in memory; takes what happens to them, lets
+//! each step, and has the turns written by its lane.
+//!
+//! It knows no clock, socket or database: it is told what happens and when, and says what is to be done
+//! ([`Effect`]). Its loop ([`drive`]) does that; the simulation does it, too.
 //!
 //! It may step an execution again before its previous turn is committed: lanes keep the order,
 //! and only commands and answers wait for the commit.
 
+pub(crate) mod drive;
+mod effect;
 mod load;
 mod rest;
 mod running;
 mod shards;
 mod stepping;
-mod takeover;
+pub(crate) mod takeover;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -18,17 +23,20 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use machine::Timestamp;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use machine::{Limits, Timestamp};
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
+pub(crate) use self::effect::Effect;
 use self::running::Running;
 use self::timers::Timers;
-use crate::lane::{Notice, Write};
-use crate::metrics::{METRICS, Part, seconds, whole};
+use crate::clock::Now;
+use crate::lane::Notice;
+use crate::metrics::{METRICS, seconds};
 use crate::post::mail::{Gained, Key, LoadId, Mail, StimulusMail, StimulusReply};
-use crate::shared::Shared;
+use crate::task::token::Seal;
 use crate::tenure::Tenure;
+use crate::tenure::standing::Standing;
 
 /// Most stimuli that wait for one execution.
 const MOST_DEFERRED: usize = 10_000;
@@ -39,36 +47,39 @@ const MOST_AWAITED: usize = 10_000;
 /// How late a timer is when its loop must have stood still.
 const STOOD_STILL_MS: i64 = 1_000;
 
-/// An owner loop and all it holds.
+/// What an owner goes by.
+#[derive(Clone)]
+pub(crate) struct Rules {
+    pub(crate) limits: Limits,
+    /// An execution that only waits, and for longer than this, leaves memory.
+    pub(crate) passivate_after: Duration,
+    pub(crate) seal: Seal,
+}
+
+/// An owner and all it holds.
 pub(crate) struct Owner {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) mail: mpsc::Receiver<Mail>,
-    /// For the loop's own errands; weak, so that the loop ends when all others are gone.
-    pub(crate) mailbox: mpsc::WeakSender<Mail>,
-    pub(crate) lane: mpsc::Sender<Box<Write>>,
-    pub(crate) notices: mpsc::UnboundedReceiver<Notice>,
-    /// Bytes that may wait in the lane's queue.
-    pub(crate) room: Arc<Semaphore>,
+    pub(crate) standing: Arc<Standing>,
+    rules: Rules,
+    /// The moment in which it decides.
+    now: Now,
+    effects: Vec<Effect>,
     pub(crate) shards: HashMap<i16, Shard>,
     pub(crate) running: HashMap<Uuid, Running>,
-    /// How many, for whoever asks for the figures.
-    in_memory: Part,
     /// Executions that are being loaded.
     pub(crate) awaited: HashMap<Uuid, Awaited>,
     pub(crate) last_load: LoadId,
-    /// Executions whose last turn was cut for its length.
-    pub(crate) unfinished: VecDeque<Uuid>,
-    pub(crate) timers: Timers,
+    /// Executions that have something to go on with: a turn that was cut for its length, or mail that
+    /// had to wait.
+    unfinished: VecDeque<Uuid>,
+    timers: Timers,
     /// Executions that wait for a token or a worker, and when to look whether they still do.
     drowsy: VecDeque<(Timestamp, Key)>,
-    pub(crate) closing: Vec<Closing>,
-    pub(crate) leaving: Vec<Leaving>,
+    closing: Vec<Closing>,
+    leaving: Vec<Leaving>,
     /// Tenures that begin once nothing of an earlier one of their shards is in flight.
-    pub(crate) returning: Vec<Gained>,
+    returning: Vec<Gained>,
     /// How many executions of which shards are being put to sleep, whatever their tenures.
-    pub(crate) tired: HashMap<i16, u32>,
-    /// To be put to sleep; at most one entry for each execution in memory.
-    pub(crate) sleepers: mpsc::UnboundedSender<(store::Sleeper, Tenure)>,
+    tired: HashMap<i16, u32>,
 }
 
 /// A shard this loop owns.
@@ -106,84 +117,70 @@ pub(crate) struct Awaited {
 }
 
 impl Owner {
-    pub(crate) fn new(
-        shared: Arc<Shared>,
-        mail: mpsc::Receiver<Mail>,
-        mailbox: mpsc::WeakSender<Mail>,
-        lane: mpsc::Sender<Box<Write>>,
-        notices: mpsc::UnboundedReceiver<Notice>,
-        sleepers: mpsc::UnboundedSender<(store::Sleeper, Tenure)>,
-    ) -> Self {
+    pub(crate) fn new(standing: Arc<Standing>, rules: Rules, now: Now) -> Self {
         Self {
-            shared,
-            mail,
-            mailbox,
-            lane,
-            notices,
-            sleepers,
-            room: Arc::new(Semaphore::new(crate::ROOM_BYTES)),
+            standing,
+            rules,
+            now,
+            effects: Vec::new(),
             shards: HashMap::new(),
             running: HashMap::new(),
-            in_memory: Part::of(&METRICS.executions.in_memory),
             awaited: HashMap::new(),
             last_load: 0,
             unfinished: VecDeque::new(),
             timers: Timers::default(),
+            drowsy: VecDeque::new(),
             closing: Vec::new(),
             leaving: Vec::new(),
             returning: Vec::new(),
             tired: HashMap::new(),
-            drowsy: VecDeque::new(),
         }
     }
 
-    /// Runs until every sender of mail is gone.
-    pub(crate) async fn run(mut self) {
-        loop {
-            let until_timer = self.until_timer();
-            tokio::select! {
-                biased;
-                Some(notice) = self.notices.recv() => self.note(notice).await,
-                () = tokio::time::sleep(until_timer) => self.fire().await,
-                mail = self.mail.recv() => match mail {
-                    Some(mail) => self.take(mail).await,
-                    None => return,
-                },
-                () = std::future::ready(()), if !self.unfinished.is_empty() => {}
-            }
-            self.go_on().await;
-            self.in_memory.set(whole(self.running.len()));
-        }
+    /// What is to be done by now, in its order.
+    pub(crate) fn effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
     }
 
-    fn until_timer(&self) -> Duration {
-        let look = self.next_look();
-        let due = self.timers.next().into_iter().chain(look).min();
-        let Some(due) = due else { return Duration::from_hours(1) };
-        let ms = due.0.saturating_sub(self.shared.now().0).clamp(0, 3_600_000);
-        Duration::from_millis(ms.unsigned_abs())
+    /// How many executions are in memory.
+    pub(crate) fn in_memory(&self) -> usize {
+        self.running.len()
     }
 
-    async fn take(&mut self, mail: Mail) {
+    /// When it wants [`Owner::fire`] to be called, if ever.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        self.timers.next().into_iter().chain(self.next_look()).min()
+    }
+
+    /// Whether it wants [`Owner::go_on`] to be called.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        !self.unfinished.is_empty()
+    }
+
+    /// Takes in one piece of mail.
+    pub(crate) fn take(&mut self, mail: Mail, now: Now) {
+        self.now = now;
         match mail {
-            Mail::Start(start) => self.start(*start).await,
-            Mail::Stimulus(stimulus) => self.stimulate(*stimulus).await,
+            Mail::Start(start) => self.start(*start),
+            Mail::Stimulus(stimulus) => self.stimulate(*stimulus),
             Mail::Gained(shards, done) => self.gain(shards, done),
             Mail::Close(shards, done) => self.close(&shards, done),
             Mail::GiveUp(shards, done) => self.give_up(shards, done),
-            Mail::Loaded(loaded) => self.loaded(*loaded).await,
+            Mail::Loaded(loaded) => self.loaded(*loaded),
             Mail::TakenOver(shards) => self.taken_over(shards),
-            Mail::NotLoaded(key, load, why) => self.not_loaded(key, load, why).await,
+            Mail::NotLoaded(key, load, why) => self.not_loaded(key, load, why),
             Mail::Wake(key) => self.wake(key),
-            Mail::Passivated(key, tenure, outcome) => self.passivated(key, tenure, outcome).await,
+            Mail::Passivated(key, tenure, outcome) => self.passivated(key, tenure, outcome),
         }
     }
 
-    async fn note(&mut self, notice: Notice) {
+    /// Hears of its lane what became of a turn.
+    pub(crate) fn note(&mut self, notice: Notice, now: Now) {
+        self.now = now;
         match notice {
             Notice::Landed(key, tenure) => {
                 if self.count_landed(key.shard, tenure) {
-                    self.landed(key).await;
+                    self.landed(key);
                 }
             }
             Notice::Refused(key, tenure) => {
@@ -198,22 +195,18 @@ impl Owner {
     }
 
     /// A turn is committed.
-    async fn landed(&mut self, key: Key) {
+    fn landed(&mut self, key: Key) {
         let Some(running) = self.running.get_mut(&key.id) else { return };
         running.in_flight = running.in_flight.saturating_sub(1);
-        if running.is_starting {
-            running.is_starting = false;
-            if running.execution.wants_to_continue() {
-                self.unfinished.push_back(key.id);
-            }
-            self.take_deferred(key.id).await;
-        }
-        let Some(running) = self.running.get_mut(&key.id) else { return };
         if running.has_ended() {
+            running.is_starting = false;
             if running.in_flight == 0 {
                 self.forget(key.id);
             }
             return;
+        }
+        if std::mem::take(&mut running.is_starting) {
+            self.goes_on(key.id);
         }
         self.rest(key);
     }
@@ -230,56 +223,66 @@ impl Owner {
         }
     }
 
-    /// Everything that waited for this execution happens now, in its order.
-    pub(crate) async fn take_deferred(&mut self, id: Uuid) {
-        loop {
-            let Some(running) = self.running.get_mut(&id) else { return };
-            if running.must_wait() {
-                return;
-            }
-            let Some(mail) = running.deferred.pop_front() else { return };
-            self.happen(mail).await;
-        }
-    }
-
-    /// The executions whose time has come. What had arrived before this loop looked at the time
-    /// comes first: an answer that was in time must not find its task timed out.
-    async fn fire(&mut self) {
-        for _ in 0..self.mail.len() {
-            let Ok(mail) = self.mail.try_recv() else { break };
-            self.take(mail).await;
-        }
+    /// The next execution whose time has come; whether there was one. Whatever had arrived before this
+    /// moment must have been taken in: an answer that was in time must not find its task timed out.
+    pub(crate) fn fire(&mut self, now: Now) -> bool {
+        self.now = now;
         self.doze();
-        let now = self.shared.now();
-        while let Some((due, id)) = self.timers.pop_due(now) {
+        while let Some((due, id)) = self.timers.pop_due(now.wall) {
             let Some(running) = self.running.get_mut(&id) else { continue };
             if running.timer != Some(due) {
                 continue;
             }
             running.timer = None;
-            METRICS.loops.timer_lateness.observe(seconds(now.0 - due.0));
-            if now.0 - due.0 > STOOD_STILL_MS || self.shared.was_away(now) {
+            let late_ms = now.wall.0 - due.0;
+            METRICS.loops.timer_lateness.observe(seconds(late_ms));
+            if late_ms > STOOD_STILL_MS || self.standing.was_away(now.wall) {
                 // Heartbeats may have found nobody.
-                running.execution.resume(now);
+                running.execution.resume(now.wall);
             }
             let key = Key { shard: running.shard, id };
-            self.stimulate(StimulusMail::new(key, machine::Stimulus::Timer)).await;
+            self.stimulate(StimulusMail::new(key, machine::Stimulus::Timer));
+            return true;
+        }
+        false
+    }
+
+    /// One more turn for one of those that have something to go on with.
+    pub(crate) fn go_on(&mut self, now: Now) {
+        self.now = now;
+        let Some(id) = self.unfinished.pop_front() else { return };
+        let Some(running) = self.running.get_mut(&id) else { return };
+        running.is_unfinished = false;
+        if running.must_wait() {
+            // The end of the waiting brings it here again.
+            return;
+        }
+        let key = Key { shard: running.shard, id };
+        match running.deferred.pop_front() {
+            Some(mail) => self.happen(mail),
+            None if running.execution.wants_to_continue() => {
+                self.happen(StimulusMail::new(key, machine::Stimulus::Continue));
+            }
+            None => {}
+        }
+        self.goes_on(id);
+    }
+
+    /// This execution may have something to go on with.
+    fn goes_on(&mut self, id: Uuid) {
+        let Some(running) = self.running.get_mut(&id) else { return };
+        let has_more = !running.deferred.is_empty() || running.execution.wants_to_continue();
+        if has_more && !running.must_wait() && !running.is_unfinished {
+            running.is_unfinished = true;
+            self.unfinished.push_back(id);
         }
     }
 
-    /// One more turn for one of those that were cut.
-    async fn go_on(&mut self) {
-        let Some(id) = self.unfinished.pop_front() else { return };
-        let Some(running) = self.running.get(&id) else { return };
-        let key = Key { shard: running.shard, id };
-        self.stimulate(StimulusMail::new(key, machine::Stimulus::Continue)).await;
-    }
-
     /// Something happens to an execution, wherever it is.
-    async fn stimulate(&mut self, mail: StimulusMail) {
+    fn stimulate(&mut self, mail: StimulusMail) {
         let id = mail.key.id;
         match self.running.get_mut(&id) {
-            Some(running) if running.must_wait() => {
+            Some(running) if running.must_wait() || !running.deferred.is_empty() => {
                 // What nobody would say again must not be lost; of that there is no more than there are
                 // calls under way.
                 let is_said_once = mail.reply.is_none() && mail.message.is_none();
@@ -288,8 +291,12 @@ impl Owner {
                 } else {
                     answer(mail.reply, StimulusReply::Unavailable);
                 }
+                self.goes_on(id);
             }
-            Some(_) => self.happen(mail).await,
+            Some(_) => {
+                self.happen(mail);
+                self.goes_on(id);
+            }
             None => self.load(mail),
         }
     }

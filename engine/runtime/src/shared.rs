@@ -12,7 +12,6 @@ use uuid::Uuid;
 use crate::activities::Pollers;
 use crate::clock::Clock;
 use crate::lane::Lanes;
-use crate::lives::Lives;
 use crate::metrics::METRICS;
 use crate::options::EngineOptions;
 use crate::perform::Perform;
@@ -21,17 +20,13 @@ use crate::post::heartbeats::Heartbeats;
 use crate::programs::Programs;
 use crate::task::calls::Calls;
 use crate::task::token::Seal;
-use crate::tenure::gates::Gates;
-use crate::tenure::lease::Lease;
+use crate::tenure::Tenure;
 use crate::tenure::share::Share;
 use crate::tenure::skew::Skew;
-use crate::tenure::{Tenure, Tenures};
+use crate::tenure::standing::Standing;
 
 /// Most executions loaded one by one at the same time.
 pub(crate) const LOADS: usize = 6;
-
-/// How long after the store is back those who were refused are given to try again.
-const RECOVERY_MS: i64 = 10_000;
 
 /// What all loops of a node share.
 pub(crate) struct Shared {
@@ -45,8 +40,8 @@ pub(crate) struct Shared {
     /// Told when what is remembered of access keys is to be forgotten.
     pub(crate) access_keys: watch::Sender<()>,
     pub(crate) programs: Programs,
-    /// State machines that are deleted.
-    pub(crate) lives: Lives,
+    /// Where the node stands.
+    pub(crate) standing: Arc<Standing>,
     pub(crate) calls: Calls,
     pub(crate) seal: Seal,
     /// Executions that may be loaded one by one at the same time.
@@ -57,13 +52,8 @@ pub(crate) struct Shared {
     pub(crate) heartbeats: Heartbeats,
     /// Executions that got new turns; live views listen.
     pub(crate) appended: broadcast::Sender<Uuid>,
-    pub(crate) lease: Lease,
-    /// The shards this node works on.
-    pub(crate) tenures: Tenures,
     /// To the membership: tenures that ended because what is in memory may be wrong.
     pub(crate) fenced: mpsc::UnboundedSender<Vec<(i16, Tenure)>>,
-    /// Which shards' calls may begin.
-    pub(crate) gates: Gates,
     /// What waits for a commit.
     pub(crate) lanes: Lanes,
     /// When sleeping executions were last counted; in milliseconds.
@@ -88,10 +78,6 @@ pub(crate) struct Shared {
     named: AtomicBool,
     /// Other nodes lived when this one asked last.
     accompanied: AtomicBool,
-    /// The store did not answer lately: writes are refused at once.
-    away: AtomicBool,
-    /// When the store answered again after it had been away; in milliseconds.
-    back_at: AtomicI64,
 }
 
 impl Shared {
@@ -104,11 +90,12 @@ impl Shared {
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<Vec<(i16, Tenure)>>) {
         let (appended, _) = broadcast::channel(1_024);
         let (fenced, heard) = mpsc::unbounded_channel();
-        let gates = Gates::default();
+        let standing = Arc::new(Standing::default());
+        let gates = standing.gates.clone();
         let shared = Arc::new(Self {
             programs: Programs::new(store.clone()),
-            calls: Calls::new(performer, store.clone(), seal.clone(), gates.clone()),
-            gates,
+            calls: Calls::new(performer, store.clone(), seal.clone(), gates),
+            standing,
             share: Share::default(),
             skew: Skew::default(),
             gone: Gone::default(),
@@ -124,18 +111,13 @@ impl Shared {
             options,
             schedules: Notify::new(),
             inbox: Notify::new(),
-            lives: Lives::default(),
             access_keys: watch::Sender::default(),
             seal,
             loads: Semaphore::new(LOADS),
             pollers: Pollers::default(),
             appended,
-            lease: Lease::default(),
-            tenures: Tenures::default(),
             fenced,
             accompanied: AtomicBool::new(false),
-            away: AtomicBool::new(false),
-            back_at: AtomicI64::new(0),
             lanes: Lanes::default(),
             asleep_counted_at: AtomicI64::new(0),
         });
@@ -147,12 +129,12 @@ impl Shared {
     }
 
     pub(crate) fn owns(&self, shard: i16) -> bool {
-        self.tenures.of(shard).is_some()
+        self.standing.tenures.of(shard).is_some()
     }
 
     /// The shards this node owns.
     pub(crate) fn owned(&self) -> Vec<i16> {
-        self.tenures.shards()
+        self.standing.tenures.shards()
     }
 
     /// The name under which the node lives: none unless it is this process's.
@@ -179,24 +161,17 @@ impl Shared {
     }
 
     pub(crate) fn is_away(&self) -> bool {
-        self.away.load(Ordering::Acquire)
-    }
-
-    /// Whether the store is away or was until a moment ago, so that what others send may not
-    /// have arrived.
-    pub(crate) fn was_away(&self, now: Timestamp) -> bool {
-        self.is_away() || now.0 - self.back_at.load(Ordering::Acquire) < RECOVERY_MS
+        self.standing.is_away()
     }
 
     /// Notes whether the store answers; says so once when that changes.
     pub(crate) fn set_away(&self, away: bool, why: &str) {
-        if self.away.swap(away, Ordering::AcqRel) == away {
+        if !self.standing.set_away(away, self.now()) {
             return;
         }
         if away {
             tracing::warn!(error = why, "the database is away; writes are refused meanwhile");
         } else {
-            self.back_at.store(self.now().0, Ordering::Release);
             tracing::info!("the database is back");
         }
     }

@@ -43,7 +43,7 @@ pub(crate) async fn shared(options: EngineOptions) -> (Cluster, Arc<Shared>, Fen
     store.migrate().await.unwrap();
     let seal = Seal::of(&store).await.unwrap();
     let (shared, fenced) = Shared::new(store, options, Arc::new(Never), seal);
-    shared.lease.renew(Instant::now() + Duration::from_hours(1));
+    shared.standing.lease.renew(Instant::now() + Duration::from_hours(1));
     (cluster, shared, fenced)
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod membership;
 pub(crate) mod name;
 pub(crate) mod share;
 pub(crate) mod skew;
+pub(crate) mod standing;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

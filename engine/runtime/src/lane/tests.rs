@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use chrono::DateTime;
 use store::{Cluster, NewExecution};
-use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::*;
@@ -22,7 +21,7 @@ fn write(key: Key, tenure: Tenure) -> Write {
         identity: Arc::new(stage::identity()),
         start: None,
         reply: None,
-        _room: Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap(),
+        room: None,
     }
 }
 
@@ -88,7 +87,7 @@ impl Stage {
         };
         change(&mut turn);
         let (start, reply) = oneshot::channel();
-        let tenure = self.shared.tenures.grant(key.shard);
+        let tenure = self.shared.standing.tenures.grant(key.shard);
         let write = Write { turn: Some(turn), start: Some(start), ..write(key, tenure) };
         self.items.send(Box::new(write)).await.unwrap();
         reply
@@ -143,14 +142,14 @@ async fn turns_on_a_lost_shard_do_not_hold_up_the_others() {
 #[tokio::test]
 async fn nobody_is_told_what_a_node_knew_before_it_lost_the_shard() {
     let stage = Stage::set().await;
-    let (shard, kept) = (7, stage.shared.tenures.grant(7));
+    let (shard, kept) = (7, stage.shared.standing.tenures.grant(7));
     let mut heard = Vec::new();
-    for tenure in [kept, stage.shared.tenures.grant(8)] {
+    for tenure in [kept, stage.shared.standing.tenures.grant(8)] {
         let (reply, answer) = oneshot::channel();
         stage.tell(Key { shard, id: Uuid::nil() }, tenure, reply).await;
         heard.push(answer);
     }
-    assert!(stage.shared.tenures.begin(shard, kept));
+    assert!(stage.shared.standing.tenures.begin(shard, kept));
     assert!(stage.written().await.is_empty());
     let answers: Vec<_> = futures_util::future::join_all(heard).await;
     assert_eq!(answers[0], Ok(StimulusReply::Stale));

@@ -24,7 +24,7 @@ impl Engine {
         let readiness = self.readiness();
         METRICS.place.shards_owned.set(whole(readiness.owned));
         METRICS.place.shards_due.set(whole(readiness.due));
-        METRICS.place.lease.set(self.shared.lease.seconds_left());
+        METRICS.place.lease.set(self.shared.standing.lease.seconds_left());
         METRICS.place.clock_ahead.set(self.clock().ahead_seconds());
         self.read_database().await;
         METRICS.text(account)

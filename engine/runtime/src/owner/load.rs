@@ -5,17 +5,13 @@ use machine::{Stimulus, Timestamp};
 use uuid::Uuid;
 
 use super::running::{Asleep, Running};
-use super::stepping::{number, said, seed};
-use super::takeover;
-use super::{Awaited, MOST_AWAITED, MOST_DEFERRED, Owner, Shard, answer};
+use super::stepping::{number, seed};
+use super::{Awaited, Effect, MOST_AWAITED, MOST_DEFERRED, Owner, Shard, answer};
 use crate::clock::moment;
 use crate::post::mail::{
-    Key, LoadId, Loaded, Mail, NotLoaded, Passivated, Reason, StimulusMail, StimulusReply,
+    Key, LoadId, Loaded, NotLoaded, Passivated, Reason, StimulusMail, StimulusReply,
 };
 use crate::tenure::Tenure;
-
-/// How long an execution that could not be loaded is left alone.
-const LOAD_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
 
 impl Owner {
     /// Forgets an execution; whoever waits for it is told to look elsewhere.
@@ -29,7 +25,7 @@ impl Owner {
                     answer(mail.reply, StimulusReply::Elsewhere);
                 }
             }
-            self.shared.calls.abandon_all(id);
+            self.effects.push(Effect::Abandon(id));
         }
     }
 
@@ -57,17 +53,17 @@ impl Owner {
             }
             return;
         }
-        if is_waited_for && (self.shared.is_away() || count >= MOST_AWAITED) {
+        if is_waited_for && (self.standing.is_away() || count >= MOST_AWAITED) {
             answer(mail.reply, StimulusReply::Unavailable);
             return;
         }
         self.last_load += 1;
         let load = self.last_load;
         self.awaited.insert(key.id, Awaited { shard: key.shard, load, mail: vec![mail] });
-        takeover::load_one(self.shared.clone(), key, load, self.mailbox.clone());
+        self.effects.push(Effect::Load(key, load));
     }
 
-    pub(super) async fn loaded(&mut self, loaded: Loaded) {
+    pub(super) fn loaded(&mut self, loaded: Loaded) {
         let Loaded { key, mut execution, program, life, asleep, reason } = loaded;
         let is_wanted = match reason {
             Reason::Load(load) => self.awaits(key.id, load),
@@ -85,40 +81,34 @@ impl Owner {
                 touched.insert(key.id);
             }
             // Heartbeats that came meanwhile found nobody.
-            execution.resume(self.shared.now());
+            execution.resume(self.now.wall);
             let open = machine::open_commands(&execution);
             let seed = seed(key.id, execution.next_event());
             let mut running = Running::new(execution, program, (key.shard, life), seed);
             running.asleep = if asleep { Asleep::Yes } else { Asleep::No };
             for command in open {
-                let mailbox = self.mailbox.clone();
-                self.shared.calls.carry_out(key, &running.identity, command, true, mailbox);
-            }
-            if running.execution.wants_to_continue() {
-                self.unfinished.push_back(key.id);
+                self.effects.push(Effect::Call(key, running.identity.clone(), command));
             }
             self.running.insert(key.id, running);
             self.set_timer(key.id);
             self.rest(key);
         }
-        for mail in self.no_longer_awaited(key.id) {
-            // Its timer is set: what else has arrived comes before it.
-            if mail.stimulus != Stimulus::Timer {
-                self.stimulate(mail).await;
-            }
-        }
+        let awaited = self.no_longer_awaited(key.id);
+        // Its timer is set: what else has arrived comes before it.
+        self.defer(key.id, awaited.into_iter().filter(|mail| mail.stimulus != Stimulus::Timer));
     }
 
-    pub(super) async fn not_loaded(&mut self, key: Key, load: LoadId, why: NotLoaded) {
+    pub(super) fn not_loaded(&mut self, key: Key, load: LoadId, why: NotLoaded) {
         if !self.awaits(key.id, load) {
             return;
         }
-        for mail in self.no_longer_awaited(key.id) {
-            // It may have begun while its load was under way.
-            if self.running.contains_key(&key.id) {
-                self.stimulate(mail).await;
-                continue;
-            }
+        let awaited = self.no_longer_awaited(key.id);
+        if self.running.contains_key(&key.id) {
+            // It has begun while its load was under way.
+            self.defer(key.id, awaited.into_iter());
+            return;
+        }
+        for mail in awaited {
             match why {
                 NotLoaded::Nothing => self.pass_over(mail),
                 // A release that can read it may own it next: nobody is told that it is over. Sleepers
@@ -127,7 +117,8 @@ impl Owner {
                 NotLoaded::Unavailable if mail.reply.is_some() => {
                     answer(mail.reply, StimulusReply::Unavailable);
                 }
-                NotLoaded::Unavailable => self.try_again_later(mail),
+                // It must not be lost because the store was away.
+                NotLoaded::Unavailable => self.effects.push(Effect::Again(Box::new(mail))),
             }
         }
     }
@@ -142,29 +133,19 @@ impl Owner {
         self.awaited.remove(&id).map(|awaited| awaited.mail).unwrap_or_default()
     }
 
-    /// Tells whoever waits for this stimulus that it changes nothing.
-    fn pass_over(&self, mail: StimulusMail) {
-        answer(mail.reply, StimulusReply::Stale);
-        if let Some(message_id) = mail.message {
-            let store = self.shared.store.clone();
-            let answer = said(StimulusReply::Stale);
-            tokio::spawn(async move {
-                if let Err(error) = store.answer_alone(message_id, &answer).await {
-                    tracing::debug!(%error, "a message is not answered; it is taken up again");
-                }
-            });
-        }
+    /// All this happens to an execution in memory, in this order, turn by turn.
+    fn defer(&mut self, id: Uuid, mail: impl Iterator<Item = StimulusMail>) {
+        let Some(running) = self.running.get_mut(&id) else { return };
+        running.deferred.extend(mail);
+        self.goes_on(id);
     }
 
-    /// A stimulus that nobody waits for must not be lost because the store was away.
-    fn try_again_later(&self, mail: StimulusMail) {
-        let mailbox = self.mailbox.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(LOAD_AGAIN).await;
-            if let Some(mailbox) = mailbox.upgrade() {
-                let _ = mailbox.send(Mail::Stimulus(Box::new(mail))).await;
-            }
-        });
+    /// Tells whoever waits for this stimulus that it changes nothing.
+    fn pass_over(&mut self, mail: StimulusMail) {
+        answer(mail.reply, StimulusReply::Stale);
+        if let Some(message) = mail.message {
+            self.effects.push(Effect::PassOver(message));
+        }
     }
 
     /// A sleeping execution's time is near: it comes back into memory.
@@ -177,8 +158,8 @@ impl Owner {
 
     /// What wants to be woken later than this may leave memory.
     pub(super) fn sleeps_beyond(&self) -> Timestamp {
-        let after = self.shared.options.passivate_after.as_millis();
-        self.shared.now().plus_ms(i64::try_from(after).unwrap_or(i64::MAX))
+        let after = self.rules.passivate_after.as_millis();
+        self.now.wall.plus_ms(i64::try_from(after).unwrap_or(i64::MAX))
     }
 
     /// Puts an execution to sleep if it only waits, and for long.
@@ -192,14 +173,11 @@ impl Owner {
         let next_event = number(running.execution.next_event());
         let (epoch, wake_at) = (*epoch, moment(until));
         let sleeper = store::Sleeper { shard, execution_id, wake_at, epoch, next_event };
-        if self.sleepers.send((sleeper, *tenure)).is_err() {
-            running.is_passivating = false;
-            return;
-        }
+        self.effects.push(Effect::PutToSleep(sleeper, *tenure));
         *self.tired.entry(key.shard).or_default() += 1;
     }
 
-    pub(super) async fn passivated(&mut self, key: Key, tenure: Tenure, outcome: Passivated) {
+    pub(super) fn passivated(&mut self, key: Key, tenure: Tenure, outcome: Passivated) {
         if let Some(tired) = self.tired.get_mut(&key.shard) {
             *tired -= 1;
             if *tired == 0 {
@@ -221,7 +199,7 @@ impl Owner {
             self.running.remove(&key.id);
             return;
         }
-        self.take_deferred(key.id).await;
+        self.goes_on(key.id);
         // What could not be put to sleep is tried again when it has rested.
         self.drowse(key);
     }

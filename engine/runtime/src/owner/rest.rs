@@ -26,15 +26,15 @@ impl Owner {
 
     /// If nothing happens to this execution for a while, it leaves memory.
     pub(super) fn drowse(&mut self, key: Key) {
-        let now = self.shared.now();
+        let at = self.now.wall.plus_ms(self.idle_ms());
         let Some(running) = self.running.get_mut(&key.id) else { return };
-        if running.execution.only_waits() && running.idle_since.replace(now).is_none() {
-            self.drowsy.push_back((now.plus_ms(self.idle_ms()), key));
+        if running.execution.only_waits() && running.idle_since.replace(self.now.wall).is_none() {
+            self.drowsy.push_back((at, key));
         }
     }
 
     fn idle_ms(&self) -> i64 {
-        let idle = IDLE.min(self.shared.options.passivate_after);
+        let idle = IDLE.min(self.rules.passivate_after);
         i64::try_from(idle.as_millis()).unwrap_or(i64::MAX)
     }
 
@@ -45,7 +45,7 @@ impl Owner {
 
     /// Puts those to sleep to whom nothing has happened meanwhile.
     pub(super) fn doze(&mut self) {
-        let now = self.shared.now();
+        let now = self.now.wall;
         let idle = self.idle_ms();
         let not_before = self.sleeps_beyond();
         while let Some((_, key)) = self.drowsy.pop_front_if(|(at, _)| *at <= now) {

@@ -40,6 +40,8 @@ pub(crate) struct Running {
     pub(crate) asleep: Asleep,
     /// It will leave memory if nothing happens to it for a while; when something last did.
     pub(crate) idle_since: Option<Timestamp>,
+    /// It is among those that have something to go on with.
+    pub(crate) is_unfinished: bool,
     /// Stimuli that wait for the start's commit or for the end of passivation.
     pub(crate) deferred: VecDeque<StimulusMail>,
     /// The earliest timer that has been set for it.
@@ -65,6 +67,7 @@ impl Running {
             is_passivating: false,
             asleep: Asleep::No,
             idle_since: None,
+            is_unfinished: false,
             deferred: VecDeque::new(),
             timer: None,
         }
@@ -82,7 +85,7 @@ impl Running {
     /// When it wants to be woken, if it may leave memory until then; [`NEVER`] if only a token
     /// or a worker ends its waiting.
     pub(crate) fn may_sleep_until(&self, not_before: Timestamp) -> Option<Timestamp> {
-        let idle = self.in_flight == 0 && !self.must_wait();
+        let idle = self.in_flight == 0 && !self.must_wait() && self.deferred.is_empty();
         if !idle || !self.execution.only_waits() {
             return None;
         }

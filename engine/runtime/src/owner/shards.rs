@@ -5,8 +5,7 @@ use std::collections::HashSet;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::takeover;
-use super::{Closing, Leaving, Owner, Shard, answer};
+use super::{Closing, Effect, Leaving, Owner, Shard, answer};
 use crate::post::mail::{Gained, StimulusReply};
 use crate::tenure::Tenure;
 
@@ -40,16 +39,14 @@ impl Owner {
         for Gained { shard, epoch, tenure } in free {
             self.drop_shard(shard);
             // The membership may have learnt meanwhile that the shard is lost.
-            if self.shared.tenures.begin(shard, tenure) {
+            if self.standing.tenures.begin(shard, tenure) {
                 let touched = Some(HashSet::new());
                 let gained =
                     Shard { epoch, tenure, touched, is_leaving: false, in_flight: 0, landed: 0 };
                 self.shards.insert(shard, gained);
             }
         }
-        // What waits in the inbox, or sleeps, is this node's from now on.
-        self.shared.begun.send_replace(());
-        takeover::spawn(self.shared.clone(), tenures, self.mailbox.clone());
+        self.effects.push(Effect::TakeOver(tenures));
     }
 
     /// Whatever runs in these shards has been loaded.
@@ -59,7 +56,7 @@ impl Owner {
                 && shard.tenure == tenure
             {
                 shard.touched = None;
-                self.shared.tenures.complete(number, tenure);
+                self.standing.tenures.complete(number, tenure);
             }
         }
     }
@@ -102,7 +99,7 @@ impl Owner {
         self.empty(shard);
         let left = self.shards.get_mut(&shard)?;
         left.is_leaving = true;
-        self.shared.tenures.end(shard, left.tenure);
+        self.standing.tenures.end(shard, left.tenure);
         Some((shard, left.tenure))
     }
 
@@ -154,12 +151,11 @@ impl Owner {
     pub(super) fn fenced(&mut self, mut shards: Vec<(i16, Tenure)>) {
         shards.retain(|(shard, tenure)| self.tenure(*shard) == Some(*tenure));
         for (shard, tenure) in &shards {
-            self.shared.tenures.end(*shard, *tenure);
+            self.standing.tenures.end(*shard, *tenure);
             self.drop_shard(*shard);
         }
         if !shards.is_empty() {
-            // The membership is gone only in a process that is ending.
-            let _ = self.shared.fenced.send(shards);
+            self.effects.push(Effect::Fenced(shards));
         }
     }
 }

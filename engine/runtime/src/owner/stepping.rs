@@ -3,14 +3,12 @@
 use bytes::Bytes;
 use machine::{Event, EventKind, Status, Stimulus, Timestamp, Turn};
 use store::{Answer, Ending, NewExecution, NewTurn, Offer};
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::running::{Asleep, Running};
-use super::{Owner, answer};
+use super::{Effect, Owner, answer};
 use crate::clock::moment;
 use crate::lane::Write;
-use crate::metrics::METRICS;
 use crate::post::mail::{Key, StartMail, StartReply, StimulusMail, StimulusReply};
 use crate::task::calls::account_of;
 use crate::task::token::TokensOf;
@@ -27,10 +25,10 @@ struct With {
 
 impl Owner {
     /// Begins an execution.
-    pub(super) async fn start(&mut self, mail: StartMail) {
+    pub(super) fn start(&mut self, mail: StartMail) {
         let StartMail { key, program, identity, row, input, reply, message } = mail;
         let owned = self.shards.get(&key.shard).is_some_and(|shard| !shard.is_leaving);
-        if !owned || self.shared.is_away() {
+        if !owned || self.standing.is_away() {
             if let Some(reply) = reply {
                 let why = if owned { StartReply::Unavailable } else { StartReply::Elsewhere };
                 let _ = reply.send(why);
@@ -45,50 +43,46 @@ impl Owner {
             // The inbox has shown us a message twice.
             return;
         }
-        let now = self.shared.now();
+        let now = self.now.wall;
         let random = machine::Random::seeded(seed(key.id, 0));
-        let limits = &self.shared.options.limits;
-        let tokens = TokensOf { seal: &self.shared.seal, key, account: &row.account };
-        let began = Instant::now();
+        let limits = &self.rules.limits;
+        let tokens = TokensOf { seal: &self.rules.seal, key, account: &row.account };
         let (execution, mut turn) =
             machine::start(&program, identity, input, now, &random, limits, &tokens);
-        METRICS.loops.step_time.observe(began.elapsed().as_secs_f64());
         let mut running = Running::new(execution, program, (key.shard, row.life), random.bits());
         running.is_starting = true;
-        if self.shared.gates.is_closed(key.shard) {
+        if self.standing.gates.is_closed(key.shard) {
             machine::hold_back(&mut running.execution, &mut turn);
         }
         self.touch(key);
         self.running.insert(key.id, running);
         let answer = message.map(handled);
-        self.write(key, turn, With { row: Some(row), start: reply, answer, reply: None }).await;
+        self.write(key, turn, With { row: Some(row), start: reply, answer, reply: None });
         self.set_timer(key.id);
     }
 
     /// Lets a stimulus happen to an execution in memory.
-    pub(super) async fn happen(&mut self, mail: StimulusMail) {
+    pub(super) fn happen(&mut self, mail: StimulusMail) {
         let StimulusMail { key, stimulus, reply, message, call } = mail;
         let Some(running) = self.running.get_mut(&key.id) else {
             answer(reply, StimulusReply::Stale);
             return;
         };
-        let now = self.shared.now();
+        let now = self.now.wall;
         let is_heartbeat = matches!(stimulus, Stimulus::Heartbeat { .. });
-        if self.shared.lives.has_ended(&running.identity, running.life) {
+        if self.standing.lives.has_ended(&running.identity, running.life) {
             running.execution.orphan();
         }
-        let began = Instant::now();
         let mut turn = machine::step(
             &running.program,
             &mut running.execution,
             stimulus,
             now,
             &running.random,
-            &self.shared.options.limits,
-            &TokensOf { seal: &self.shared.seal, key, account: account_of(&running.identity) },
+            &self.rules.limits,
+            &TokensOf { seal: &self.rules.seal, key, account: account_of(&running.identity) },
         );
-        METRICS.loops.step_time.observe(began.elapsed().as_secs_f64());
-        if self.shared.gates.is_closed(key.shard) {
+        if self.standing.gates.is_closed(key.shard) {
             machine::hold_back(&mut running.execution, &mut turn);
         }
         let says = if turn.events.is_empty() && !turn.heard {
@@ -99,45 +93,40 @@ impl Owner {
         if is_heartbeat && message.is_none() {
             // Nothing of it is written, so its sender need not wait for the store. But a node that
             // may have lost the shard must not say that it was received.
-            let holds = self.shared.lease.holds_now() && self.shared.owns(key.shard);
+            let holds = self.standing.lease.holds_at(self.now.steady)
+                && self.standing.tenures.of(key.shard).is_some();
             answer(reply, if holds { says } else { StimulusReply::Unavailable });
             self.set_timer(key.id);
             return;
         }
         let with = With {
             reply: reply.map(|reply| (reply, says)),
-            answer: message.map(|id| (id, said(says))),
+            answer: message.map(|id| (id, says.encoded())),
             ..With::default()
         };
-        if running.execution.wants_to_continue() {
-            self.unfinished.push_back(key.id);
-        }
         self.touch(key);
-        self.write(key, turn, with).await;
+        self.write(key, turn, with);
         // Over only now that its outcome is on its way to the log.
         drop(call);
         self.set_timer(key.id);
     }
 
-    /// Hands a turn to the lane. Waits while the lane's queue is full: then mail queues up,
-    /// and starts are refused at the door.
-    async fn write(&mut self, key: Key, turn: Turn, with: With) {
+    /// Hands a turn to the lane.
+    fn write(&mut self, key: Key, turn: Turn, with: With) {
         let Some(running) = self.running.get_mut(&key.id) else { return };
         let is_empty = turn.events.is_empty();
         if is_empty && with.reply.is_none() && with.answer.is_none() && with.start.is_none() {
             return;
         }
         let Some(shard) = self.shards.get_mut(&key.shard) else { return };
-        let now = self.shared.now();
+        let now = self.now.wall;
         let mut new_turn = None;
-        let mut bytes = 1;
         if !is_empty {
             let asleep = std::mem::replace(&mut running.asleep, Asleep::No);
             let wakes = asleep != Asleep::No;
             running.in_flight += 1;
             shard.in_flight += 1;
             let body = machine::log::encode(&turn.events);
-            bytes = body.len().max(1);
             new_turn = Some(NewTurn {
                 shard: key.shard,
                 execution_id: key.id,
@@ -152,9 +141,7 @@ impl Owner {
                 withdrawn: turn.withdrawn.into_iter().map(number).collect(),
             });
         }
-        let permits = u32::try_from(bytes.min(crate::ROOM_BYTES)).unwrap_or(u32::MAX);
         let identity = running.identity.clone();
-        let Ok(room) = self.room.clone().acquire_many_owned(permits).await else { return };
         let epoch = shard.epoch;
         let answer = |(message_id, answer)| Answer { message_id, shard: key.shard, epoch, answer };
         let write = Write {
@@ -168,10 +155,9 @@ impl Owner {
             identity,
             start: with.start,
             reply: with.reply,
-            _room: room,
+            room: None,
         };
-        // The lane outlives the owner, so this fails only in a process that is ending.
-        let _ = self.lane.send(Box::new(write)).await;
+        self.effects.push(Effect::Write(Box::new(write)));
     }
 
     /// Sets the execution's timer, if it wants an earlier or another one.
@@ -229,10 +215,6 @@ pub(super) fn seed(id: Uuid, next_event: u64) -> u64 {
 
 fn handled(message: Uuid) -> (Uuid, Bytes) {
     (message, Bytes::from_static(b"{}"))
-}
-
-pub(super) fn said(reply: StimulusReply) -> Bytes {
-    Bytes::from(serde_json::to_vec(&reply).expect("a plain enum"))
 }
 
 /// What the execution's row is to say when this turn ends it.

@@ -25,7 +25,7 @@ pub(crate) fn spawn(
     tokio::spawn(async move {
         let mut pause = Duration::from_millis(50);
         loop {
-            shards.retain(|(shard, tenure)| shared.tenures.of(*shard) == Some(*tenure));
+            shards.retain(|(shard, tenure)| shared.standing.tenures.of(*shard) == Some(*tenure));
             if shards.is_empty() {
                 return;
             }

@@ -3,58 +3,98 @@
 
 use std::sync::Arc;
 
-use machine::{Execution, Status, Stimulus, Timestamp};
-use store::Cluster;
+use machine::{Event, Execution, Status, Stimulus, Timestamp};
+use tokio::time::Instant;
 
 use super::*;
-use crate::post::mail::{Gained, Loaded, NotLoaded, Reason};
-use crate::{EngineOptions, stage};
+use crate::lane::Write;
+use crate::post::mail::{Gained, Loaded, NotLoaded, Passivated, Reason};
+use crate::stage;
 
 const WAIT: &str =
     r#"{"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3600, "End": true}}}"#;
 const KEY: Key = Key { shard: 7, id: Uuid::from_u128(1) };
 
-/// An owner whose loop is the test, and whose lane's notices are made up.
+/// An owner whose loop is the test.
 struct Stage {
     owner: Owner,
-    cluster: Cluster,
-    fenced: mpsc::UnboundedReceiver<Vec<(i16, Tenure)>>,
-    /// What others send it.
-    mailbox: mpsc::Sender<Mail>,
-    /// What the owner hands to its lane.
-    written: mpsc::Receiver<Box<Write>>,
+    now: Now,
+    /// What it wanted done so far and was not looked at.
+    wanted: Vec<Effect>,
 }
 
 impl Stage {
-    async fn set() -> Self {
-        let (cluster, shared, fenced) = stage::shared(EngineOptions::default()).await;
-        let (mailbox, mail) = mpsc::channel(64);
-        let (lane, written) = mpsc::channel(64);
-        let (_, notices) = mpsc::unbounded_channel();
-        let (sleepers, _) = mpsc::unbounded_channel();
-        // Without a mailbox: what loads on its own account reaches nobody.
-        let nowhere = mpsc::channel(1).0.downgrade();
-        let owner = Owner::new(shared, mail, nowhere, lane, notices, sleepers);
-        Self { owner, cluster, fenced, mailbox, written }
+    fn set() -> Self {
+        let now = Now { wall: Timestamp(1_000_000), steady: Instant::now() };
+        let standing = Arc::new(Standing::default());
+        standing.lease.renew(now.steady + Duration::from_hours(1));
+        let rules = Rules {
+            limits: Limits::strict(),
+            passivate_after: Duration::from_mins(1),
+            seal: Seal::of_nobody(),
+        };
+        Self { owner: Owner::new(standing, rules, now), now, wanted: Vec::new() }
     }
 
-    async fn gain(&mut self) -> Tenure {
-        let tenure = self.owner.shared.tenures.grant(KEY.shard);
+    fn take(&mut self, mail: Mail) {
+        self.owner.take(mail, self.now);
+        self.settle();
+    }
+
+    fn note(&mut self, notice: Notice) {
+        self.owner.note(notice, self.now);
+        self.settle();
+    }
+
+    fn fire(&mut self) {
+        while self.owner.fire(self.now) {}
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        while self.owner.is_unfinished() {
+            self.owner.go_on(self.now);
+        }
+        self.wanted.extend(self.owner.effects());
+    }
+
+    fn time_passes(&mut self, ms: u64) {
+        self.now.wall = self.now.wall.plus_ms(i64::try_from(ms).unwrap());
+        self.now.steady += Duration::from_millis(ms);
+    }
+
+    /// The turns that it has handed to its lane since this was last asked.
+    fn written(&mut self) -> Vec<Write> {
+        let writes = self.wanted.extract_if(.., |effect| matches!(effect, Effect::Write(_)));
+        let writes = writes.filter_map(|effect| match effect {
+            Effect::Write(write) => Some(*write),
+            _ => None,
+        });
+        writes.collect()
+    }
+
+    /// The executions that it has had loaded so far.
+    fn loads(&self) -> usize {
+        self.wanted.iter().filter(|effect| matches!(effect, Effect::Load(..))).count()
+    }
+
+    fn gain(&mut self) -> Tenure {
+        let tenure = self.owner.standing.tenures.grant(KEY.shard);
         let gained = Gained { shard: KEY.shard, epoch: 1, tenure };
-        self.owner.take(Mail::Gained(vec![gained], oneshot::channel().0)).await;
+        self.take(Mail::Gained(vec![gained], oneshot::channel().0));
         tenure
     }
 
-    async fn load(&mut self, reason: Reason) {
-        self.load_as(reason, WAIT, &[]).await;
+    fn load(&mut self, reason: Reason) {
+        self.load_as(reason, WAIT, &[]);
     }
 
     /// Loads an execution of this definition to which this has happened.
-    async fn load_as(&mut self, reason: Reason, definition: &str, happened: &[Stimulus]) {
-        let (execution, program) = begun(definition, self.owner.shared.now(), happened);
+    fn load_as(&mut self, reason: Reason, definition: &str, happened: &[Stimulus]) {
+        let (execution, program) = begun(definition, self.now.wall, happened);
         let loaded =
             Loaded { key: KEY, execution, program, life: Uuid::nil(), asleep: false, reason };
-        self.owner.take(Mail::Loaded(Box::new(loaded))).await;
+        self.take(Mail::Loaded(Box::new(loaded)));
     }
 
     fn runs(&self) -> bool {
@@ -74,7 +114,7 @@ fn begun(
 ) -> (Execution, Arc<asl::Program>) {
     let program = Arc::new(asl::compile(definition).unwrap());
     let random = machine::Random::seeded(1);
-    let limits = machine::Limits::strict();
+    let limits = Limits::strict();
     let (identity, input, tokens) = (stage::identity(), payload("{}"), stage::NoTokens);
     let (mut execution, _) =
         machine::start(&program, identity, input, now, &random, &limits, &tokens);
@@ -94,138 +134,121 @@ fn waited_for(id: Uuid, stimulus: Stimulus) -> (Mail, oneshot::Receiver<Stimulus
     (Mail::Stimulus(Box::new(mail)), outcome)
 }
 
-#[tokio::test]
-async fn a_takeover_of_an_earlier_tenure_changes_nothing() {
-    let mut stage = Stage::set().await;
-    let earlier = stage.gain().await;
-    let present = stage.gain().await;
-    stage.load(Reason::Takeover(earlier)).await;
-    stage.owner.take(Mail::TakenOver(vec![(KEY.shard, earlier)])).await;
+#[test]
+fn a_takeover_of_an_earlier_tenure_changes_nothing() {
+    let mut stage = Stage::set();
+    let earlier = stage.gain();
+    let present = stage.gain();
+    stage.load(Reason::Takeover(earlier));
+    stage.take(Mail::TakenOver(vec![(KEY.shard, earlier)]));
     assert!(!stage.runs());
-    stage.load(Reason::Takeover(present)).await;
+    stage.load(Reason::Takeover(present));
     assert!(stage.runs(), "the takeover under way is not over");
-    stage.cluster.stop().await;
 }
 
-#[tokio::test]
-async fn a_load_that_nobody_waits_for_any_more_changes_nothing() {
-    let mut stage = Stage::set().await;
-    stage.gain().await;
-    stage.owner.take(Mail::Wake(KEY)).await;
+#[test]
+fn a_load_that_nobody_waits_for_any_more_changes_nothing() {
+    let mut stage = Stage::set();
+    stage.gain();
+    stage.take(Mail::Wake(KEY));
     let first = stage.owner.last_load;
-    stage.gain().await;
-    stage.load(Reason::Load(first)).await;
+    stage.gain();
+    stage.load(Reason::Load(first));
     assert!(!stage.runs(), "it was asked for in an earlier tenure");
-    stage.owner.take(Mail::Wake(KEY)).await;
+    stage.take(Mail::Wake(KEY));
     let second = stage.owner.last_load;
-    stage.load(Reason::Load(first)).await;
-    stage.owner.take(Mail::NotLoaded(KEY, first, NotLoaded::Nothing)).await;
+    stage.load(Reason::Load(first));
+    stage.take(Mail::NotLoaded(KEY, first, NotLoaded::Nothing));
     assert!(!stage.runs());
-    stage.load(Reason::Load(second)).await;
+    stage.load(Reason::Load(second));
     assert!(stage.runs());
-    stage.cluster.stop().await;
 }
 
-#[tokio::test]
-async fn a_tenure_begins_when_what_was_decided_in_an_earlier_one_is_written() {
-    let mut stage = Stage::set().await;
-    let earlier = stage.gain().await;
+#[test]
+fn a_tenure_begins_when_what_was_decided_in_an_earlier_one_is_written() {
+    let mut stage = Stage::set();
+    let earlier = stage.gain();
     *stage.in_flight() = 1;
     let (done, mut left) = oneshot::channel();
-    stage.owner.take(Mail::GiveUp(vec![KEY.shard], done)).await;
-    let _never = stage.gain().await;
-    let present = stage.gain().await;
+    stage.take(Mail::GiveUp(vec![KEY.shard], done));
+    let _never = stage.gain();
+    let present = stage.gain();
     assert!(left.try_recv().is_err(), "a turn is in flight");
-    assert!(!stage.owner.shared.owns(KEY.shard), "and would be missing in what is read");
-    stage.owner.note(Notice::Landed(KEY, earlier)).await;
+    assert!(
+        stage.owner.standing.tenures.of(KEY.shard).is_none(),
+        "and would be missing in what is read"
+    );
+    stage.note(Notice::Landed(KEY, earlier));
     assert_eq!(left.try_recv(), Ok(()));
-    assert_eq!(stage.owner.shared.tenures.of(KEY.shard), Some(present));
+    assert_eq!(stage.owner.standing.tenures.of(KEY.shard), Some(present));
     assert_eq!(*stage.in_flight(), 0);
     *stage.in_flight() = 1;
-    stage.owner.note(Notice::Landed(KEY, earlier)).await;
+    stage.note(Notice::Landed(KEY, earlier));
     assert_eq!(*stage.in_flight(), 1, "what landed was another's");
-    stage.cluster.stop().await;
 }
 
-#[tokio::test]
-async fn a_tenure_that_is_given_up_before_it_began_never_does() {
-    let mut stage = Stage::set().await;
-    let earlier = stage.gain().await;
+#[test]
+fn a_tenure_that_is_given_up_before_it_began_never_does() {
+    let mut stage = Stage::set();
+    let earlier = stage.gain();
     *stage.in_flight() = 1;
-    stage.gain().await;
+    stage.gain();
     let (done, mut left) = oneshot::channel();
-    stage.owner.take(Mail::GiveUp(vec![KEY.shard], done)).await;
+    stage.take(Mail::GiveUp(vec![KEY.shard], done));
     assert!(left.try_recv().is_err(), "a turn is in flight");
-    stage.owner.note(Notice::Fenced(vec![(KEY.shard, earlier)])).await;
+    stage.note(Notice::Fenced(vec![(KEY.shard, earlier)]));
     assert_eq!(left.try_recv(), Ok(()));
-    assert!(!stage.owner.shared.owns(KEY.shard));
-    stage.cluster.stop().await;
+    assert!(stage.owner.standing.tenures.of(KEY.shard).is_none());
 }
 
-#[tokio::test]
-async fn a_heartbeat_is_not_received_by_a_node_that_lost_the_shard() {
-    let mut stage = Stage::set().await;
-    let tenure = stage.gain().await;
+#[test]
+fn a_heartbeat_is_not_received_by_a_node_that_lost_the_shard() {
+    let mut stage = Stage::set();
+    let tenure = stage.gain();
     let submitted = Stimulus::TaskSubmitted { task: TASK, output: payload("1") };
     let definition = TOKEN.replace("TIME", "HeartbeatSeconds");
-    stage.load_as(Reason::Takeover(tenure), &definition, &[submitted]).await;
-    stage.owner.shared.lease.renew(tokio::time::Instant::now() + Duration::from_hours(1));
-    for (is_lost, expected) in [
-        (false, StimulusReply::Applied { at: stage.owner.shared.now() }),
-        (true, StimulusReply::Unavailable),
-    ] {
+    stage.load_as(Reason::Takeover(tenure), &definition, &[submitted]);
+    stage.owner.standing.lease.renew(Instant::now() + Duration::from_hours(1));
+    for (is_lost, expected) in
+        [(false, StimulusReply::Applied { at: stage.now.wall }), (true, StimulusReply::Unavailable)]
+    {
         if is_lost {
             // The beat knows; the owner has not been told yet.
-            stage.owner.shared.tenures.revoke(KEY.shard);
+            stage.owner.standing.tenures.revoke(KEY.shard);
         }
         let (mail, mut reply) = waited_for(KEY.id, Stimulus::Heartbeat { task: TASK });
-        stage.owner.take(mail).await;
+        stage.take(mail);
         let reply = reply.try_recv().unwrap();
         assert_eq!(std::mem::discriminant(&reply), std::mem::discriminant(&expected));
     }
-    stage.cluster.stop().await;
 }
 
-#[tokio::test]
-async fn a_fenced_tenure_ends_and_only_a_beat_begins_another() {
-    let mut stage = Stage::set().await;
-    let earlier = stage.gain().await;
-    let present = stage.gain().await;
-    stage.load(Reason::Takeover(present)).await;
-    stage.owner.note(Notice::Fenced(vec![(KEY.shard, earlier)])).await;
+#[test]
+fn a_fenced_tenure_ends_and_only_a_beat_begins_another() {
+    let mut stage = Stage::set();
+    let earlier = stage.gain();
+    let present = stage.gain();
+    stage.load(Reason::Takeover(present));
+    stage.note(Notice::Fenced(vec![(KEY.shard, earlier)]));
     assert!(stage.runs(), "an earlier tenure was fenced");
-    stage.owner.note(Notice::Fenced(vec![(KEY.shard, present)])).await;
+    stage.note(Notice::Fenced(vec![(KEY.shard, present)]));
     assert!(!stage.runs());
-    assert!(!stage.owner.shared.owns(KEY.shard));
-    assert_eq!(stage.fenced.try_recv(), Ok(vec![(KEY.shard, present)]));
-    stage.cluster.stop().await;
+    assert!(stage.owner.standing.tenures.of(KEY.shard).is_none());
+    let is_told = |effect: &Effect| matches!(effect, Effect::Fenced(tenures) if tenures[..] == [(KEY.shard, present)]);
+    assert!(stage.wanted.iter().any(is_told));
 }
 
-#[tokio::test]
-async fn a_message_for_what_is_not_there_is_answered() {
-    let mut stage = Stage::set().await;
-    stage.gain().await;
-    let store = stage.owner.shared.store.clone();
-    let message = store::Message {
-        id: Uuid::new_v4(),
-        shard: KEY.shard,
-        execution_id: KEY.id,
-        stimulus: b"stop".as_slice().into(),
-    };
-    store.beat(Uuid::new_v4(), Duration::from_hours(1), "").await.unwrap();
-    assert!(store.post(&message, &[]).await.unwrap());
+#[test]
+fn a_message_for_what_is_not_there_is_answered() {
+    let mut stage = Stage::set();
+    stage.gain();
+    let message = Uuid::from_u128(9);
     let stimulus = Stimulus::Stop { error: None, cause: None };
-    let stop = StimulusMail { message: Some(message.id), ..StimulusMail::new(KEY, stimulus) };
-    stage.owner.take(Mail::Stimulus(Box::new(stop))).await;
+    let stop = StimulusMail { message: Some(message), ..StimulusMail::new(KEY, stimulus) };
+    stage.take(Mail::Stimulus(Box::new(stop)));
     let load = stage.owner.last_load;
-    stage.owner.take(Mail::NotLoaded(KEY, load, NotLoaded::Nothing)).await;
-    let answer = loop {
-        if let Some(answer) = store.answer(message.id).await.unwrap() {
-            break answer;
-        }
-    };
-    assert_eq!(serde_json::from_slice::<StimulusReply>(&answer).unwrap(), StimulusReply::Stale);
-    stage.cluster.stop().await;
+    stage.take(Mail::NotLoaded(KEY, load, NotLoaded::Nothing));
+    assert!(matches!(stage.wanted.last(), Some(Effect::PassOver(id)) if *id == message));
 }
 
 const TOKEN: &str = r#"{"StartAt": "T", "States": {"T": {"Type": "Task",
@@ -234,39 +257,19 @@ const TOKEN: &str = r#"{"StartAt": "T", "States": {"T": {"Type": "Task",
 /// The number of the task of [`TOKEN`].
 const TASK: u64 = 3;
 
-#[tokio::test]
-async fn what_arrived_in_time_is_heard_before_the_time_is_up() {
-    for time in ["HeartbeatSeconds", "TimeoutSeconds"] {
-        let mut stage = Stage::set().await;
-        let tenure = stage.gain().await;
-        let submitted = Stimulus::TaskSubmitted { task: TASK, output: payload("1") };
-        let definition = TOKEN.replace("TIME", time);
-        stage.load_as(Reason::Takeover(tenure), &definition, &[submitted]).await;
-        // The loop stood still for a moment, and the answer waits for it.
-        stage.owner.shared.clock.set_ahead(10_000);
-        let success = Stimulus::TokenSucceeded { task: TASK, output: payload("2") };
-        let (mail, _reply) = waited_for(KEY.id, success);
-        stage.mailbox.try_send(mail).unwrap();
-        stage.owner.fire().await;
-        let running = &stage.owner.running[&KEY.id];
-        assert_eq!(running.execution.status(), Status::Succeeded, "{time}");
-        stage.cluster.stop().await;
-    }
-}
-
-#[tokio::test]
-async fn what_arrived_while_an_execution_was_read_is_heard_before_the_time_is_up() {
-    let mut stage = Stage::set().await;
-    stage.gain().await;
-    stage.owner.take(Mail::Wake(KEY)).await;
+#[test]
+fn what_arrived_while_an_execution_was_read_is_heard_before_the_time_is_up() {
+    let mut stage = Stage::set();
+    stage.gain();
+    stage.take(Mail::Wake(KEY));
     let load = stage.owner.last_load;
     let (mail, _reply) =
         waited_for(KEY.id, Stimulus::TokenSucceeded { task: TASK, output: payload("2") });
-    stage.owner.take(mail).await;
+    stage.take(mail);
     let submitted = Stimulus::TaskSubmitted { task: TASK, output: payload("1") };
     let definition = TOKEN.replace("TIME", "TimeoutSeconds");
-    let (execution, program) = begun(&definition, stage.owner.shared.now(), &[submitted]);
-    stage.owner.shared.clock.set_ahead(10_000);
+    let (execution, program) = begun(&definition, stage.now.wall, &[submitted]);
+    stage.time_passes(10_000);
     let loaded = Loaded {
         key: KEY,
         execution,
@@ -275,112 +278,103 @@ async fn what_arrived_while_an_execution_was_read_is_heard_before_the_time_is_up
         asleep: true,
         reason: Reason::Load(load),
     };
-    stage.owner.take(Mail::Loaded(Box::new(loaded))).await;
-    stage.owner.fire().await;
+    stage.take(Mail::Loaded(Box::new(loaded)));
+    stage.fire();
     assert_eq!(stage.owner.running[&KEY.id].execution.status(), Status::Succeeded);
-    stage.cluster.stop().await;
 }
 
-#[tokio::test]
-async fn nobody_waits_for_an_execution_that_cannot_be_read_now() {
-    let mut stage = Stage::set().await;
-    stage.gain().await;
-    stage.owner.taken_over(vec![(KEY.shard, stage.owner.shared.tenures.of(KEY.shard).unwrap())]);
-    stage.owner.shared.set_away(true, "a test");
+#[test]
+fn nobody_waits_for_an_execution_that_cannot_be_read_now() {
+    let mut stage = Stage::set();
+    stage.gain();
+    stage.owner.taken_over(vec![(KEY.shard, stage.owner.standing.tenures.of(KEY.shard).unwrap())]);
+    stage.owner.standing.set_away(true, stage.now.wall);
     let (mail, mut reply) = waited_for(KEY.id, Stimulus::Heartbeat { task: TASK });
-    stage.owner.take(mail).await;
+    stage.take(mail);
     assert_eq!(reply.try_recv(), Ok(StimulusReply::Unavailable));
     assert!(stage.owner.awaited.is_empty(), "nothing is left behind");
     // A timer has nobody who would try again.
-    stage.owner.take(Mail::Wake(KEY)).await;
+    stage.take(Mail::Wake(KEY));
     assert_eq!(stage.owner.awaited.len(), 1);
-    stage.cluster.stop().await;
 }
 
-#[tokio::test]
-async fn so_many_executions_are_awaited_and_no_more() {
-    let mut stage = Stage::set().await;
-    stage.gain().await;
-    // None of them gets its turn.
-    let loads = stage.owner.shared.clone();
-    let _all = loads.loads.acquire_many(u32::try_from(crate::shared::LOADS).unwrap()).await;
+#[test]
+fn so_many_executions_are_awaited_and_no_more() {
+    let mut stage = Stage::set();
+    stage.gain();
     let mut outcomes = Vec::new();
     for number in 0..=MOST_AWAITED {
         let id = Uuid::from_u128(number as u128);
         let (mail, outcome) = waited_for(id, Stimulus::Heartbeat { task: TASK });
-        stage.owner.take(mail).await;
+        stage.take(mail);
         outcomes.push(outcome);
     }
     assert_eq!(stage.owner.awaited.len(), MOST_AWAITED);
-    assert_eq!(outcomes.pop().unwrap().await, Ok(StimulusReply::Unavailable));
+    assert_eq!(stage.loads(), MOST_AWAITED);
+    assert_eq!(outcomes.pop().unwrap().try_recv(), Ok(StimulusReply::Unavailable));
     let (mail, mut waits) = waited_for(Uuid::from_u128(1), Stimulus::Heartbeat { task: TASK });
-    stage.owner.take(mail).await;
+    stage.take(mail);
     assert!(waits.try_recv().is_err(), "one that is awaited already costs no more");
-    stage.cluster.stop().await;
 }
 
 const TASKS: &str = r#"{"StartAt": "A", "States": {
     "A": {"Type": "Wait", "Seconds": 5, "Next": "T"},
     "T": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f", "End": true}}}"#;
 
-#[tokio::test]
-async fn while_a_gate_is_closed_what_is_decided_says_that_its_calls_have_not_begun() {
+#[test]
+fn while_a_gate_is_closed_what_is_decided_says_that_its_calls_have_not_begun() {
     for is_closed in [false, true] {
-        let mut stage = Stage::set().await;
-        let tenure = stage.gain().await;
-        stage.load_as(Reason::Takeover(tenure), TASKS, &[]).await;
+        let mut stage = Stage::set();
+        let tenure = stage.gain();
+        stage.load_as(Reason::Takeover(tenure), TASKS, &[]);
         if is_closed {
-            stage.owner.shared.gates.close([KEY.shard]);
+            stage.owner.standing.gates.close([KEY.shard]);
         }
-        stage.owner.shared.clock.set_ahead(6_000);
-        stage.owner.fire().await;
-        let write = stage.written.try_recv().unwrap();
-        let events = machine::log::decode(&write.turn.unwrap().body).unwrap();
-        let is_queued = |event: &machine::Event| event.kind == machine::EventKind::TaskQueued;
+        stage.time_passes(6_000);
+        stage.fire();
+        let [write] = &stage.written()[..] else { panic!("one turn") };
+        let events = machine::log::decode(&write.turn.as_ref().unwrap().body).unwrap();
+        let is_queued = |event: &Event| event.kind == machine::EventKind::TaskQueued;
         assert_eq!(events.iter().filter(|event| is_queued(event)).count(), usize::from(is_closed));
         let [machine::Command::Invoke(call)] = &write.commands[..] else { panic!("one call") };
         assert_eq!(call.queued, is_closed);
-        stage.cluster.stop().await;
     }
 }
 
-#[tokio::test]
-async fn a_shard_is_closed_when_the_commands_of_all_earlier_turns_are_out() {
-    let mut stage = Stage::set().await;
-    let tenure = stage.gain().await;
+#[test]
+fn a_shard_is_closed_when_the_commands_of_all_earlier_turns_are_out() {
+    let mut stage = Stage::set();
+    let tenure = stage.gain();
     *stage.in_flight() = 2;
     let (done, mut closed) = oneshot::channel();
-    stage.owner.take(Mail::Close(vec![KEY.shard, 9], done)).await;
-    stage.owner.note(Notice::Landed(KEY, tenure)).await;
+    stage.take(Mail::Close(vec![KEY.shard, 9], done));
+    stage.note(Notice::Landed(KEY, tenure));
     // Later turns are decided under the closed gate, and need not be waited for.
     *stage.in_flight() += 1;
     assert!(closed.try_recv().is_err(), "one from before is in flight");
-    stage.owner.note(Notice::Landed(KEY, tenure)).await;
+    stage.note(Notice::Landed(KEY, tenure));
     assert_eq!(closed.try_recv(), Ok(()));
     let (done, mut closed) = oneshot::channel();
-    stage.owner.take(Mail::Close(vec![KEY.shard], done)).await;
+    stage.take(Mail::Close(vec![KEY.shard], done));
     assert!(closed.try_recv().is_err());
-    stage.owner.note(Notice::Fenced(vec![(KEY.shard, tenure)])).await;
+    stage.note(Notice::Fenced(vec![(KEY.shard, tenure)]));
     assert_eq!(closed.try_recv(), Ok(()), "nothing of it goes out any more");
-    stage.cluster.stop().await;
 }
 
-#[tokio::test]
-async fn a_call_is_under_way_until_its_outcome_is_in_the_hands_of_the_lane() {
-    let mut stage = Stage::set().await;
-    let tenure = stage.gain().await;
-    stage.load_as(Reason::Takeover(tenure), &TOKEN.replace("TIME", "TimeoutSeconds"), &[]).await;
-    let gates = stage.owner.shared.gates.clone();
+#[test]
+fn a_call_is_under_way_until_its_outcome_is_in_the_hands_of_the_lane() {
+    let mut stage = Stage::set();
+    let tenure = stage.gain();
+    stage.load_as(Reason::Takeover(tenure), &TOKEN.replace("TIME", "TimeoutSeconds"), &[]);
+    let gates = stage.owner.standing.gates.clone();
     let before = gates.busy(KEY.shard);
     let submitted = Stimulus::TaskSubmitted { task: TASK, output: payload("1") };
     let mail = StimulusMail::new(KEY, submitted);
     let call = Some(gates.enter(KEY.shard));
-    stage.owner.running.get_mut(&KEY.id).unwrap().is_starting = true;
-    stage.owner.take(Mail::Stimulus(Box::new(StimulusMail { call, ..mail }))).await;
+    stage.owner.running.get_mut(&KEY.id).unwrap().is_passivating = true;
+    stage.take(Mail::Stimulus(Box::new(StimulusMail { call, ..mail })));
     assert_eq!(gates.busy(KEY.shard), before + 1, "it waits");
-    stage.owner.running.get_mut(&KEY.id).unwrap().is_starting = false;
-    stage.owner.take_deferred(KEY.id).await;
+    stage.take(Mail::Passivated(KEY, tenure, Passivated::Awake));
     assert_eq!(gates.busy(KEY.shard), before);
-    assert!(stage.written.try_recv().is_ok_and(|write| write.turn.is_some()));
-    stage.cluster.stop().await;
+    assert!(stage.written().iter().any(|write| write.turn.is_some()));
 }

@@ -39,7 +39,7 @@ async fn listen(shared: &Arc<Shared>, owners: &Mailboxes, hints: &mut Hints) {
         match hint {
             Hint::Activities => shared.pollers.ring(),
             Hint::Schedules => shared.schedules.notify_one(),
-            Hint::Lives => shared.lives.look.notify_one(),
+            Hint::Lives => shared.standing.lives.look.notify_one(),
             Hint::AccessKeys => shared.access_keys.send_replace(()),
             Hint::Heartbeats(beats) => heartbeats::receive(shared, owners, beats),
             Hint::Heard(heard) => shared.heartbeats.hear(heard),
@@ -52,7 +52,7 @@ async fn listen(shared: &Arc<Shared>, owners: &Mailboxes, hints: &mut Hints) {
 
 fn all_may_have_changed(shared: &Shared) {
     shared.inbox.notify_one();
-    shared.lives.look.notify_one();
+    shared.standing.lives.look.notify_one();
     shared.pollers.ring();
     shared.schedules.notify_one();
     shared.access_keys.send_replace(());

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use asl::Program;
+use bytes::Bytes;
 use machine::{Execution, Failure, Identity, Stimulus, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
@@ -120,6 +121,13 @@ pub(crate) enum StimulusReply {
     Unavailable,
     /// Its shard has gone to another node; nothing happened.
     Elsewhere,
+}
+
+impl StimulusReply {
+    /// As the inbox has it.
+    pub(crate) fn encoded(self) -> Bytes {
+        Bytes::from(serde_json::to_vec(&self).expect("a plain enum"))
+    }
 }
 
 pub(crate) struct Loaded {

@@ -31,7 +31,7 @@ pub(crate) async fn run(
         // that are over.
         let soonest = moment(shared.now().plus_ms(ahead));
         let is_tired = |(sleeper, tenure): &&(Sleeper, Tenure)| {
-            sleeper.wake_at > soonest && shared.tenures.of(sleeper.shard) == Some(*tenure)
+            sleeper.wake_at > soonest && shared.standing.tenures.of(sleeper.shard) == Some(*tenure)
         };
         let tired: Vec<Sleeper> =
             batch.iter().filter(is_tired).map(|(sleeper, _)| *sleeper).collect();

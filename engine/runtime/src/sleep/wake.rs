@@ -88,9 +88,9 @@ impl Sleepers {
     async fn wake(&mut self, ahead: Duration) -> Next {
         let shared = self.shared.clone();
         // What was dropped with an earlier tenure is to be woken again.
-        self.seen.retain(|shard, (tenure, _)| shared.tenures.of(*shard) == Some(*tenure));
+        self.seen.retain(|shard, (tenure, _)| shared.standing.tenures.of(*shard) == Some(*tenure));
         let mut owned: HashMap<i16, Tenure> = (shared.owned().into_iter())
-            .filter_map(|shard| Some((shard, shared.tenures.of(shard)?)))
+            .filter_map(|shard| Some((shard, shared.standing.tenures.of(shard)?)))
             .collect();
         let all = owned.len();
         owned.retain(|shard, _| self.owners.has_room(*shard));

@@ -19,7 +19,7 @@ impl Engine {
     /// lives, keeps them. Returns when nothing is under way any more, or after so long.
     pub async fn drain(&self, patience: Duration) {
         let shared = &self.shared;
-        shared.gates.close_all();
+        shared.standing.gates.close_all();
         shared.draining.cancel();
         shared.beat.notify_one();
         let deadline = Instant::now() + patience;
@@ -38,7 +38,7 @@ impl Engine {
                 () = tokio::time::sleep_until(next) => {}
             }
             if deadline <= Instant::now() {
-                let calls = shared.gates.all_busy();
+                let calls = shared.standing.gates.all_busy();
                 tracing::warn!(calls, "{calls} calls have not ended in time and are cut");
                 return;
             }

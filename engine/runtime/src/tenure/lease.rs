@@ -25,7 +25,12 @@ impl Lease {
 
     /// Whether the lease holds now.
     pub(crate) fn holds_now(&self) -> bool {
-        self.0.borrow().is_some_and(|until| Instant::now() < until)
+        self.holds_at(Instant::now())
+    }
+
+    /// Whether the lease holds at this moment.
+    pub(crate) fn holds_at(&self, now: Instant) -> bool {
+        self.0.borrow().is_some_and(|until| now < until)
     }
 
     /// For how many seconds it still holds; below zero, for how many it has not.

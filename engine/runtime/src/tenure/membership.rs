@@ -82,7 +82,7 @@ impl Membership {
                     self.forget(fenced);
                     tokio::time::sleep(FENCED).await;
                 }
-                () = self.shared.gates.quiet(), if self.shedding.is_under_way() => is_beat = false,
+                () = self.shared.standing.gates.quiet(), if self.shedding.is_under_way() => is_beat = false,
                 () = tokio::time::sleep(LOOK), if self.shedding.is_under_way() => is_beat = false,
             }
             let done = if is_beat { self.beat().await } else { self.shed().await };
@@ -134,10 +134,10 @@ impl Membership {
         // Before the lease holds again, so that nobody is told what others may have made untrue.
         for (shard, told) in &self.ours {
             if owned.get(shard) != Some(&told.epoch) {
-                self.shared.tenures.revoke(*shard);
+                self.shared.standing.tenures.revoke(*shard);
             }
         }
-        self.shared.lease.renew(until);
+        self.shared.standing.lease.renew(until);
         self.shared.set_nodes(beat.live_nodes + i64::from(is_draining));
         let orphans = usize::try_from(beat.orphans).unwrap_or(0);
         let others = usize::try_from(beat.live_nodes - 1).unwrap_or(0);
@@ -174,7 +174,7 @@ impl Membership {
     /// What an owner is to hear of a shard that is its own. Told already and not taken in, it hears the
     /// same again: a slow owner must not lose what it is about to begin.
     fn news_of(&mut self, shard: i16, epoch: i64) -> Option<Gained> {
-        let tenures = &self.shared.tenures;
+        let tenures = &self.shared.standing.tenures;
         let told = self.ours.get_mut(&shard).filter(|told| told.epoch == epoch);
         if let Some(told) = told {
             let has_begun = tenures.of(shard) == Some(told.tenure);
@@ -189,7 +189,7 @@ impl Membership {
         let tenure = tenures.grant(shard);
         self.shedding.forget(shard);
         if !self.shared.draining.is_cancelled() {
-            self.shared.gates.open([shard]);
+            self.shared.standing.gates.open([shard]);
         }
         // Known from now on, whether the owner says so in time or not.
         self.ours.insert(shard, Told { epoch, tenure, is_taken_in: false });
@@ -204,7 +204,7 @@ impl Membership {
     /// Has owners let go of these shards; gives those of which nothing is in flight any more.
     async fn give_up(&self, shards: &[i16]) -> Vec<i16> {
         for shard in shards {
-            self.shared.tenures.revoke(*shard);
+            self.shared.standing.tenures.revoke(*shard);
         }
         self.tell(shards.to_vec(), |shard| *shard, Mail::GiveUp, self.patience() / 2).await
     }
@@ -239,7 +239,7 @@ impl Membership {
     async fn leave(&mut self) {
         let ours: Vec<i16> = self.ours.keys().copied().collect();
         let left = self.give_up(&ours).await;
-        self.shared.lease.end();
+        self.shared.standing.lease.end();
         if let Err(error) = self.hand_over_all(&left).await {
             tracing::warn!(%error, "shards could not be handed over; they move when the lease ends");
         }

@@ -28,7 +28,7 @@ async fn a_full_mailbox_keeps_no_other_owner_waiting() {
     let (free, mut received) = mpsc::channel(8);
     assert!(full.try_send(Mail::Wake(key(0))).is_ok());
     for shard in [0, 1] {
-        assert!(shared.tenures.begin(shard, shared.tenures.grant(shard)));
+        assert!(shared.standing.tenures.begin(shard, shared.standing.tenures.grant(shard)));
         let stimulus = serde_json::to_vec(&stop()).unwrap().into();
         let Key { shard, id: execution_id } = key(shard);
         let message = store::Message { id: Uuid::now_v7(), shard, execution_id, stimulus };

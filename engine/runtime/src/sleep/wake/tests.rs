@@ -56,7 +56,7 @@ async fn what_a_tenure_dropped_is_woken_in_the_next() {
         seen: HashMap::new(),
     };
     for _ in 0..2 {
-        assert!(node.tenures.begin(shard, node.tenures.grant(shard)));
+        assert!(node.standing.tenures.begin(shard, node.standing.tenures.grant(shard)));
         assert_eq!(sleepers.wake(AHEAD).await, Next::Later);
         assert_eq!(sleepers.wake(AHEAD).await, Next::Soon, "the mailbox is full");
         assert!(matches!(woken.try_recv(), Ok(Mail::Wake(Key { id, .. })) if id.is_nil()));

@@ -58,7 +58,7 @@ impl Membership {
         let chosen = if is_draining { self.all() } else { self.surplus() };
         self.reopen_all_but(&chosen);
         self.close(&chosen).await;
-        let gates = &self.shared.gates;
+        let gates = &self.shared.standing.gates;
         let is_settled = |shard: &i16| self.shedding.closed.get(shard).is_some_and(|(_, out)| *out);
         let is_quiet = |shard: &i16| is_settled(shard) && gates.busy(*shard) == 0;
         let quiet: Vec<i16> = chosen.iter().copied().filter(is_quiet).collect();
@@ -115,7 +115,7 @@ impl Membership {
         if self.shedding.surplus == 0 {
             return Vec::new();
         }
-        let (now, gates) = (Instant::now(), self.shared.gates.clone());
+        let (now, gates) = (Instant::now(), self.shared.standing.gates.clone());
         self.shedding.spared.retain(|_, until| *until > now);
         for (shard, (since, _)) in &self.shedding.closed {
             if now.duration_since(*since) > WAITS && gates.busy(*shard) > 0 {
@@ -139,12 +139,12 @@ impl Membership {
         let closed = &mut self.shedding.closed;
         let stays: Vec<i16> =
             closed.extract_if(|shard, _| !chosen.contains(shard)).map(|(shard, _)| shard).collect();
-        self.shared.gates.open(stays);
+        self.shared.standing.gates.open(stays);
     }
 
     /// Closes the gates of these shards, and waits until all commands from before that are out.
     async fn close(&mut self, chosen: &[i16]) {
-        self.shared.gates.close(chosen.iter().copied());
+        self.shared.standing.gates.close(chosen.iter().copied());
         for shard in chosen {
             self.shedding.closed.entry(*shard).or_insert((Instant::now(), false));
         }

@@ -73,7 +73,7 @@ async fn what_is_lost_before_an_owner_heard_of_it_does_not_begin() {
     let Some(Mail::Gained(gained, _)) = unread.recv().await else { panic!("it was told") };
     assert_eq!(gained.len(), 256);
     for Gained { shard, tenure, .. } in gained {
-        assert!(!shared.tenures.begin(shard, tenure));
+        assert!(!shared.standing.tenures.begin(shard, tenure));
     }
     assert!(matches!(unread.recv().await, Some(Mail::GiveUp(shards, _)) if shards.len() == 256));
     cluster.stop().await;
@@ -97,7 +97,7 @@ async fn a_slow_owner_hears_the_same_again_until_it_has_begun() {
     assert_eq!(told[0].len(), 256);
     assert_eq!(told[0], told[1]);
     for (shard, tenure) in &told[0] {
-        assert!(shared.tenures.begin(*shard, *tenure));
+        assert!(shared.standing.tenures.begin(*shard, *tenure));
     }
     membership.beat().await.unwrap();
     assert!(unread.try_recv().is_err(), "nothing is new");
@@ -111,8 +111,8 @@ async fn a_node_that_stops_hands_over_what_is_quiet_and_keeps_what_is_not() {
     willing(mail);
     let mut membership = Membership::new(shared.clone(), vec![owner], fenced);
     membership.beat().await.unwrap();
-    let call = shared.gates.enter(7);
-    shared.gates.close_all();
+    let call = shared.standing.gates.enter(7);
+    shared.standing.gates.close_all();
     shared.draining.cancel();
     membership.beat().await.unwrap();
     assert_eq!(membership.ours.len(), 256, "nobody is there to have them");
@@ -124,7 +124,7 @@ async fn a_node_that_stops_hands_over_what_is_quiet_and_keeps_what_is_not() {
     assert_eq!(shared.store.shards_of(other).await.unwrap().len(), 255);
     assert!(!shared.drained.is_cancelled());
     drop(call);
-    shared.gates.quiet().await;
+    shared.standing.gates.quiet().await;
     membership.shed().await.unwrap();
     assert!(membership.all().is_empty() && shared.drained.is_cancelled());
     assert_eq!(shared.store.shards_of(other).await.unwrap().len(), 256);
@@ -138,8 +138,8 @@ async fn the_only_node_keeps_its_shards_until_its_calls_have_ended() {
     willing(mail);
     let mut membership = Membership::new(shared.clone(), vec![owner], fenced);
     membership.beat().await.unwrap();
-    let call = shared.gates.enter(7);
-    shared.gates.close_all();
+    let call = shared.standing.gates.enter(7);
+    shared.standing.gates.close_all();
     shared.draining.cancel();
     membership.beat().await.unwrap();
     assert!(!shared.drained.is_cancelled());
@@ -161,14 +161,14 @@ async fn for_balance_alone_no_call_is_cut_and_none_waits_for_long() {
     willing(mail);
     let mut membership = Membership::new(shared.clone(), vec![owner], fenced);
     membership.beat().await.unwrap();
-    let busy: Vec<_> = (0..200).map(|shard| shared.gates.enter(shard)).collect();
+    let busy: Vec<_> = (0..200).map(|shard| shared.standing.gates.enter(shard)).collect();
     let other = Uuid::new_v4();
     shared.store.beat(other, Duration::from_hours(1), "").await.unwrap();
     membership.beat().await.unwrap();
     let kept = membership.all();
     assert_eq!(kept, (0..200).collect::<Vec<i16>>(), "what is quiet has gone");
     let closed = |shared: &Shared| {
-        (0..200).filter(|shard| shared.gates.is_closed(*shard)).collect::<Vec<i16>>()
+        (0..200).filter(|shard| shared.standing.gates.is_closed(*shard)).collect::<Vec<i16>>()
     };
     let first = closed(&shared);
     assert_eq!(first.len(), 72, "as many more as are to go wait for their last call");
@@ -189,11 +189,12 @@ async fn what_is_to_go_is_chosen_while_calls_begin_and_end() {
     let (cluster, shared, fenced) = stage::shared(EngineOptions::default()).await;
     let mut membership = Membership::new(shared.clone(), Vec::new(), fenced);
     for shard in 0..256 {
-        let told = Told { epoch: 1, tenure: shared.tenures.grant(shard), is_taken_in: true };
+        let told =
+            Told { epoch: 1, tenure: shared.standing.tenures.grant(shard), is_taken_in: true };
         membership.ours.insert(shard, told);
     }
     membership.shedding.surplus = 100;
-    let (gates, over) = (shared.gates.clone(), shared.draining.clone());
+    let (gates, over) = (shared.standing.gates.clone(), shared.draining.clone());
     let calls = tokio::task::spawn_blocking(move || {
         let mut under_way = Vec::new();
         for round in 0_u64.. {

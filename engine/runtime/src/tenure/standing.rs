@@ -1,0 +1,52 @@
+//! Where a node stands, as all of its loops see it; they learn of it by looking, and nobody waits.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use machine::Timestamp;
+
+use super::Tenures;
+use super::gates::Gates;
+use super::lease::Lease;
+use crate::lives::Lives;
+
+/// How long after the store is back those who were refused are given to try again.
+const RECOVERY_MS: i64 = 10_000;
+
+/// Where a node stands.
+#[derive(Default)]
+pub(crate) struct Standing {
+    /// The shards it works on.
+    pub(crate) tenures: Tenures,
+    /// For how long it may.
+    pub(crate) lease: Lease,
+    /// Which shards' calls may begin.
+    pub(crate) gates: Gates,
+    /// State machines that are deleted.
+    pub(crate) lives: Lives,
+    /// The store did not answer lately: writes are refused at once.
+    is_away: AtomicBool,
+    /// When the store answered again after it had been away; in milliseconds.
+    back_at: AtomicI64,
+}
+
+impl Standing {
+    /// Whether the store is away.
+    pub(crate) fn is_away(&self) -> bool {
+        self.is_away.load(Ordering::Acquire)
+    }
+
+    /// Whether the store is away or was until a moment ago, so that what others send may not
+    /// have arrived.
+    pub(crate) fn was_away(&self, now: Timestamp) -> bool {
+        self.is_away() || now.0 - self.back_at.load(Ordering::Acquire) < RECOVERY_MS
+    }
+
+    /// Notes whether the store answers; whether that is news.
+    pub(crate) fn set_away(&self, is_away: bool, now: Timestamp) -> bool {
+        let is_news = self.is_away.swap(is_away, Ordering::AcqRel) != is_away;
+        if is_news && !is_away {
+            self.back_at.store(now.0, Ordering::Release);
+        }
+        is_news
+    }
+}
