@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use asl::Program;
 use machine::{Limits, Timestamp};
-use store::{Lane, Life, Store};
+use store::{Life, Store};
 use tokio::sync::{Semaphore, broadcast, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::activities::Broker;
 use crate::fire::Fire;
-use crate::lane::LaneLoop;
+use crate::lane::{self, Lane};
 use crate::lives;
 use crate::metrics::METRICS;
 use crate::options::EngineOptions;
@@ -379,13 +379,13 @@ fn spawn_owner(shared: &Arc<Shared>) -> (mpsc::Sender<Mail>, Vec<JoinHandle<()>>
         room: Arc::new(Semaphore::new(crate::ROOM_BYTES)),
         sleepers,
     };
-    let lane = LaneLoop {
-        lane: Lane::new(&shared.store, shared.options.node),
+    let lane = lane::drive::Drive {
+        lane: Lane::new(shared.standing.clone()),
+        store: store::Lane::new(&shared.store, shared.options.node),
         shared: shared.clone(),
         items,
         notices,
         mailbox: mailbox.downgrade(),
-        fenced: HashMap::new(),
     };
     let loops = vec![
         tokio::spawn(owner.run()),

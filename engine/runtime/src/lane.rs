@@ -4,28 +4,32 @@
 //!
 //! Commands and answers go out here, after the commit that contains what led to them, and
 //! nowhere else.
+//!
+//! What a lane decides ([`Lane`]) knows no clock, socket or database; its loop ([`drive`]) writes.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-
-use machine::{Command, Identity, Milestone, Timestamp};
-use store::{Answer, AppendError, Appended, Batch, Lane, NewTurn};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
-use tokio::time::Instant;
-
-use crate::ended;
-use crate::metrics::{METRICS, measure};
-use crate::post::mail::{Key, Mail, StartReply, StimulusReply};
-use crate::shared::Shared;
-use crate::task::calls::account_of;
-use crate::tenure::Tenure;
-
+pub(crate) mod drive;
 #[cfg(test)]
 mod tests;
 
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use machine::{Command, Identity, Milestone, Timestamp};
+use store::{Answer, AppendError, Appended, Batch, NewTurn};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use uuid::Uuid;
+
+use crate::clock::Now;
+use crate::post::mail::{Key, StartReply, StimulusReply};
+use crate::tenure::Tenure;
+use crate::tenure::standing::Standing;
+
 /// Most bytes that go into one commit, unless a single turn is longer.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
+/// How long a lane waits before it asks what became of a commit that was not acknowledged; twice as
+/// long each time, up to the second.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
 /// A turn to append, and what goes out once it is there.
 pub(crate) struct Write {
@@ -64,74 +68,105 @@ pub(crate) enum Notice {
     Fenced(Vec<(i16, Tenure)>),
 }
 
-/// The queues of a node's lanes.
-#[derive(Default)]
-pub(crate) struct Lanes(Mutex<Vec<mpsc::WeakSender<Box<Write>>>>);
-
-impl Lanes {
-    pub(crate) fn add(&self, lane: &mpsc::Sender<Box<Write>>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(lane.downgrade());
-    }
-
-    /// How many turns wait for a commit.
-    pub(crate) fn waiting(&self) -> usize {
-        let lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = lanes.iter().filter_map(mpsc::WeakSender::upgrade);
-        open.map(|lane| lane.max_capacity() - lane.capacity()).sum()
-    }
+/// What a lane wants done next.
+pub(crate) enum Next {
+    /// Nothing is to be written.
+    Rest,
+    /// This batch is to be appended; then [`Lane::appended`].
+    Append(Batch),
+    /// After so long it is to be asked which of the starts of this batch are not there; then
+    /// [`Lane::absent`].
+    AskAbsent(Batch, Duration),
 }
 
-/// The loop of one lane.
-pub(crate) struct LaneLoop {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) lane: Lane,
-    pub(crate) items: mpsc::Receiver<Box<Write>>,
-    pub(crate) notices: mpsc::UnboundedSender<Notice>,
-    pub(crate) mailbox: mpsc::WeakSender<Mail>,
+/// What follows from a commit, in this order.
+pub(crate) enum Sequel {
+    /// It is committed: its commands go out, and whoever waits for it hears so.
+    Out(Box<Write>),
+    /// Its owner hears of it.
+    Notice(Notice),
+}
+
+/// A lane and all that it has to write.
+pub(crate) struct Lane {
+    standing: Arc<Standing>,
+    queue: VecDeque<Box<Write>>,
+    /// The batch that is being written, in parts: what cannot be written must not keep the rest from it.
+    parts: VecDeque<Vec<Write>>,
+    /// The first part may be written: it was not acknowledged. For how long to wait until that is asked.
+    in_doubt: Option<Duration>,
     /// The last tenure of each shard that nothing is written of any more.
-    pub(crate) fenced: HashMap<i16, Tenure>,
+    fenced: HashMap<i16, Tenure>,
+    sequels: Vec<Sequel>,
 }
 
-impl LaneLoop {
-    /// Runs until the owner is gone and everything is written, or the node has left.
-    pub(crate) async fn run(mut self) {
-        let mut queue = VecDeque::new();
-        let mut incoming = Vec::new();
-        loop {
-            if queue.is_empty() {
-                let most = self.shared.options.batch_turns;
-                if self.items.recv_many(&mut incoming, most).await == 0 {
-                    return;
-                }
-                queue.extend(incoming.drain(..));
-            }
-            if !self.shared.standing.lease.holds().await {
-                return;
-            }
-            let writes = self.take_batch(&mut queue);
-            if !writes.is_empty() {
-                self.write(writes).await;
-            }
+impl Lane {
+    pub(crate) fn new(standing: Arc<Standing>) -> Self {
+        Self {
+            standing,
+            queue: VecDeque::new(),
+            parts: VecDeque::new(),
+            in_doubt: None,
+            fenced: HashMap::new(),
+            sequels: Vec::new(),
         }
+    }
+
+    /// Takes in one more turn.
+    pub(crate) fn push(&mut self, write: Box<Write>) {
+        self.queue.push_back(write);
+    }
+
+    /// Whether it has nothing to write.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.queue.is_empty() && self.parts.is_empty()
+    }
+
+    /// What follows from what was committed by now.
+    pub(crate) fn sequels(&mut self) -> Vec<Sequel> {
+        std::mem::take(&mut self.sequels)
+    }
+
+    /// What is to be done next. The node's lease must hold.
+    pub(crate) fn next(&mut self) -> Next {
+        if let Some(pause) = self.in_doubt
+            && let Some(part) = self.parts.front()
+        {
+            return Next::AskAbsent(batch_of(part), pause);
+        }
+        while !self.is_idle() {
+            if self.parts.is_empty() {
+                let batch = self.take_batch();
+                self.parts.push_back(batch);
+            }
+            let fenced = &self.fenced;
+            let Some(part) = self.parts.front_mut() else { break };
+            part.retain(|write| !is_fenced(fenced, write));
+            if !part.is_empty() {
+                return Next::Append(batch_of(part));
+            }
+            self.parts.pop_front();
+        }
+        Next::Rest
     }
 
     /// The next writes, up to a batch's size; those of fenced tenures are dropped, and answers of
     /// tenures that are over.
-    fn take_batch(&mut self, queue: &mut VecDeque<Box<Write>>) -> Vec<Write> {
+    fn take_batch(&mut self) -> Vec<Write> {
         let mut writes: Vec<Write> = Vec::new();
         let mut bytes = 0;
-        while let Some(write) = queue.pop_front() {
-            if self.is_fenced(&write) || self.is_outdated(&write) {
+        while let Some(write) = self.queue.pop_front() {
+            if is_fenced(&self.fenced, &write) || self.is_outdated(&write) {
                 continue;
             }
             // Its caller has been told that the database is away, and must not be belied.
             if write.start.as_ref().is_some_and(oneshot::Sender::is_closed) {
-                let _ = self.notices.send(Notice::Refused(write.key, write.tenure));
+                self.notice(Notice::Refused(write.key, write.tenure));
                 continue;
             }
             let size = write.bytes();
             if !writes.is_empty() && bytes + size > BATCH_BYTES {
-                queue.push_front(write);
+                self.queue.push_front(write);
                 break;
             }
             bytes += size;
@@ -140,128 +175,83 @@ impl LaneLoop {
         writes
     }
 
-    fn is_fenced(&self, write: &Write) -> bool {
-        self.fenced.get(&write.key.shard).is_some_and(|fenced| write.tenure <= *fenced)
-    }
-
     /// Whether an answer that nothing is written for may have become untrue: a new owner, of which
     /// the node knows by now, may have gone on. Of what is written the store judges.
     fn is_outdated(&self, write: &Write) -> bool {
-        write.turn.is_none()
-            && self.shared.standing.tenures.of(write.key.shard) != Some(write.tenure)
+        write.turn.is_none() && self.standing.tenures.of(write.key.shard) != Some(write.tenure)
     }
 
-    /// Writes a batch, however long the store is away meanwhile.
-    async fn write(&mut self, writes: Vec<Write>) {
-        let mut parts = VecDeque::from([writes]);
-        while let Some(mut writes) = parts.pop_front() {
-            writes.retain(|write| !self.is_fenced(write));
-            let began = Instant::now();
-            match self.append(&mut writes).await {
-                Ok(appended) => {
-                    METRICS.loops.commit_time.observe(began.elapsed().as_secs_f64());
-                    METRICS.loops.commit_turns.observe(measure(writes.len()));
-                    self.landed(writes, &appended);
-                }
-                Err(AppendError::Refused(_)) if writes.len() > 1 => {
-                    // The others must not suffer for what cannot be written.
-                    let rest = writes.split_off(writes.len() / 2);
-                    parts.push_front(rest);
-                    parts.push_front(writes);
-                }
-                Err(AppendError::Refused(error)) => {
-                    tracing::error!(%error, "the database refuses a turn");
-                    self.refuse(writes);
-                }
-                Err(AppendError::Lost(shards)) => {
-                    let is_lost = |write: &mut Write| shards.contains(&write.key.shard);
-                    let late: Vec<Write> = writes.extract_if(.., is_lost).collect();
-                    self.fence(&late);
-                    parts.push_front(writes);
-                }
-                Err(AppendError::Fenced | AppendError::Unavailable(_)) => self.fence(&writes),
+    /// The store has answered, or has not.
+    pub(crate) fn appended(&mut self, answer: Result<Appended, AppendError>, now: Now) {
+        let Some(mut writes) = self.parts.pop_front() else { return };
+        let pause = self.in_doubt.take();
+        match answer {
+            Ok(appended) => self.landed(writes, &appended, now),
+            Err(AppendError::Refused(_)) if writes.len() > 1 => {
+                // The others must not suffer for what cannot be written.
+                let rest = writes.split_off(writes.len() / 2);
+                self.parts.push_front(rest);
+                self.parts.push_front(writes);
+            }
+            Err(AppendError::Refused(error)) => {
+                tracing::error!(%error, "the database refuses a turn");
+                self.refuse(writes);
+            }
+            Err(AppendError::Lost(shards)) => {
+                let is_lost = |write: &mut Write| shards.contains(&write.key.shard);
+                let late: Vec<Write> = writes.extract_if(.., is_lost).collect();
+                self.fence(&late);
+                self.parts.push_front(writes);
+            }
+            Err(AppendError::Fenced) => self.fence(&writes),
+            Err(AppendError::Unavailable(_)) => {
+                refuse_starts(&mut writes);
+                self.parts.push_front(writes);
+                self.in_doubt = Some(pause.unwrap_or(PAUSES.0));
             }
         }
     }
 
-    /// Appends, again and again while the store is away. Starts that are not there by then are
-    /// taken out: their callers have been told "unavailable", and must not be belied.
-    async fn append(&mut self, writes: &mut Vec<Write>) -> Result<Appended, AppendError> {
-        let mut pause = Duration::from_millis(20);
-        loop {
-            let batch = batch_of(writes);
-            match self.lane.append(&batch).await {
-                Ok(appended) => {
-                    self.shared.set_away(false, "");
-                    return Ok(appended);
-                }
-                Err(AppendError::Unavailable(error)) => {
-                    self.shared.set_away(true, &error.to_string());
-                    refuse_starts(writes);
-                }
-                Err(error) => return Err(error),
-            }
-            let absent = loop {
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_secs(1));
-                if let Ok(absent) = self.lane.absent(&batch).await {
-                    break absent;
-                }
-            };
-            writes.retain(|write| {
-                let is_absent = absent.contains(&write.key.id);
-                if is_absent {
-                    let _ = self.notices.send(Notice::Refused(write.key, write.tenure));
-                }
-                !is_absent
-            });
-            if !self.shared.standing.lease.holds().await {
-                return Err(AppendError::Fenced);
-            }
+    /// Which starts of the part in doubt are not there, or that nobody answers yet. Those that are not
+    /// there by then are taken out: their callers have been told "unavailable", and must not be belied.
+    pub(crate) fn absent(&mut self, absent: Option<&HashSet<Uuid>>) {
+        let Some(absent) = absent else {
+            self.in_doubt = self.in_doubt.map(|pause| (pause * 2).min(PAUSES.1));
+            return;
+        };
+        self.in_doubt = None;
+        let Some(part) = self.parts.front_mut() else { return };
+        let is_absent = |write: &mut Write| absent.contains(&write.key.id);
+        let absent: Vec<Write> = part.extract_if(.., is_absent).collect();
+        for write in absent {
+            self.notice(Notice::Refused(write.key, write.tenure));
         }
     }
 
-    fn landed(&self, writes: Vec<Write>, appended: &Appended) {
-        for write in writes {
+    fn landed(&mut self, writes: Vec<Write>, appended: &Appended, now: Now) {
+        for mut write in writes {
+            let has_turn = write.turn.is_some();
             // The lease may have run out meanwhile.
-            if write.turn.is_none()
-                && (!self.shared.standing.lease.holds_now() || self.is_outdated(&write))
-            {
+            let holds = self.standing.lease.holds_at(now.steady);
+            if !has_turn && (!holds || self.is_outdated(&write)) {
                 continue;
             }
-            let key = write.key;
+            let (key, tenure) = (write.key, write.tenure);
             let not_started = if appended.refused.contains(&key.id) {
                 Some(StartReply::Taken)
             } else {
                 appended.unowned.contains(&key.id).then_some(StartReply::Elsewhere)
             };
             if let Some(not_started) = not_started {
-                if let Some(start) = write.start {
+                if let Some(start) = write.start.take() {
                     let _ = start.send(not_started);
                 }
-                let _ = self.notices.send(Notice::Refused(key, write.tenure));
+                self.notice(Notice::Refused(key, tenure));
                 continue;
             }
-            count(&write);
-            for command in write.commands {
-                let mailbox = self.mailbox.clone();
-                self.shared.calls.carry_out(key, &write.identity, command, false, mailbox);
-            }
-            if let Some(start) = write.start {
-                let _ = start.send(StartReply::Started);
-            }
-            if let Some((reply, answer)) = write.reply {
-                let _ = reply.send(answer);
-            }
-            if let Some(turn) = &write.turn {
-                if let Some(ending) = &turn.end {
-                    ended::tell(&write.identity, ending);
-                }
-                if !turn.offers.is_empty() {
-                    self.shared.pollers.scheduled();
-                }
-                let _ = self.shared.appended.send(key.id);
-                let _ = self.notices.send(Notice::Landed(key, write.tenure));
+            self.sequels.push(Sequel::Out(Box::new(write)));
+            if has_turn {
+                self.notice(Notice::Landed(key, tenure));
             }
         }
     }
@@ -280,7 +270,7 @@ impl LaneLoop {
             "what was decided of these shards is not written; reading them anew"
         );
         self.fenced.extend(&fenced);
-        let _ = self.notices.send(Notice::Fenced(fenced.into_iter().collect()));
+        self.notice(Notice::Fenced(fenced.into_iter().collect()));
     }
 
     /// These writes are given up: a start never was, and other executions are read again.
@@ -290,32 +280,20 @@ impl LaneLoop {
             .into_iter()
             .partition(|write| write.turn.as_ref().is_some_and(|turn| turn.start.is_some()));
         for write in starts {
-            let _ = self.notices.send(Notice::Refused(write.key, write.tenure));
+            self.notice(Notice::Refused(write.key, write.tenure));
         }
         if !turns.is_empty() {
             self.fence(&turns);
         }
     }
+
+    fn notice(&mut self, notice: Notice) {
+        self.sequels.push(Sequel::Notice(notice));
+    }
 }
 
-/// Counts what is committed.
-fn count(write: &Write) {
-    let Some(turn) = &write.turn else { return };
-    METRICS.loops.turns.inc();
-    for milestone in &write.milestones {
-        METRICS.task(milestone);
-    }
-    if turn.start.is_none() && turn.end.is_none() {
-        return;
-    }
-    let (account, machine) = (account_of(&write.identity), &write.identity.state_machine_name);
-    if turn.start.is_some() {
-        METRICS.execution_started(account, machine);
-    }
-    if let Some(end) = &turn.end {
-        let ms = end.ended_at.timestamp_millis().saturating_sub(write.started_at.0);
-        METRICS.execution_ended(account, machine, end.status, ms);
-    }
+fn is_fenced(fenced: &HashMap<i16, Tenure>, write: &Write) -> bool {
+    fenced.get(&write.key.shard).is_some_and(|fenced| write.tenure <= *fenced)
 }
 
 fn batch_of(writes: &[Write]) -> Batch {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::activities::Pollers;
 use crate::clock::Clock;
-use crate::lane::Lanes;
+use crate::lane::drive::Lanes;
 use crate::metrics::METRICS;
 use crate::options::EngineOptions;
 use crate::perform::Perform;

@@ -5,7 +5,11 @@ use chrono::DateTime;
 use store::{Cluster, NewExecution};
 use uuid::Uuid;
 
+use tokio::sync::mpsc;
+
+use super::drive::Drive;
 use super::*;
+use crate::shared::Shared;
 use crate::{EngineOptions, stage};
 
 /// A write of nothing.
@@ -31,7 +35,7 @@ struct Stage {
     shared: Arc<Shared>,
     items: mpsc::Sender<Box<Write>>,
     notices: mpsc::UnboundedReceiver<Notice>,
-    lane: LaneLoop,
+    lane: Drive,
 }
 
 impl Stage {
@@ -39,14 +43,13 @@ impl Stage {
         let (cluster, shared, _) = stage::shared(EngineOptions::default()).await;
         let (items, received) = mpsc::channel(64);
         let (notices, heard) = mpsc::unbounded_channel();
-        let lane = Lane::new(&shared.store, shared.options.node);
-        let lane = LaneLoop {
-            lane,
+        let lane = Drive {
+            lane: Lane::new(shared.standing.clone()),
+            store: store::Lane::new(&shared.store, shared.options.node),
             shared: shared.clone(),
             items: received,
             notices,
             mailbox: mpsc::channel(1).0.downgrade(),
-            fenced: HashMap::new(),
         };
         Self { cluster, shared, items, notices: heard, lane }
     }
@@ -176,15 +179,29 @@ async fn what_cannot_be_written_goes_alone() {
 async fn what_will_be_written_is_answered_when_it_is_while_a_start_is_refused_at_once() {
     let mut stage = Stage::set().await;
     let start = stage.start("a", |_| {}).await;
-    let mut write = *stage.lane.items.recv().await.unwrap();
+    let mut write = stage.lane.items.recv().await.unwrap();
     let (reply, mut answer) = oneshot::channel();
     write.reply = Some((reply, StimulusReply::Stale));
-    let mut writes = vec![write];
-    // The store is away.
-    refuse_starts(&mut writes);
+    let mut lane = Lane::new(stage.shared.standing.clone());
+    lane.push(write);
+    let Next::Append(batch) = lane.next() else { panic!("it is written") };
+    assert_eq!(batch.turns.len(), 1);
+    let away = store::Error::from(store::SealingError::NoKey);
+    let now = stage.shared.clock.moment();
+    lane.appended(Err(AppendError::Unavailable(away)), now);
     assert_eq!(start.await, Ok(StartReply::Unavailable));
     assert!(answer.try_recv().is_err(), "nobody knows yet");
-    stage.lane.write(writes).await;
-    assert_eq!(answer.await, Ok(StimulusReply::Stale));
+    let Next::AskAbsent(_, pause) = lane.next() else { panic!("it is in doubt") };
+    lane.absent(None);
+    assert!(matches!(lane.next(), Next::AskAbsent(_, longer) if longer > pause));
+    lane.absent(Some(&HashSet::new()));
+    assert!(matches!(lane.next(), Next::Append(_)));
+    lane.appended(Ok(Appended::default()), now);
+    let sequels = lane.sequels();
+    let [Sequel::Out(write), Sequel::Notice(Notice::Landed(..))] = &sequels[..] else {
+        panic!("it goes out, and then its owner hears of it")
+    };
+    assert!(write.start.is_none() && write.reply.is_some());
+    assert!(lane.is_idle());
     stage.cluster.stop().await;
 }
