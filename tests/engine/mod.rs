@@ -4,6 +4,7 @@ mod activities;
 mod cut;
 mod lives;
 mod node;
+mod panics;
 mod proxy;
 mod schedules;
 mod tokens;

@@ -24,6 +24,8 @@ pub(super) enum Script {
     /// That it is taken on: the token brings the rest.
     Submit,
     Never,
+    /// A panic for executions of this name, and echoes for others.
+    PanicFor(&'static str),
 }
 
 struct Scripted {
@@ -44,10 +46,13 @@ impl Perform for Scripted {
         Box::pin(async move {
             self.repeated.fetch_add(usize::from(call.repeated), Ordering::Relaxed);
             let name = call.execution_arn.rsplit(':').next().unwrap().to_owned();
+            if let Script::PanicFor(broken) = self.script {
+                assert!(name != broken, "a planted panic");
+            }
             self.tokens.lock().unwrap().insert(name, call.token.0.clone());
             match self.script {
                 Script::Submit => Outcome::Submitted(Payload::null()),
-                Script::Echo => Outcome::Succeeded(call.parameters.clone()),
+                Script::Echo | Script::PanicFor(_) => Outcome::Succeeded(call.parameters.clone()),
                 Script::Never => std::future::pending().await,
             }
         })

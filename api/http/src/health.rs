@@ -35,6 +35,7 @@ pub(crate) async fn readyz(State(door): State<Door>) -> Response {
         "engine": engine.is_ready,
         "shards": { "owned": engine.owned, "due": engine.due },
         "draining": engine.is_draining,
+        "stuck": engine.stuck,
         "clock": {
             "ahead_ms": clock.ahead_ms,
             "uncertainty_ms": clock.uncertainty_ms,

@@ -101,7 +101,10 @@ pub async fn dev(
         _ = signals.next() => return Ok(Exit::Done),
     };
     std::io::stdout().lock().write_all(running.guide.as_bytes()).ok();
-    signals.next().await;
+    tokio::select! {
+        _ = signals.next() => {}
+        dead = running.node.engine().dead() => bail!("{dead}"),
+    }
     tokio::select! {
         () = running.shutdown() => {}
         _ = signals.next() => return Ok(Exit::Failed),

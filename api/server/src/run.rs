@@ -201,6 +201,7 @@ async fn follow(
         }
         tokio::select! {
             _ = timeout(POLL, appended.recv()) => {}
+            dead = engine.dead() => bail!("{dead}"),
             signal = signals.next() => {
                 if stopping {
                     bail!("got {signal} again: the execution was not stopped in time");

@@ -1,6 +1,6 @@
 //! `statewright serve`: a node for production.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
 use crate::access::Start;
 use crate::configuration::Configuration;
@@ -35,7 +35,12 @@ pub async fn serve(configuration: Configuration, migrate: bool) -> anyhow::Resul
             return Ok(Exit::Done);
         }
     };
-    let signal = signals.next().await;
+    let signal = tokio::select! {
+        signal = signals.next() => signal,
+        // Others have what is this node's when the process is gone: its leases are not moved on, and
+        // who comes after it under its name takes it at once.
+        dead = node.engine().dead() => bail!("{dead}; the process ends so that others take over"),
+    };
     tracing::info!("got {signal}");
     tokio::select! {
         () = node.shutdown() => Ok(Exit::Done),

@@ -12,6 +12,7 @@
 //! turn that holds them is committed; after a crash [`open_commands`] derives them again.
 
 mod apply;
+mod broken;
 mod command;
 mod context;
 mod data;
@@ -34,6 +35,7 @@ mod task_kind;
 mod timestamp;
 
 pub use apply::{apply, fold};
+pub use broken::{break_off, stillborn};
 pub use command::{Command, Invocation, Offer, open_commands};
 pub use event::{Closing, Event, EventKind, FrameId, Identity, StateType};
 pub use execution::{

@@ -67,24 +67,29 @@ pub fn start(
     limits: &Limits,
     tokens: &dyn Tokens,
 ) -> (Execution, Turn) {
-    let first = Event {
-        id: 1,
-        previous: 0,
-        at: now,
-        frame: FrameId::ROOT,
-        kind: EventKind::ExecutionStarted {
-            identity: Box::new(identity),
-            input,
-            start: program.state(program.start()).name.to_string(),
-            deadline: program.timeout_seconds().map(|seconds| now.plus_seconds(seconds)),
-        },
-    };
+    let first = first_event(program, identity, input, now);
     let mut execution = begin(&first).expect("an ExecutionStarted begins an execution");
     let mut step = Step::new(program, &mut execution, now, random, limits, tokens);
     step.events.push(first);
     step.run();
     let turn = step.into_turn(0);
     (execution, turn)
+}
+
+/// What the log of an execution begins with.
+pub(crate) fn first_event(
+    program: &Program,
+    identity: Identity,
+    input: Payload,
+    now: Timestamp,
+) -> Event {
+    let kind = EventKind::ExecutionStarted {
+        identity: Box::new(identity),
+        input,
+        start: program.state(program.start()).name.to_string(),
+        deadline: program.timeout_seconds().map(|seconds| now.plus_seconds(seconds)),
+    };
+    Event { id: 1, previous: 0, at: now, frame: FrameId::ROOT, kind }
 }
 
 /// Lets a stimulus happen to an execution. Late, repeated and foreign stimuli yield a turn
@@ -144,7 +149,7 @@ pub(crate) struct Step<'a> {
 }
 
 impl<'a> Step<'a> {
-    fn new(
+    pub(crate) fn new(
         program: &'a Program,
         execution: &'a mut Execution,
         now: Timestamp,
@@ -172,12 +177,12 @@ impl<'a> Step<'a> {
         }
     }
 
-    fn into_turn(self, first_event: u64) -> Turn {
+    pub(crate) fn into_turn(self, first_event: u64) -> Turn {
         let Self { events, commands, offers, withdrawn, heard, milestones, .. } = self;
         Turn { first_event, events, commands, offers, withdrawn, heard, milestones }
     }
 
-    fn is_running(&self) -> bool {
+    pub(crate) fn is_running(&self) -> bool {
         self.execution.status == Status::Running
     }
 

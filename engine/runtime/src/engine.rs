@@ -1,38 +1,24 @@
 //! What the API asks of a node.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use asl::Program;
 use machine::{Limits, Timestamp};
 use store::{Life, Store};
-use tokio::sync::{Semaphore, broadcast, mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::activities::Broker;
-use crate::fire::Fire;
-use crate::lane::{self, Lane};
-use crate::lives;
+use crate::loops::{Dead, Loops};
 use crate::metrics::METRICS;
 use crate::options::EngineOptions;
-use crate::owner::drive::Drive;
-use crate::owner::{Owner, Rules};
-use crate::perform::Perform;
 use crate::post::ask::{Unanswered, ask};
-use crate::post::inbox::Inbox;
 use crate::post::mail::{Key, Mail, Message, StimulusMail, StimulusReply};
-use crate::post::{Mailboxes, NotPosted, hints};
+use crate::post::{Mailboxes, NotPosted};
 use crate::programs::ProgramError;
 use crate::shared::Shared;
-use crate::sleep::passivate;
-use crate::sleep::wake::Sleepers;
-use crate::task::token::Seal;
-use crate::tenure::membership::Membership;
-use crate::tenure::name::Name;
 use crate::tenure::share::Readiness;
 use crate::tenure::skew::Comparison;
 
@@ -46,7 +32,7 @@ pub(crate) const ELSEWHERE: Duration = Duration::from_millis(20);
 pub struct Engine {
     pub(crate) shared: Arc<Shared>,
     pub(crate) owners: Mailboxes,
-    pub(crate) loops: Arc<Mutex<Vec<JoinHandle<()>>>>,
+    pub(crate) loops: Loops,
     pub(crate) stop: CancellationToken,
 }
 
@@ -55,7 +41,7 @@ pub struct Engine {
 pub struct WeakEngine {
     shared: Weak<Shared>,
     owners: Mailboxes,
-    loops: Arc<Mutex<Vec<JoinHandle<()>>>>,
+    loops: Loops,
     stop: CancellationToken,
 }
 
@@ -72,6 +58,8 @@ impl WeakEngine {
 pub enum StartupError {
     #[error("the database does not answer: {0}")]
     Store(#[from] store::Error),
+    #[error("the system gives no thread: {0}")]
+    Thread(#[from] std::io::Error),
 }
 
 /// An execution to end.
@@ -135,51 +123,6 @@ impl From<StimulateError> for StopError {
 }
 
 impl Engine {
-    /// Starts all loops of a node; returns once it owns its share of the shards.
-    pub async fn start(
-        store: Store,
-        options: EngineOptions,
-        performer: Arc<dyn Perform>,
-    ) -> Result<Self, StartupError> {
-        let lanes = options.lanes.max(1);
-        let seal = Seal::of(&store).await?;
-        let (shared, fenced) = Shared::new(store, options, performer, seal);
-        let stop = CancellationToken::new();
-        let (mut owners, mut loops) = (Vec::new(), Vec::new());
-        for _ in 0..lanes {
-            let (owner, handles) = spawn_owner(&shared);
-            owners.push(owner);
-            loops.extend(handles);
-        }
-        lives::look(&shared).await;
-        let name = Name::take(shared.clone()).await;
-        let mut membership = Membership::new(shared.clone(), owners.clone(), fenced);
-        let owners = Mailboxes::new(owners);
-        membership.beat().await?;
-        // The others need not wait for their next beat to make room.
-        let _ = shared.store.hint_nodes().await;
-        let sleepers =
-            Sleepers { shared: shared.clone(), owners: owners.clone(), seen: HashMap::new() };
-        let inbox = Inbox {
-            shared: shared.clone(),
-            owners: owners.clone(),
-            taken: HashMap::new(),
-            swept: Timestamp::default(),
-        };
-        loops.push(tokio::spawn(membership.run(stop.clone())));
-        loops.push(tokio::spawn(name.keep()));
-        loops.push(tokio::spawn(lives::run(shared.clone(), stop.clone())));
-        loops.push(tokio::spawn(sleepers.run(stop.clone())));
-        loops.push(tokio::spawn(inbox.run(stop.clone())));
-        loops.push(tokio::spawn(hints::run(shared.clone(), owners.clone(), stop.clone())));
-        let loops = Arc::new(Mutex::new(loops));
-        let engine = Self { shared: shared.clone(), owners, loops, stop: stop.clone() };
-        let broker = tokio::spawn(Broker::new(engine.clone()).run(stop.clone()));
-        let fire = tokio::spawn(Fire::new(engine.clone(), shared).run());
-        engine.loops.lock().unwrap_or_else(PoisonError::into_inner).extend([broker, fire]);
-        Ok(engine)
-    }
-
     /// For those whom the engine itself holds.
     pub fn downgrade(&self) -> WeakEngine {
         let Self { shared, owners, loops, stop } = self.clone();
@@ -207,6 +150,12 @@ impl Engine {
         let _ = self.shared.store.hint_lives().await;
     }
 
+    /// Returns when one of the node's loops has ended though nobody told it to: then the process should
+    /// end, so that others take over.
+    pub async fn dead(&self) -> Dead {
+        self.loops.dead().await
+    }
+
     /// Why no call to this URL will ever be made, where that can be told beforehand.
     pub async fn objection(&self, url: &str) -> Option<String> {
         self.shared.calls.objection(url).await
@@ -227,8 +176,14 @@ impl Engine {
         let (due, is_settled) = shared.share.is_settled(owned);
         let is_draining = shared.draining.is_cancelled();
         let holds = shared.standing.lease.holds_now();
-        let works = !self.stop.is_cancelled() && !shared.is_away() && holds;
-        Readiness { is_ready: works && is_settled && !is_draining, owned, due, is_draining }
+        let mut stuck = shared.pulses.stuck();
+        if !holds {
+            let seconds = -shared.standing.lease.seconds_left();
+            stuck.push(format!("the node's lease ran out {seconds:.0} s ago"));
+        }
+        let works = !self.stop.is_cancelled() && !shared.is_away() && stuck.is_empty();
+        let is_ready = works && is_settled && !is_draining;
+        Readiness { is_ready, owned, due, is_draining, stuck }
     }
 
     /// This node's clock beside the database's, as of the last beat.
@@ -355,42 +310,4 @@ impl Engine {
             }
         })
     }
-}
-
-/// One owner loop and its lane.
-fn spawn_owner(shared: &Arc<Shared>) -> (mpsc::Sender<Mail>, Vec<JoinHandle<()>>) {
-    let (mailbox, mail) = mpsc::channel(shared.options.mailbox);
-    let (lane, items) = mpsc::channel(shared.options.mailbox);
-    shared.lanes.add(&lane);
-    let (notices, heard) = mpsc::unbounded_channel();
-    let (sleepers, tired) = mpsc::unbounded_channel();
-    let rules = Rules {
-        limits: shared.options.limits.clone(),
-        passivate_after: shared.options.passivate_after,
-        seal: shared.seal.clone(),
-    };
-    let owner = Drive {
-        owner: Owner::new(shared.standing.clone(), rules, shared.clock.moment()),
-        shared: shared.clone(),
-        mail,
-        mailbox: mailbox.downgrade(),
-        lane,
-        notices: heard,
-        room: Arc::new(Semaphore::new(crate::ROOM_BYTES)),
-        sleepers,
-    };
-    let lane = lane::drive::Drive {
-        lane: Lane::new(shared.standing.clone()),
-        store: store::Lane::new(&shared.store, shared.options.node),
-        shared: shared.clone(),
-        items,
-        notices,
-        mailbox: mailbox.downgrade(),
-    };
-    let loops = vec![
-        tokio::spawn(owner.run()),
-        tokio::spawn(lane.run()),
-        tokio::spawn(passivate::run(shared.clone(), tired, mailbox.downgrade())),
-    ];
-    (mailbox, loops)
 }

@@ -3,7 +3,7 @@
 use std::num::NonZero;
 use std::time::Duration;
 
-use machine::Limits;
+use machine::{Identity, Limits};
 use uuid::Uuid;
 
 use crate::clock::Clock;
@@ -44,6 +44,9 @@ pub struct EngineOptions {
     pub call_timeout: Option<Duration>,
     /// What may be called though it is refused otherwise.
     pub outgoing_allow: Vec<Allowed>,
+    /// Called before each step, on its thread: for trials of what becomes of a node when a step panics
+    /// or takes long.
+    pub before_step: Option<fn(&Identity)>,
     /// What tells the time.
     pub clock: Clock,
 }
@@ -68,6 +71,7 @@ impl Default for EngineOptions {
             concurrency: 1_000,
             call_timeout: Some(Duration::from_hours(1)),
             outgoing_allow: Vec::new(),
+            before_step: None,
             clock: Clock::default(),
         }
     }

@@ -7,6 +7,7 @@
 //! It may step an execution again before its previous turn is committed: lanes keep the order,
 //! and only commands and answers wait for the commit.
 
+mod broken;
 pub(crate) mod drive;
 mod effect;
 mod load;
@@ -23,7 +24,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use machine::{Limits, Timestamp};
+use machine::{Identity, Limits, Stimulus, Timestamp};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -54,6 +55,16 @@ pub(crate) struct Rules {
     /// An execution that only waits, and for longer than this, leaves memory.
     pub(crate) passivate_after: Duration,
     pub(crate) seal: Seal,
+    /// Called before each step, for trials of what a step may do to a node.
+    pub(crate) before_step: Option<fn(&Identity)>,
+}
+
+impl Rules {
+    fn trial(&self, identity: &Identity) {
+        if let Some(trial) = self.before_step {
+            trial(identity);
+        }
+    }
 }
 
 /// An owner and all it holds.
@@ -198,6 +209,10 @@ impl Owner {
     fn landed(&mut self, key: Key) {
         let Some(running) = self.running.get_mut(&key.id) else { return };
         running.in_flight = running.in_flight.saturating_sub(1);
+        if running.broken.is_some() {
+            self.mend(key.id);
+            return;
+        }
         if running.has_ended() {
             running.is_starting = false;
             if running.in_flight == 0 {
@@ -241,7 +256,7 @@ impl Owner {
                 running.execution.resume(now.wall);
             }
             let key = Key { shard: running.shard, id };
-            self.stimulate(StimulusMail::new(key, machine::Stimulus::Timer));
+            self.stimulate(StimulusMail::new(key, Stimulus::Timer));
             return true;
         }
         false
@@ -261,7 +276,7 @@ impl Owner {
         match running.deferred.pop_front() {
             Some(mail) => self.happen(mail),
             None if running.execution.wants_to_continue() => {
-                self.happen(StimulusMail::new(key, machine::Stimulus::Continue));
+                self.happen(StimulusMail::new(key, Stimulus::Continue));
             }
             None => {}
         }
@@ -282,6 +297,10 @@ impl Owner {
     fn stimulate(&mut self, mail: StimulusMail) {
         let id = mail.key.id;
         match self.running.get_mut(&id) {
+            // It comes again because the log could not be read; its end is all that is left to happen.
+            Some(running) if running.broken.is_some() && mail.stimulus == Stimulus::Continue => {
+                self.mend(id);
+            }
             Some(running) if running.must_wait() || !running.deferred.is_empty() => {
                 // What nobody would say again must not be lost; of that there is no more than there are
                 // calls under way.
@@ -302,7 +321,7 @@ impl Owner {
     }
 }
 
-pub(crate) fn answer(reply: Option<oneshot::Sender<StimulusReply>>, with: StimulusReply) {
+pub(crate) fn answer<T>(reply: Option<oneshot::Sender<T>>, with: T) {
     if let Some(reply) = reply {
         // A caller that has gone away needs no answer.
         let _ = reply.send(with);

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use machine::Timestamp;
 use store::Store;
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -12,6 +13,7 @@ use uuid::Uuid;
 use crate::activities::Pollers;
 use crate::clock::Clock;
 use crate::lane::drive::Lanes;
+use crate::loops::Pulses;
 use crate::metrics::METRICS;
 use crate::options::EngineOptions;
 use crate::perform::Perform;
@@ -54,6 +56,10 @@ pub(crate) struct Shared {
     pub(crate) appended: broadcast::Sender<Uuid>,
     /// To the membership: tenures that ended because what is in memory may be wrong.
     pub(crate) fenced: mpsc::UnboundedSender<Vec<(i16, Tenure)>>,
+    /// Whether its loops move.
+    pub(crate) pulses: Pulses,
+    /// The runtime of all that is neither an owner nor a beat: calls, loads, errands.
+    pub(crate) main: Handle,
     /// What waits for a commit.
     pub(crate) lanes: Lanes,
     /// When sleeping executions were last counted; in milliseconds.
@@ -118,6 +124,8 @@ impl Shared {
             appended,
             fenced,
             accompanied: AtomicBool::new(false),
+            pulses: Pulses::default(),
+            main: Handle::current(),
             lanes: Lanes::default(),
             asleep_counted_at: AtomicI64::new(0),
         });

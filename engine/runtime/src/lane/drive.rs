@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::{Lane, Next, Notice, Sequel, Write};
 use crate::ended;
+use crate::loops::Pulse;
 use crate::metrics::{METRICS, measure};
 use crate::post::mail::{Mail, StartReply};
 use crate::shared::Shared;
@@ -34,6 +35,7 @@ impl Lanes {
 pub(crate) struct Drive {
     pub(crate) shared: Arc<Shared>,
     pub(crate) lane: Lane,
+    pub(crate) pulse: Arc<Pulse>,
     /// What appends.
     pub(crate) store: store::Lane,
     pub(crate) items: mpsc::Receiver<Box<Write>>,
@@ -81,7 +83,9 @@ impl Drive {
 
     async fn append(&mut self, batch: &store::Batch) {
         let began = Instant::now();
+        self.pulse.begin();
         let answer = self.store.append(batch).await;
+        self.pulse.done();
         match &answer {
             Ok(_) => {
                 self.shared.set_away(false, "");

@@ -45,6 +45,7 @@ impl Stage {
         let (notices, heard) = mpsc::unbounded_channel();
         let lane = Drive {
             lane: Lane::new(shared.standing.clone()),
+            pulse: shared.pulses.add(String::new()),
             store: store::Lane::new(&shared.store, shared.options.node),
             shared: shared.clone(),
             items: received,

@@ -1,4 +1,5 @@
-//! The loop of an owner: tells it what happens and when, and does what it wants done.
+//! The loop of an owner, on a thread of its own: tells it what happens and when, and does what it wants
+//! done.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use tokio::time::Instant;
 use super::{Effect, Owner, takeover};
 use crate::clock::Now;
 use crate::lane::{Notice, Write};
+use crate::loops::Pulse;
 use crate::metrics::{METRICS, Part, whole};
 use crate::post::mail::{Mail, StimulusMail, StimulusReply};
 use crate::shared::Shared;
@@ -25,6 +27,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub(crate) struct Drive {
     pub(crate) shared: Arc<Shared>,
     pub(crate) owner: Owner,
+    pub(crate) pulse: Arc<Pulse>,
     pub(crate) mail: mpsc::Receiver<Mail>,
     /// For the loop's own errands; weak, so that the loop ends when all others are gone.
     pub(crate) mailbox: mpsc::WeakSender<Mail>,
@@ -47,16 +50,23 @@ impl Drive {
             tokio::select! {
                 biased;
                 Some(notice) = self.notices.recv() => {
+                    self.pulse.begin();
                     let now = self.now();
                     self.owner.note(notice, now);
                 }
                 () = tokio::time::sleep(until_due), if !until_due.is_zero() => {}
-                () = std::future::ready(()), if until_due.is_zero() => self.fire().await,
-                mail = self.mail.recv() => match mail {
-                    Some(mail) => self.take(mail),
-                    None => return,
-                },
-                () = std::future::ready(()), if is_unfinished => {}
+                () = std::future::ready(()), if until_due.is_zero() => {
+                    self.pulse.begin();
+                    self.fire().await;
+                }
+                mail = self.mail.recv() => {
+                    self.pulse.begin();
+                    match mail {
+                        Some(mail) => self.take(mail),
+                        None => return,
+                    }
+                }
+                () = std::future::ready(()), if is_unfinished => self.pulse.begin(),
             }
             self.perform().await;
             if self.owner.is_unfinished() {
@@ -64,6 +74,7 @@ impl Drive {
                 timed(|| self.owner.go_on(now));
                 self.perform().await;
             }
+            self.pulse.done();
             in_memory.set(whole(self.owner.in_memory()));
         }
     }
@@ -109,29 +120,38 @@ impl Drive {
         for effect in self.owner.effects() {
             match effect {
                 Effect::Write(write) => self.write(write).await,
-                Effect::Call(key, identity, command) => {
-                    let mailbox = self.mailbox.clone();
-                    self.shared.calls.carry_out(key, &identity, command, true, mailbox);
-                }
-                Effect::Abandon(execution) => self.shared.calls.abandon_all(execution),
-                Effect::Load(key, load) => {
-                    takeover::load_one(self.shared.clone(), key, load, self.mailbox.clone());
-                }
-                Effect::TakeOver(tenures) => {
-                    // What waits in the inbox, or sleeps, is this node's from now on.
-                    self.shared.begun.send_replace(());
-                    takeover::spawn(self.shared.clone(), tenures, self.mailbox.clone());
-                }
-                Effect::PutToSleep(sleeper, tenure) => {
-                    // It fails only in a process that is ending.
-                    let _ = self.sleepers.send((sleeper, tenure));
-                }
-                Effect::PassOver(message) => self.pass_over(message),
-                Effect::Again(mail) => self.again(mail),
-                Effect::Fenced(tenures) => {
-                    // The membership is gone only in a process that is ending.
-                    let _ = self.shared.fenced.send(tenures);
-                }
+                effect => self.hand_out(effect),
+            }
+        }
+    }
+
+    /// Has others do what takes time: on the runtime beside this thread.
+    fn hand_out(&self, effect: Effect) {
+        let _beside = self.shared.main.enter();
+        match effect {
+            Effect::Write(_) => unreachable!("its order counts, and it may have to wait"),
+            Effect::Call(key, identity, command) => {
+                let mailbox = self.mailbox.clone();
+                self.shared.calls.carry_out(key, &identity, command, true, mailbox);
+            }
+            Effect::Abandon(execution) => self.shared.calls.abandon_all(execution),
+            Effect::Load(key, load) => {
+                takeover::load_one(self.shared.clone(), key, load, self.mailbox.clone());
+            }
+            Effect::TakeOver(tenures) => {
+                // What waits in the inbox, or sleeps, is this node's from now on.
+                self.shared.begun.send_replace(());
+                takeover::spawn(self.shared.clone(), tenures, self.mailbox.clone());
+            }
+            Effect::PutToSleep(sleeper, tenure) => {
+                // It fails only in a process that is ending.
+                let _ = self.sleepers.send((sleeper, tenure));
+            }
+            Effect::PassOver(message) => self.pass_over(message),
+            Effect::Again(mail) => self.again(mail),
+            Effect::Fenced(tenures) => {
+                // The membership is gone only in a process that is ending.
+                let _ = self.shared.fenced.send(tenures);
             }
         }
     }

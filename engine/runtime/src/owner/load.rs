@@ -57,9 +57,14 @@ impl Owner {
             answer(mail.reply, StimulusReply::Unavailable);
             return;
         }
+        self.await_load(key, vec![mail]);
+    }
+
+    /// Has an execution read; then this happens to it.
+    pub(super) fn await_load(&mut self, key: Key, mail: Vec<StimulusMail>) {
         self.last_load += 1;
         let load = self.last_load;
-        self.awaited.insert(key.id, Awaited { shard: key.shard, load, mail: vec![mail] });
+        self.awaited.insert(key.id, Awaited { shard: key.shard, load, mail });
         self.effects.push(Effect::Load(key, load));
     }
 
@@ -76,7 +81,16 @@ impl Owner {
         if !is_wanted || shard.is_leaving {
             return;
         }
-        if !self.running.contains_key(&key.id) {
+        let broken = self.running.get_mut(&key.id).and_then(|running| running.broken.take());
+        if let Some(panic) = broken {
+            let seed = seed(key.id, execution.next_event());
+            let mut mended = Running::new(execution, program, (key.shard, life), seed);
+            mended.asleep = if asleep { Asleep::Yes } else { Asleep::No };
+            if let Some(left) = self.running.remove(&key.id) {
+                mended.deferred = left.deferred;
+            }
+            self.mended(key, &panic, mended);
+        } else if !self.running.contains_key(&key.id) {
             if let Some(touched) = shard.touched.as_mut() {
                 touched.insert(key.id);
             }
@@ -103,6 +117,13 @@ impl Owner {
             return;
         }
         let awaited = self.no_longer_awaited(key.id);
+        if self.running.get(&key.id).is_some_and(|running| running.broken.is_some()) {
+            match why {
+                NotLoaded::Nothing | NotLoaded::Unreadable => self.forget(key.id),
+                NotLoaded::Unavailable => self.not_mended(key),
+            }
+            return;
+        }
         if self.running.contains_key(&key.id) {
             // It has begun while its load was under way.
             self.defer(key.id, awaited.into_iter());

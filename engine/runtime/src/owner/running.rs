@@ -30,6 +30,11 @@ pub(crate) struct Running {
     /// The life of its state machine.
     pub(crate) life: Uuid,
     pub(crate) random: Random,
+    /// What its random numbers come from, and up to which event its log had been read then.
+    pub(crate) seed: u64,
+    pub(crate) read_up_to: u64,
+    /// What a panic said in a step of it: it is read anew, and ends.
+    pub(crate) broken: Option<String>,
     /// Turns handed to the lane and not yet committed.
     pub(crate) in_flight: u32,
     /// Its first turn is not committed: its name may yet turn out to be taken.
@@ -55,6 +60,7 @@ impl Running {
         (shard, life): (i16, Uuid),
         seed: u64,
     ) -> Self {
+        let read_up_to = execution.next_event();
         Self {
             identity: Arc::new(execution.identity().clone()),
             execution,
@@ -62,6 +68,9 @@ impl Running {
             shard,
             life,
             random: Random::seeded(seed),
+            seed,
+            read_up_to,
+            broken: None,
             in_flight: 0,
             is_starting: false,
             is_passivating: false,
@@ -79,7 +88,7 @@ impl Running {
 
     /// Whether stimuli must wait.
     pub(crate) fn must_wait(&self) -> bool {
-        self.is_starting || self.is_passivating
+        self.is_starting || self.is_passivating || self.broken.is_some()
     }
 
     /// When it wants to be woken, if it may leave memory until then; [`NEVER`] if only a token

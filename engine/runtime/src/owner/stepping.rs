@@ -1,10 +1,11 @@
 //! Stimulus → step → lane.
 
 use bytes::Bytes;
-use machine::{Event, EventKind, Status, Stimulus, Timestamp, Turn};
+use machine::{Event, EventKind, Status, Stimulus, Timestamp};
 use store::{Answer, Ending, NewExecution, NewTurn, Offer};
 use uuid::Uuid;
 
+use super::broken::{self, Decided, decide};
 use super::running::{Asleep, Running};
 use super::{Effect, Owner, answer};
 use crate::clock::moment;
@@ -15,7 +16,7 @@ use crate::task::token::TokensOf;
 
 /// What goes with a turn to the lane.
 #[derive(Default)]
-struct With {
+pub(super) struct With {
     row: Option<NewExecution>,
     start: Option<tokio::sync::oneshot::Sender<StartReply>>,
     reply: Option<(tokio::sync::oneshot::Sender<StimulusReply>, StimulusReply)>,
@@ -47,17 +48,33 @@ impl Owner {
         let random = machine::Random::seeded(seed(key.id, 0));
         let limits = &self.rules.limits;
         let tokens = TokensOf { seal: &self.rules.seal, key, account: &row.account };
-        let (execution, mut turn) =
-            machine::start(&program, identity, input, now, &random, limits, &tokens);
+        let is_held_back = self.standing.gates.is_closed(key.shard);
+        let begun = decide(|| {
+            self.rules.trial(&identity);
+            let (identity, input) = (identity.clone(), input.clone());
+            let (mut execution, mut turn) =
+                machine::start(&program, identity, input, now, &random, limits, &tokens);
+            if is_held_back {
+                machine::hold_back(&mut execution, &mut turn);
+            }
+            (execution, turn)
+        });
+        let begun = begun.or_else(|panic| {
+            broken::tell(&identity, key, "its start", (now, 0, seed(key.id, 0)), &panic);
+            let failure = broken::failure(&panic);
+            decide(|| machine::stillborn(&program, identity, input, failure, now))
+        });
+        let Ok((execution, decided)) = begun else {
+            // It has no name, so that nothing of it is left.
+            answer(reply, StartReply::Unavailable);
+            return;
+        };
         let mut running = Running::new(execution, program, (key.shard, row.life), random.bits());
         running.is_starting = true;
-        if self.standing.gates.is_closed(key.shard) {
-            machine::hold_back(&mut running.execution, &mut turn);
-        }
         self.touch(key);
         self.running.insert(key.id, running);
         let answer = message.map(handled);
-        self.write(key, turn, With { row: Some(row), start: reply, answer, reply: None });
+        self.write(key, decided, With { row: Some(row), start: reply, answer, reply: None });
         self.set_timer(key.id);
     }
 
@@ -73,18 +90,33 @@ impl Owner {
         if self.standing.lives.has_ended(&running.identity, running.life) {
             running.execution.orphan();
         }
-        let mut turn = machine::step(
-            &running.program,
-            &mut running.execution,
-            stimulus,
-            now,
-            &running.random,
-            &self.rules.limits,
-            &TokensOf { seal: &self.rules.seal, key, account: account_of(&running.identity) },
-        );
-        if self.standing.gates.is_closed(key.shard) {
-            machine::hold_back(&mut running.execution, &mut turn);
-        }
+        let is_held_back = self.standing.gates.is_closed(key.shard);
+        let name = broken::name_of(&stimulus);
+        let decided = decide(|| {
+            self.rules.trial(&running.identity);
+            let mut turn = machine::step(
+                &running.program,
+                &mut running.execution,
+                stimulus,
+                now,
+                &running.random,
+                &self.rules.limits,
+                &TokensOf { seal: &self.rules.seal, key, account: account_of(&running.identity) },
+            );
+            if is_held_back {
+                machine::hold_back(&mut running.execution, &mut turn);
+            }
+            ((), turn)
+        });
+        let decided = match decided {
+            Ok(((), decided)) => decided,
+            Err(panic) => {
+                answer(reply, StimulusReply::Unavailable);
+                self.broke(key, name, panic);
+                return;
+            }
+        };
+        let turn = &decided.turn;
         let says = if turn.events.is_empty() && !turn.heard {
             StimulusReply::Stale
         } else {
@@ -105,14 +137,15 @@ impl Owner {
             ..With::default()
         };
         self.touch(key);
-        self.write(key, turn, with);
+        self.write(key, decided, with);
         // Over only now that its outcome is on its way to the log.
         drop(call);
         self.set_timer(key.id);
     }
 
     /// Hands a turn to the lane.
-    fn write(&mut self, key: Key, turn: Turn, with: With) {
+    pub(super) fn write(&mut self, key: Key, decided: Decided, with: With) {
+        let Decided { turn, body } = decided;
         let Some(running) = self.running.get_mut(&key.id) else { return };
         let is_empty = turn.events.is_empty();
         if is_empty && with.reply.is_none() && with.answer.is_none() && with.start.is_none() {
@@ -126,7 +159,6 @@ impl Owner {
             let wakes = asleep != Asleep::No;
             running.in_flight += 1;
             shard.in_flight += 1;
-            let body = machine::log::encode(&turn.events);
             new_turn = Some(NewTurn {
                 shard: key.shard,
                 execution_id: key.id,
@@ -178,7 +210,7 @@ impl Owner {
         }
     }
 
-    fn touch(&mut self, key: Key) {
+    pub(super) fn touch(&mut self, key: Key) {
         if let Some(touched) =
             self.shards.get_mut(&key.shard).and_then(|shard| shard.touched.as_mut())
         {

@@ -2,18 +2,25 @@
 //! one that something happens to. Logs are folded; nothing is decided again.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::{StreamExt, pin_mut};
+use machine::Execution;
 use tokio::sync::mpsc;
 
+use crate::loops::said;
 use crate::post::mail::{Key, LoadId, Loaded, Mail, NotLoaded, Reason};
 use crate::shared::Shared;
 use crate::tenure::Tenure;
 
 #[cfg(test)]
 mod tests;
+
+/// Longest log that is read in passing, in bytes.
+const AT_ONCE_BYTES: usize = 64 * 1024;
 
 /// Loads all active executions of these shards and hands them to their owner, for as long as
 /// these tenures last.
@@ -120,19 +127,12 @@ enum Folded {
 /// so once: it must not keep the others from running.
 async fn fold(shared: &Shared, row: store::Loaded, reason: Reason) -> Result<Folded, store::Error> {
     let key = Key { shard: row.head.shard, id: row.head.id };
-    let mut events = Vec::new();
-    for turn in &row.turns {
-        match machine::log::decode(turn) {
-            Ok(more) => events.extend(more),
-            Err(error) => {
-                tracing::error!(%error, execution.id = %key.id, "an execution's log cannot be read");
-                return Ok(Folded::Unreadable);
-            }
+    let execution = match read_log(row.turns).await {
+        Ok(execution) => execution,
+        Err(why) => {
+            tracing::error!(execution.id = %key.id, "an execution's log cannot be read: {why}");
+            return Ok(Folded::Unreadable);
         }
-    }
-    let Some(execution) = machine::fold(&events) else {
-        tracing::error!(execution.id = %key.id, "an execution has no start in its log");
-        return Ok(Folded::Unreadable);
     };
     if execution.status() != machine::Status::Running {
         return Ok(Folded::Nothing);
@@ -147,6 +147,26 @@ async fn fold(shared: &Shared, row: store::Loaded, reason: Reason) -> Result<Fol
     };
     let (life, asleep) = (row.head.life, row.head.wake_at.is_some());
     Ok(Folded::Running(Box::new(Loaded { key, execution, program, life, asleep, reason })))
+}
+
+/// The execution that a log tells of, or why it cannot be read. A long log keeps nobody waiting, and a
+/// panic over it costs this execution alone.
+async fn read_log(turns: Vec<Bytes>) -> Result<Execution, String> {
+    let bytes: usize = turns.iter().map(Bytes::len).sum();
+    let fold = move || {
+        let mut events = Vec::new();
+        for turn in &turns {
+            events.extend(machine::log::decode(turn).map_err(|error| error.to_string())?);
+        }
+        machine::fold(&events).ok_or_else(|| "it has no start".to_owned())
+    };
+    let fold = move || {
+        catch_unwind(AssertUnwindSafe(fold)).unwrap_or_else(|panic| Err(said(panic.as_ref())))
+    };
+    if bytes <= AT_ONCE_BYTES {
+        return fold();
+    }
+    tokio::task::spawn_blocking(fold).await.unwrap_or_else(|error| Err(error.to_string()))
 }
 
 async fn send(mailbox: &mpsc::WeakSender<Mail>, mail: Mail) {

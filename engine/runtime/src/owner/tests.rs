@@ -32,6 +32,7 @@ impl Stage {
             limits: Limits::strict(),
             passivate_after: Duration::from_mins(1),
             seal: Seal::of_nobody(),
+            before_step: None,
         };
         Self { owner: Owner::new(standing, rules, now), now, wanted: Vec::new() }
     }
@@ -377,4 +378,52 @@ fn a_call_is_under_way_until_its_outcome_is_in_the_hands_of_the_lane() {
     stage.take(Mail::Passivated(KEY, tenure, Passivated::Awake));
     assert_eq!(gates.busy(KEY.shard), before);
     assert!(stage.written().iter().any(|write| write.turn.is_some()));
+}
+
+thread_local! {
+    static IS_PLANTED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+#[test]
+fn what_broke_in_a_step_is_read_anew_when_its_turns_have_landed_and_ends() {
+    let mut stage = Stage::set();
+    stage.owner.rules.before_step = Some(|_| assert!(!IS_PLANTED.get(), "a planted panic"));
+    let tenure = stage.gain();
+    let definition = TOKEN.replace("TIME", "HeartbeatSeconds");
+    stage.load_as(Reason::Takeover(tenure), &definition, &[]);
+    let submitted = Stimulus::TaskSubmitted { task: TASK, output: payload("1") };
+    stage.take(Mail::Stimulus(Box::new(StimulusMail::new(KEY, submitted.clone()))));
+    assert_eq!(stage.written().len(), 1);
+    IS_PLANTED.set(true);
+    let (mail, mut reply) = waited_for(KEY.id, Stimulus::Heartbeat { task: TASK });
+    stage.take(mail);
+    IS_PLANTED.set(false);
+    assert_eq!(reply.try_recv(), Ok(StimulusReply::Unavailable));
+    // Whatever happens now waits for its end.
+    let (late, mut too_late) =
+        waited_for(KEY.id, Stimulus::TokenSucceeded { task: TASK, output: payload("2") });
+    stage.take(late);
+    assert_eq!(stage.loads(), 0, "a turn of it is in flight");
+    stage.note(Notice::Landed(KEY, tenure));
+    assert_eq!(stage.loads(), 1);
+    let load = stage.owner.last_load;
+    stage.take(Mail::NotLoaded(KEY, load, NotLoaded::Unavailable));
+    let again = stage.wanted.pop();
+    let Some(Effect::Again(again)) = again else { panic!("it is tried again") };
+    stage.take(Mail::Stimulus(again));
+    assert_eq!(stage.loads(), 2);
+    let load = stage.owner.last_load;
+    stage.load_as(Reason::Load(load), &definition, &[submitted]);
+    let written = stage.written();
+    let [write, told] = &written[..] else { panic!("its end, and an answer behind that") };
+    let end = write.turn.as_ref().unwrap().end.as_ref().unwrap();
+    assert_eq!((end.status, end.error.as_deref()), (store::Status::Failed, Some("States.Runtime")));
+    assert!(end.cause.as_ref().unwrap().ends_with("a planted panic"));
+    stage.note(Notice::Landed(KEY, tenure));
+    assert!(!stage.runs());
+    assert!(too_late.try_recv().is_err(), "its lane answers");
+    assert!(
+        told.turn.is_none()
+            && told.reply.as_ref().is_some_and(|(_, says)| *says == StimulusReply::Stale)
+    );
 }

@@ -2,15 +2,18 @@
 //! a stimulus.
 
 use std::collections::{BTreeMap, HashMap};
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use machine::{Command, Identity, Invocation, TaskKind};
+use futures_util::FutureExt as _;
+use machine::{Command, Failure, Identity, Invocation, Stimulus, TaskKind};
 use store::Store;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use uuid::Uuid;
 
+use crate::loops::said;
 use crate::perform::{Perform, TaskToken};
 use crate::post::mail::{Key, Mail, StimulusMail};
 use crate::task::lookups::Lookups;
@@ -139,9 +142,14 @@ impl Calls {
         // Held over the spawn, so that a call that ends at once finds itself in the table.
         let mut table = lock(&self.under_way);
         let call = tokio::spawn(async move {
-            let (stimulus, busy) = conduct.outcome(busy).await;
+            let made = AssertUnwindSafe(conduct.outcome(busy)).catch_unwind().await;
             finish(&under_way, key.id, task, Some(tokio::task::id()));
-            let mail = StimulusMail { call: Some(busy), ..StimulusMail::new(key, stimulus) };
+            let mail = match made {
+                Ok((stimulus, busy)) => {
+                    StimulusMail { call: Some(busy), ..StimulusMail::new(key, stimulus) }
+                }
+                Err(panic) => StimulusMail::new(key, broken(&conduct, &said(panic.as_ref()))),
+            };
             deliver(mail, &conduct.mailbox).await;
         });
         let open = Open { handle: call.abort_handle(), what, is_held };
@@ -149,6 +157,19 @@ impl Calls {
             older.handle.abort();
         }
     }
+}
+
+/// What comes of a call that panicked.
+fn broken(conduct: &Conduct, panic: &str) -> Stimulus {
+    let (task, identity) = (conduct.invocation.task, &conduct.identity);
+    tracing::error!(
+        execution.arn = identity.arn,
+        task,
+        panic,
+        "a call panicked, and its task fails"
+    );
+    let cause = format!("The task could not be performed: {panic}");
+    Stimulus::TaskFailed { task, failure: Failure::new("States.Runtime", cause) }
 }
 
 /// What a call calls, as people know it.

@@ -1,7 +1,6 @@
 //! How a node stops: it lets its calls end and hands its shards over as they become quiet; then it
 //! hands over the rest.
 
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -75,10 +74,7 @@ impl Engine {
     pub async fn shutdown(&self) {
         self.shared.draining.cancel();
         self.stop.cancel();
-        let loops = std::mem::take(&mut *self.loops.lock().unwrap_or_else(PoisonError::into_inner));
         self.owners.close();
-        for ended in loops {
-            let _ = tokio::time::timeout(PATIENCE, ended).await;
-        }
+        self.loops.ended(PATIENCE).await;
     }
 }

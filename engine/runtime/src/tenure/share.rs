@@ -24,7 +24,7 @@ struct State {
 }
 
 /// Whether a node is ready, and why not.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Readiness {
     /// Its loops run, its lease holds, it owns what it should or did so once, and the database did
     /// answer lately.
@@ -35,6 +35,8 @@ pub struct Readiness {
     pub due: usize,
     /// It was told to stop, and takes no new work.
     pub is_draining: bool,
+    /// What does not move, in words: a loop that is long at one thing, a lease that has run out.
+    pub stuck: Vec<String>,
 }
 
 impl Share {

@@ -21,9 +21,11 @@ async fn set() -> (store::Cluster, Drive, mpsc::Sender<Mail>, mpsc::Receiver<Box
         limits: machine::Limits::strict(),
         passivate_after: Duration::from_mins(1),
         seal: shared.seal.clone(),
+        before_step: None,
     };
     let drive = Drive {
         owner: Owner::new(shared.standing.clone(), rules, shared.clock.moment()),
+        pulse: shared.pulses.add(String::new()),
         shared,
         mail,
         mailbox: mpsc::channel(1).0.downgrade(),
