@@ -25,7 +25,7 @@ use crate::shared::Shared;
 use crate::sleep::passivate;
 use crate::sleep::wake::Sleepers;
 use crate::task::token::Seal;
-use crate::tenure::membership::Membership;
+use crate::tenure::membership;
 use crate::tenure::name::Name;
 
 impl Engine {
@@ -51,7 +51,7 @@ impl Engine {
         lives::look(&shared).await;
         let name = Name::take(shared.clone()).await;
         let owners = Mailboxes::new(boxes.clone());
-        let membership = Membership::new(shared.clone(), boxes, fenced);
+        let membership = membership::drive::Drive::new(shared.clone(), boxes, fenced);
         begin_beats(&loops, membership, stop.clone()).await?;
         // The others need not wait for their next beat to make room.
         let _ = shared.store.hint_nodes().await;
@@ -79,7 +79,7 @@ impl Engine {
 /// Begins the signs of life; returns when the first was answered.
 async fn begin_beats(
     loops: &Loops,
-    mut membership: Membership,
+    mut membership: membership::drive::Drive,
     stop: CancellationToken,
 ) -> Result<(), StartupError> {
     let (first, answered) = oneshot::channel();

@@ -8,7 +8,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Membership;
-use crate::post::mail::Mail;
 
 /// How long a shard that is given away for balance alone may keep its calls waiting for the last one
 /// that is under way. After that they go on, and others are given away.
@@ -32,11 +31,6 @@ pub(super) struct Shedding {
 }
 
 impl Shedding {
-    /// Whether something is to go that has not gone yet.
-    pub(super) fn is_under_way(&self) -> bool {
-        !self.closed.is_empty()
-    }
-
     /// Lets all that was closed have been so for too long.
     #[cfg(test)]
     pub(super) fn be_late(&mut self) {
@@ -52,73 +46,79 @@ impl Shedding {
 }
 
 impl Membership {
-    /// Gives away what is to go and is quiet. Where the node stops, that is everything.
-    pub(super) async fn shed(&mut self) -> Result<(), store::Error> {
-        let is_draining = self.shared.draining.is_cancelled();
-        let chosen = if is_draining { self.all() } else { self.surplus() };
-        self.reopen_all_but(&chosen);
-        self.close(&chosen).await;
-        let gates = &self.shared.standing.gates;
-        let is_settled = |shard: &i16| self.shedding.closed.get(shard).is_some_and(|(_, out)| *out);
-        let is_quiet = |shard: &i16| is_settled(shard) && gates.busy(*shard) == 0;
-        let quiet: Vec<i16> = chosen.iter().copied().filter(is_quiet).collect();
-        if is_draining && !self.shedding.has_heirs {
-            // Nobody is there to go on with them: they are kept until nothing is under way at all.
-            if quiet.len() == chosen.len() {
-                self.shared.drained.cancel();
-            }
-            return Ok(());
-        }
-        self.give_away(&quiet).await?;
-        if is_draining && self.ours.is_empty() {
-            self.shared.drained.cancel();
-        }
-        Ok(())
+    /// Whether something is to go that has not gone yet.
+    pub(crate) fn is_shedding(&self) -> bool {
+        !self.shedding.closed.is_empty()
     }
 
-    /// Has owners let go of these shards, and others have them.
-    async fn give_away(&mut self, quiet: &[i16]) -> Result<(), store::Error> {
-        if quiet.is_empty() {
-            return Ok(());
+    /// Chooses what is to go now, and closes the gates of that; where the node stops, that is
+    /// everything. What was to go and is to stay after all goes on.
+    pub(crate) fn choose(&mut self, is_draining: bool, now: Instant) -> Vec<i16> {
+        let chosen = if is_draining { self.all() } else { self.surplus(now) };
+        self.reopen_all_but(&chosen);
+        self.standing.gates.close(chosen.iter().copied());
+        for shard in &chosen {
+            self.shedding.closed.entry(*shard).or_insert((now, false));
         }
-        let left = self.give_up(quiet).await;
-        // What an owner has not let go of yet is given up again by the next look, or, if it is to stay
-        // after all, gained anew.
-        for shard in quiet {
+        chosen
+    }
+
+    /// Those of which owners are to say when all commands from before the gates were closed are out; then
+    /// [`Membership::settled`].
+    pub(crate) fn unsettled(&self, chosen: &[i16]) -> Vec<i16> {
+        let is_open = |shard: &&i16| self.shedding.closed.get(*shard).is_some_and(|(_, out)| !out);
+        chosen.iter().filter(is_open).copied().collect()
+    }
+
+    /// Owners have said so of these.
+    pub(crate) fn settled(&mut self, shards: &[i16]) {
+        for shard in shards {
+            if let Some((_, out)) = self.shedding.closed.get_mut(shard) {
+                *out = true;
+            }
+        }
+    }
+
+    /// Those of which no call is under way, and none can begin.
+    pub(crate) fn quiet(&self, chosen: &[i16]) -> Vec<i16> {
+        let gates = &self.standing.gates;
+        let is_settled = |shard: &i16| self.shedding.closed.get(shard).is_some_and(|(_, out)| *out);
+        let is_quiet = |shard: &i16| is_settled(shard) && gates.busy(*shard) == 0;
+        chosen.iter().copied().filter(is_quiet).collect()
+    }
+
+    /// Whether this node stops and nobody is there to go on with what it has.
+    pub(crate) fn keeps_all(&self, is_draining: bool) -> bool {
+        is_draining && !self.shedding.has_heirs
+    }
+
+    /// These are about to be given away: nobody is told any more that they are this node's. What an owner
+    /// does not let go of in time is given up again by the next look, or, if it is to stay after all,
+    /// gained anew.
+    pub(crate) fn giving_away(&mut self, shards: &[i16]) {
+        for shard in shards {
+            self.standing.tenures.revoke(*shard);
             if let Some(told) = self.ours.get_mut(shard) {
                 told.is_taken_in = false;
             }
         }
-        for shard in &left {
-            self.ours.remove(shard);
-            self.shedding.forget(*shard);
-        }
-        self.shedding.surplus = self.shedding.surplus.saturating_sub(left.len());
-        if left.is_empty() {
-            return Ok(());
-        }
-        let given = self.store.hand_over(self.shared.options.node, &left).await?;
-        tracing::info!(count = left.len(), given, "shards handed over");
-        // Whoever has them now need not wait for its next beat.
-        let _ = self.store.hint_nodes().await;
-        Ok(())
     }
 
-    pub(super) fn all(&self) -> Vec<i16> {
-        let mut all: Vec<i16> = self.ours.keys().copied().collect();
-        all.sort_unstable();
-        all
+    /// Owners have let go of these.
+    pub(crate) fn given_away(&mut self, left: &[i16]) {
+        self.let_go(left);
+        self.shedding.surplus = self.shedding.surplus.saturating_sub(left.len());
     }
 
     /// What is too much: those that are on their way already, then those with the fewest calls.
-    pub(super) fn surplus(&mut self) -> Vec<i16> {
+    pub(super) fn surplus(&mut self, now: Instant) -> Vec<i16> {
         if self.shedding.surplus == 0 {
             return Vec::new();
         }
-        let (now, gates) = (Instant::now(), self.shared.standing.gates.clone());
+        let gates = self.standing.gates.clone();
         self.shedding.spared.retain(|_, until| *until > now);
         for (shard, (since, _)) in &self.shedding.closed {
-            if now.duration_since(*since) > WAITS && gates.busy(*shard) > 0 {
+            if now.saturating_duration_since(*since) > WAITS && gates.busy(*shard) > 0 {
                 self.shedding.spared.insert(*shard, now + SPARED);
             }
         }
@@ -139,25 +139,6 @@ impl Membership {
         let closed = &mut self.shedding.closed;
         let stays: Vec<i16> =
             closed.extract_if(|shard, _| !chosen.contains(shard)).map(|(shard, _)| shard).collect();
-        self.shared.standing.gates.open(stays);
-    }
-
-    /// Closes the gates of these shards, and waits until all commands from before that are out.
-    async fn close(&mut self, chosen: &[i16]) {
-        self.shared.standing.gates.close(chosen.iter().copied());
-        for shard in chosen {
-            self.shedding.closed.entry(*shard).or_insert((Instant::now(), false));
-        }
-        let is_open = |shard: &&i16| self.shedding.closed.get(*shard).is_some_and(|(_, out)| !out);
-        let unsettled: Vec<i16> = chosen.iter().filter(is_open).copied().collect();
-        if unsettled.is_empty() {
-            return;
-        }
-        let patience = self.patience() / 4;
-        for shard in self.tell(unsettled, |shard| *shard, Mail::Close, patience).await {
-            if let Some((_, out)) = self.shedding.closed.get_mut(&shard) {
-                *out = true;
-            }
-        }
+        self.standing.gates.open(stays);
     }
 }
