@@ -11,7 +11,7 @@ pub(crate) mod drive;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,8 +81,9 @@ pub(crate) enum Next {
 
 /// What follows from a commit, in this order.
 pub(crate) enum Sequel {
-    /// It is committed: its commands go out, and whoever waits for it hears so.
-    Out(Box<Write>),
+    /// It is committed: its commands go out, and whoever waits for it hears so. Where it is in doubt
+    /// whether the shard is this node's still, another may have made these calls.
+    Out { write: Box<Write>, is_in_doubt: bool },
     /// Its owner hears of it.
     Notice(Notice),
 }
@@ -249,7 +250,11 @@ impl Lane {
                 self.notice(Notice::Refused(key, tenure));
                 continue;
             }
-            self.sequels.push(Sequel::Out(Box::new(write)));
+            if self.standing.tenures.of(key.shard) != Some(tenure) {
+                // Whoever reads the log next makes these calls.
+                write.commands.clear();
+            }
+            self.sequels.push(Sequel::Out { write: Box::new(write), is_in_doubt: !holds });
             if has_turn {
                 self.notice(Notice::Landed(key, tenure));
             }
@@ -259,7 +264,7 @@ impl Lane {
     /// Another writer has been here: nothing of the batch is written, and nothing that the
     /// owner decided since can be.
     fn fence(&mut self, writes: &[Write]) {
-        let mut fenced: HashMap<i16, Tenure> = HashMap::new();
+        let mut fenced: BTreeMap<i16, Tenure> = BTreeMap::new();
         for write in writes {
             let last = fenced.entry(write.key.shard).or_insert(write.tenure);
             *last = (*last).max(write.tenure);

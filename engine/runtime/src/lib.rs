@@ -27,6 +27,8 @@ pub mod perform;
 mod post;
 mod programs;
 mod shared;
+#[cfg(test)]
+mod simulation;
 mod sleep;
 #[cfg(test)]
 mod stage;

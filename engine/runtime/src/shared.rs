@@ -97,10 +97,9 @@ impl Shared {
         let (appended, _) = broadcast::channel(1_024);
         let (fenced, heard) = mpsc::unbounded_channel();
         let standing = Arc::new(Standing::default());
-        let gates = standing.gates.clone();
         let shared = Arc::new(Self {
             programs: Programs::new(store.clone()),
-            calls: Calls::new(performer, store.clone(), seal.clone(), gates),
+            calls: Calls::new(performer, store.clone(), seal.clone(), standing.clone()),
             standing,
             share: Share::default(),
             skew: Skew::default(),

@@ -71,7 +71,7 @@ impl Drive {
             }
             for sequel in self.lane.sequels() {
                 match sequel {
-                    Sequel::Out(write) => self.out(*write),
+                    Sequel::Out { write, is_in_doubt } => self.out(*write, is_in_doubt),
                     Sequel::Notice(notice) => {
                         // The owner is gone only in a process that is ending.
                         let _ = self.notices.send(notice);
@@ -99,11 +99,11 @@ impl Drive {
     }
 
     /// What is committed goes out.
-    fn out(&self, write: Write) {
+    fn out(&self, write: Write, is_in_doubt: bool) {
         count(&write);
         for command in write.commands {
             let mailbox = self.mailbox.clone();
-            self.shared.calls.carry_out(write.key, &write.identity, command, false, mailbox);
+            self.shared.calls.carry_out(write.key, &write.identity, command, is_in_doubt, mailbox);
         }
         if let Some(start) = write.start {
             let _ = start.send(StartReply::Started);

@@ -199,7 +199,7 @@ async fn what_will_be_written_is_answered_when_it_is_while_a_start_is_refused_at
     assert!(matches!(lane.next(), Next::Append(_)));
     lane.appended(Ok(Appended::default()), now);
     let sequels = lane.sequels();
-    let [Sequel::Out(write), Sequel::Notice(Notice::Landed(..))] = &sequels[..] else {
+    let [Sequel::Out { write, .. }, Sequel::Notice(Notice::Landed(..))] = &sequels[..] else {
         panic!("it goes out, and then its owner hears of it")
     };
     assert!(write.start.is_none() && write.reply.is_some());

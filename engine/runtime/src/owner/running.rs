@@ -102,3 +102,19 @@ impl Running {
         (due > not_before).then_some(due)
     }
 }
+
+#[cfg(test)]
+impl std::fmt::Debug for Running {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Running")
+            .field("in_flight", &self.in_flight)
+            .field("is_starting", &self.is_starting)
+            .field("is_passivating", &self.is_passivating)
+            .field("asleep", &self.asleep)
+            .field("deferred", &self.deferred.len())
+            .field("timer", &self.timer)
+            .field("next_timer", &self.execution.next_timer())
+            .field("wants_to_continue", &self.execution.wants_to_continue())
+            .finish_non_exhaustive()
+    }
+}

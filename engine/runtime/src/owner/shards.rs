@@ -135,7 +135,8 @@ impl Owner {
     /// Forgets the executions of a shard, and those that were to be loaded.
     fn empty(&mut self, shard: i16) {
         let running = self.running.iter().filter(|(_, running)| running.shard == shard);
-        let ids: Vec<Uuid> = running.map(|(id, _)| *id).collect();
+        let mut ids: Vec<Uuid> = running.map(|(id, _)| *id).collect();
+        ids.sort_unstable();
         for id in ids {
             self.forget(id);
         }

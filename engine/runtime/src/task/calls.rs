@@ -18,7 +18,7 @@ use crate::perform::{Perform, TaskToken};
 use crate::post::mail::{Key, Mail, StimulusMail};
 use crate::task::lookups::Lookups;
 use crate::task::token::Seal;
-use crate::tenure::gates::Gates;
+use crate::tenure::standing::Standing;
 
 mod conduct;
 
@@ -29,7 +29,7 @@ pub(crate) struct Calls {
     performer: Arc<dyn Perform>,
     lookups: Arc<Lookups>,
     seal: Seal,
-    gates: Gates,
+    standing: Arc<Standing>,
     under_way: Arc<Mutex<UnderWay>>,
 }
 
@@ -45,9 +45,14 @@ struct Open {
 }
 
 impl Calls {
-    pub(crate) fn new(performer: Arc<dyn Perform>, store: Store, seal: Seal, gates: Gates) -> Self {
+    pub(crate) fn new(
+        performer: Arc<dyn Perform>,
+        store: Store,
+        seal: Seal,
+        standing: Arc<Standing>,
+    ) -> Self {
         let under_way = Arc::default();
-        Self { performer, lookups: Lookups::new(store), seal, gates, under_way }
+        Self { performer, lookups: Lookups::new(store), seal, standing, under_way }
     }
 
     /// Which activities there are.
@@ -123,13 +128,13 @@ impl Calls {
         mailbox: mpsc::WeakSender<Mail>,
     ) {
         // Counted before this returns: whoever waits for the commands of a turn sees its calls.
-        let busy = self.gates.enter(key.shard);
+        let busy = self.standing.gates.enter(key.shard);
         let (task, what) = (invocation.task, what(&invocation));
         let under_way = self.under_way.clone();
         let is_held = Arc::new(AtomicBool::new(false));
         let mut conduct = Conduct {
             performer: self.performer.clone(),
-            gates: self.gates.clone(),
+            standing: self.standing.clone(),
             key,
             token: TaskToken(self.seal.token(key, task, account_of(&identity))),
             identity,

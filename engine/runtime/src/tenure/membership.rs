@@ -8,7 +8,7 @@ mod shed;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub(crate) struct Membership {
     standing: Arc<Standing>,
     lease: Duration,
     /// What owners were told to be theirs, by shard.
-    ours: HashMap<i16, Told>,
+    ours: BTreeMap<i16, Told>,
     /// What is on its way to other nodes.
     shedding: Shedding,
 }
@@ -49,13 +49,13 @@ pub(crate) struct News {
 
 impl Membership {
     pub(crate) fn new(standing: Arc<Standing>, lease: Duration) -> Self {
-        let (ours, shedding) = (HashMap::new(), Shedding::default());
+        let (ours, shedding) = (BTreeMap::new(), Shedding::default());
         Self { standing, lease, ours, shedding }
     }
 
     /// A beat that was asked for then has told this. The database's lease began later, and so ends later.
     pub(crate) fn told(&mut self, beat: &Beat, asked: Instant, is_draining: bool) -> News {
-        let owned: HashMap<i16, i64> = beat.owned.iter().copied().collect();
+        let owned: BTreeMap<i16, i64> = beat.owned.iter().copied().collect();
         // Before the lease holds again, so that nobody is told what others may have made untrue.
         for (shard, told) in &self.ours {
             if owned.get(shard) != Some(&told.epoch) {
@@ -130,8 +130,6 @@ impl Membership {
 
     /// All shards that owners were told of, in their order.
     pub(crate) fn all(&self) -> Vec<i16> {
-        let mut all: Vec<i16> = self.ours.keys().copied().collect();
-        all.sort_unstable();
-        all
+        self.ours.keys().copied().collect()
     }
 }

@@ -14,7 +14,8 @@ use tokio::sync::mpsc;
 use super::account_of;
 use crate::perform::{Call, Leave, Outcome, Perform, Progress, TaskToken};
 use crate::post::mail::{Key, Mail, StimulusMail, StimulusReply};
-use crate::tenure::gates::{Busy, Gates};
+use crate::tenure::gates::Busy;
+use crate::tenure::standing::Standing;
 
 /// Pause before what an owner could not take in is said again.
 const AGAIN: Duration = Duration::from_millis(50);
@@ -22,7 +23,7 @@ const AGAIN: Duration = Duration::from_millis(50);
 /// A call that is to be made.
 pub(super) struct Conduct {
     pub(super) performer: Arc<dyn Perform>,
-    pub(super) gates: Gates,
+    pub(super) standing: Arc<Standing>,
     pub(super) key: Key,
     pub(super) identity: Arc<Identity>,
     pub(super) invocation: Invocation,
@@ -49,12 +50,13 @@ impl Conduct {
     pub(super) async fn outcome(&mut self, mut busy: Busy) -> (Stimulus, Busy) {
         let shard = self.key.shard;
         loop {
-            if self.gates.is_closed(shard) {
+            self.may_begin().await;
+            if self.standing.gates.is_closed(shard) {
                 self.is_held.store(true, Ordering::Relaxed);
                 self.say_held_back().await;
                 drop(busy);
-                self.gates.until(shard, false).await;
-                busy = self.gates.enter(shard);
+                self.standing.gates.until(shard, false).await;
+                busy = self.standing.gates.enter(shard);
                 self.is_held.store(false, Ordering::Relaxed);
                 continue;
             }
@@ -69,6 +71,15 @@ impl Conduct {
         }
     }
 
+    /// Returns while the shard is this node's and its lease holds. Where it does not, another node may
+    /// make this call; if that has the shard, the call is given up here while this waits.
+    async fn may_begin(&self) {
+        let Standing { lease, tenures, .. } = &*self.standing;
+        if !lease.holds().await || tenures.of(self.key.shard).is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     async fn make(&mut self) -> Made {
         let performer = self.performer.clone();
         let leave = Leave::to_be_given(self.invocation.queued || self.invocation.delayed);
@@ -77,7 +88,7 @@ impl Conduct {
         let report = move |progress: Progress| {
             let _ = reports.send(progress);
         };
-        let (gates, shard) = (self.gates.clone(), self.key.shard);
+        let (gates, shard) = (self.standing.gates.clone(), self.key.shard);
         let mut perform = performer.perform(&call, &report);
         let mut waits = false;
         // Reports and outcome go the same way, so that they arrive in their order.
@@ -97,6 +108,7 @@ impl Conduct {
                     Progress::Began => {
                         waits = false;
                         self.say_begun().await;
+                        self.may_begin().await;
                         leave.give();
                     }
                 },

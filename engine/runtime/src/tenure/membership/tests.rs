@@ -94,7 +94,7 @@ async fn a_slow_owner_hears_the_same_again_until_it_has_begun() {
     for _ in 0..2 {
         beats.beat().await.unwrap();
         let Some(Mail::Gained(gained, _)) = unread.recv().await else { panic!("it was told") };
-        let tenures: HashMap<i16, Tenure> =
+        let tenures: BTreeMap<i16, Tenure> =
             gained.iter().map(|gained| (gained.shard, gained.tenure)).collect();
         told.push(tenures);
     }

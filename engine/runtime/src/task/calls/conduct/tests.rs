@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use machine::TaskKind;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::*;
@@ -38,7 +39,7 @@ impl Perform for OnePlace {
 /// A call under way, and the owner's mailbox.
 struct Stage {
     performer: Arc<OnePlace>,
-    gates: Gates,
+    standing: Arc<Standing>,
     mail: mpsc::Receiver<Mail>,
     outcome: JoinHandle<(Stimulus, Busy)>,
     _mailbox: mpsc::Sender<Mail>,
@@ -46,8 +47,14 @@ struct Stage {
 
 impl Stage {
     fn set(repeated: bool) -> Self {
+        Self::set_with_lease(repeated, Instant::now() + Duration::from_hours(1))
+    }
+
+    fn set_with_lease(repeated: bool, until: Instant) -> Self {
         let performer = Arc::new(OnePlace { place: Semaphore::new(0), begun: Semaphore::new(0) });
-        let gates = Gates::default();
+        let standing = Arc::new(Standing::default());
+        standing.lease.renew(until);
+        assert!(standing.tenures.begin(KEY.shard, standing.tenures.grant(KEY.shard)));
         let (mailbox, mail) = mpsc::channel(8);
         let invocation = Invocation {
             task: TASK,
@@ -61,7 +68,7 @@ impl Stage {
         };
         let mut conduct = Conduct {
             performer: performer.clone(),
-            gates: gates.clone(),
+            standing: standing.clone(),
             key: KEY,
             identity: Arc::new(stage::identity()),
             invocation,
@@ -71,9 +78,9 @@ impl Stage {
             mailbox: mailbox.downgrade(),
             is_held: Arc::default(),
         };
-        let busy = gates.enter(KEY.shard);
+        let busy = standing.gates.enter(KEY.shard);
         let outcome = tokio::spawn(async move { conduct.outcome(busy).await });
-        Self { performer, gates, mail, outcome, _mailbox: mailbox }
+        Self { performer, standing, mail, outcome, _mailbox: mailbox }
     }
 
     /// What the call has the owner record next, and who waits until that is committed.
@@ -134,16 +141,16 @@ async fn what_is_in_doubt_or_over_does_not_begin() {
 async fn behind_a_closed_gate_nothing_begins_and_the_shard_is_quiet_once_the_log_knows() {
     let mut stage = Stage::set(false);
     stage.said().await;
-    stage.gates.close([KEY.shard]);
+    stage.standing.gates.close([KEY.shard]);
     let (said, reply) = stage.said().await;
     assert_eq!(said, Stimulus::TaskQueued { task: TASK });
-    assert_eq!(stage.gates.busy(KEY.shard), 1, "it is not known to be committed");
+    assert_eq!(stage.standing.gates.busy(KEY.shard), 1, "it is not known to be committed");
     reply.unwrap().send(StimulusReply::Stale).unwrap();
-    stage.gates.quiet().await;
+    stage.standing.gates.quiet().await;
     stage.performer.place.add_permits(1);
     assert!(stage.said().now_or_never().is_none(), "a place is of no use");
     assert!(!stage.has_begun());
-    stage.gates.open([KEY.shard]);
+    stage.standing.gates.open([KEY.shard]);
     let (said, reply) = stage.said().await;
     assert_eq!(said, Stimulus::TaskBegan { task: TASK });
     reply.unwrap().send(applied()).unwrap();
@@ -155,8 +162,34 @@ async fn a_call_that_may_have_been_made_is_never_called_queued() {
     let mut stage = Stage::set(true);
     let (said, _) = stage.said().await;
     assert_eq!(said, Stimulus::TaskDelayed { task: TASK });
-    stage.gates.close([KEY.shard]);
-    stage.gates.quiet().await;
+    stage.standing.gates.close([KEY.shard]);
+    stage.standing.gates.quiet().await;
     assert!(stage.said().now_or_never().is_none(), "it waits at the gate without a word");
     stage.outcome.abort();
+}
+
+#[tokio::test]
+async fn a_call_begins_while_the_lease_holds_and_not_where_the_shard_was_lost_meanwhile() {
+    for is_lost in [false, true] {
+        let mut stage = Stage::set_with_lease(true, Instant::now());
+        let performer = stage.performer.clone();
+        performer.place.add_permits(1);
+        tokio::task::yield_now().await;
+        if is_lost {
+            stage.standing.tenures.revoke(KEY.shard);
+        }
+        assert_eq!(performer.begun.available_permits(), 0, "another node may make it");
+        stage.standing.lease.renew(Instant::now() + Duration::from_hours(1));
+        if is_lost {
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+            assert!(!stage.outcome.is_finished());
+            assert_eq!(performer.begun.available_permits(), 0);
+            stage.outcome.abort();
+        } else {
+            let (stimulus, _busy) = (&mut stage.outcome).await.unwrap();
+            assert!(matches!(stimulus, Stimulus::TaskSucceeded { .. }));
+        }
+    }
 }
