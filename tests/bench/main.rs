@@ -4,12 +4,14 @@
 //! I/O, both with 64 executions at once; a Map of 100 tasks; and one-task executions one at a time.
 //! The functions that are called live in this program. Beside each load's figures stands a
 //! yardstick, taken in the same run: how fast a bare loop appends the same rows in the same batches.
+//! Then, on a server without AWS's quotas, what executions that never rest cost their neighbours.
 //!
 //! Arguments: `--seconds N` for each load (10 by default), `--only NAME`.
 
 mod functions;
 mod load;
 mod meter;
+mod neighbours;
 mod report;
 mod yardstick;
 
@@ -87,6 +89,9 @@ async fn main() -> Result<()> {
     }
     println!("{}", report.json());
     server.stop()?;
+    if arguments.only.as_deref().is_none_or(|name| name == "neighbours") {
+        println!("{}", neighbours::measure(&cluster, &functions, arguments.length).await?);
+    }
     cluster.stop().await;
     Ok(())
 }

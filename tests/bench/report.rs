@@ -54,7 +54,7 @@ impl Report {
 }
 
 /// The latency that this share of executions stays below; the list is sorted.
-fn quantile(sorted: &[Duration], share: f64) -> Duration {
+pub(crate) fn quantile(sorted: &[Duration], share: f64) -> Duration {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

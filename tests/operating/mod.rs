@@ -8,6 +8,7 @@ mod databases;
 mod logs;
 mod poolers;
 mod sessions;
+mod takeover;
 mod upgrade;
 
 use std::time::Duration;

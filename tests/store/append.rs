@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use store::{Answer, AppendError, Appended, Batch, Lane, Message, NewTurn, Offer, Status};
 use tests::database::Database;
+use tests::model::load;
 use tests::psql::psql;
 use uuid::Uuid;
 
@@ -26,7 +27,7 @@ fn offer() -> Offer {
 }
 
 async fn log(database: &Database, id: Uuid, name: &str) -> Option<Vec<String>> {
-    let loaded = database.store.load(turn(id, name, 1, "").shard, id).await.unwrap()?;
+    let loaded = load(&database.store, turn(id, name, 1, "").shard, id).await.unwrap()?;
     Some(loaded.turns.iter().map(|body| String::from_utf8_lossy(body).into_owned()).collect())
 }
 

@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use futures_util::TryStreamExt;
 use store::{
     Answer, AppendError, Appended, Batch, ExecutionFilter, Lane, ListedAfter, Message, NewTurn,
     Sleeper, Status, Store, shard_of,
 };
 use tests::database::Database;
-use tests::model::ModelStore;
+use tests::model::{ModelStore, load, load_active};
 use uuid::Uuid;
 
 use super::{ACCOUNT, MACHINE, at, ending, start, turn};
@@ -254,14 +253,14 @@ impl Pair {
 
     async fn load(&mut self) -> Answers {
         let all: Vec<i16> = (0..256).collect();
-        let active: Vec<_> = self.store.stream_active(&all).try_collect().await.unwrap();
+        let active: Vec<_> = load_active(&self.store, &all).await.unwrap();
         let Some((shard, id)) = self.some_execution() else {
             return both(active, self.model.active(&all));
         };
         let from = i64::try_from(self.draw(6)).unwrap();
         let postgres = (
             active,
-            self.store.load(shard, id).await.unwrap(),
+            load(&self.store, shard, id).await.unwrap(),
             self.store.turns(shard, id, from, 3).await.unwrap(),
             self.store.turns_before(shard, id, from, 3).await.unwrap(),
         );

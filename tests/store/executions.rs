@@ -1,8 +1,8 @@
 //! Lists and logs, a page at a time.
 
-use futures_util::TryStreamExt;
 use store::{ExecutionFilter, Lane, ListedAfter, NewTurn, Status, Store, TurnRow, shard_of};
 use tests::database::Database;
+use tests::model::load_active;
 use uuid::Uuid;
 
 use super::{ACCOUNT, MACHINE, at, batch, ending, start, turn};
@@ -90,7 +90,7 @@ async fn a_new_owner_reads_all_that_runs_and_nothing_else() {
     });
     lane.append(&batch(turns)).await.unwrap();
     let shards: Vec<i16> = (0..256).collect();
-    let loaded: Vec<_> = store.stream_active(&shards).try_collect().await.unwrap();
+    let loaded: Vec<_> = load_active(store, &shards).await.unwrap();
     assert_eq!(loaded.len(), 135);
     assert!(loaded.iter().all(|one| one.turns == ["started", "2"]));
     assert!(
@@ -98,7 +98,7 @@ async fn a_new_owner_reads_all_that_runs_and_nothing_else() {
             (two[0].head.shard, two[0].head.id) < (two[1].head.shard, two[1].head.id)
         })
     );
-    let half: Vec<_> = store.stream_active(&shards[..128]).try_collect().await.unwrap();
+    let half: Vec<_> = load_active(store, &shards[..128]).await.unwrap();
     assert_eq!(half.len(), loaded.iter().filter(|one| one.head.shard < 128).count());
 }
 

@@ -3,16 +3,59 @@
 #![expect(clippy::unwrap_used, reason = "what does not fit is a mistake of the test")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use store::{
     Answer, AppendError, Appended, Batch, Beat, Ending, ExecutionFilter, ExecutionHead,
-    ExecutionRow, ListedAfter, Loaded, Message, NewExecution, NewTurn, SHARDS, Sleeper, Status,
+    ExecutionRow, ListedAfter, Message, NewExecution, NewTurn, SHARDS, Sleeper, Status, Store,
     TurnRow,
 };
 use uuid::Uuid;
+
+/// An execution as it is in a store: its row, and its turns in order.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Loaded {
+    pub head: ExecutionHead,
+    pub turns: Vec<Bytes>,
+}
+
+/// An execution of a real store.
+///
+/// # Errors
+/// The database is away.
+pub async fn load(store: &Store, shard: i16, id: Uuid) -> Result<Option<Loaded>, store::Error> {
+    let heads: Vec<ExecutionHead> = store.execution_head(shard, id).await?.into_iter().collect();
+    Ok(with_turns(store, heads).await?.pop())
+}
+
+/// All that run and do not sleep in these shards of a real store.
+///
+/// # Errors
+/// The database is away.
+pub async fn load_active(store: &Store, shards: &[i16]) -> Result<Vec<Loaded>, store::Error> {
+    let (mut loaded, mut after) = (Vec::new(), (-1, Uuid::nil()));
+    loop {
+        let page = store.active_executions(shards, after).await?;
+        let Some(last) = page.last() else { return Ok(loaded) };
+        after = (last.shard, last.id);
+        loaded.extend(with_turns(store, page).await?);
+    }
+}
+
+async fn with_turns(store: &Store, heads: Vec<ExecutionHead>) -> Result<Vec<Loaded>, store::Error> {
+    let mut turns: BTreeMap<Uuid, Vec<Bytes>> = BTreeMap::new();
+    let read = |id, body| {
+        turns.entry(id).or_default().push(body);
+        ControlFlow::Continue(())
+    };
+    store.read_logs(&heads, read).await?;
+    let loaded =
+        |head: ExecutionHead| Loaded { turns: turns.remove(&head.id).unwrap_or_default(), head };
+    Ok(heads.into_iter().map(loaded).collect())
+}
 
 /// What the database would hold.
 #[derive(Clone, Debug)]
@@ -182,14 +225,14 @@ impl ModelStore {
         })
     }
 
-    /// As `Store::load`.
+    /// As [`load`].
     pub fn load(&self, shard: i16, id: Uuid) -> Option<Loaded> {
         let head = self.executions.get(&(shard, id))?.head.clone();
         let turns = self.turns.range((shard, id, i64::MIN)..=(shard, id, i64::MAX));
         Some(Loaded { head, turns: turns.map(|(_, turn)| turn.body.clone()).collect() })
     }
 
-    /// As `Store::stream_active`.
+    /// As [`load_active`].
     pub fn active(&self, shards: &[i16]) -> Vec<Loaded> {
         self.executions
             .values()

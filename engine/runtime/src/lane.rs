@@ -21,12 +21,15 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use uuid::Uuid;
 
 use crate::clock::Now;
+use crate::fair::Fair;
 use crate::post::mail::{Key, StartReply, StimulusReply};
 use crate::tenure::Tenure;
 use crate::tenure::standing::Standing;
 
 /// Most bytes that go into one commit, unless a single turn is longer.
-const BATCH_BYTES: usize = 8 * 1024 * 1024;
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
+/// How much of it each state machine has before it is another's turn.
+const SHARE_BYTES: usize = 64 * 1024;
 /// How long a lane waits before it asks what became of a commit that was not acknowledged; twice as
 /// long each time, up to the second.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
@@ -34,6 +37,8 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_
 /// A turn to append, and what goes out once it is there.
 pub(crate) struct Write {
     pub(crate) key: Key,
+    /// Stands for its state machine: with the turns of others its turns take turns.
+    pub(crate) machine: u64,
     /// The tenure of its shard in which it was decided.
     pub(crate) tenure: Tenure,
     /// Absent if nothing happened and only an answer waits for what was written before.
@@ -91,7 +96,9 @@ pub(crate) enum Sequel {
 /// A lane and all that it has to write.
 pub(crate) struct Lane {
     standing: Arc<Standing>,
-    queue: VecDeque<Box<Write>>,
+    queue: Fair<u64, Box<Write>>,
+    /// Most turns that go into one commit.
+    most: usize,
     /// The batch that is being written, in parts: what cannot be written must not keep the rest from it.
     parts: VecDeque<Vec<Write>>,
     /// The first part may be written: it was not acknowledged. For how long to wait until that is asked.
@@ -102,10 +109,11 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    pub(crate) fn new(standing: Arc<Standing>) -> Self {
+    pub(crate) fn new(standing: Arc<Standing>, most: usize) -> Self {
         Self {
             standing,
-            queue: VecDeque::new(),
+            queue: Fair::new(SHARE_BYTES),
+            most,
             parts: VecDeque::new(),
             in_doubt: None,
             fenced: HashMap::new(),
@@ -115,12 +123,18 @@ impl Lane {
 
     /// Takes in one more turn.
     pub(crate) fn push(&mut self, write: Box<Write>) {
-        self.queue.push_back(write);
+        let size = write.bytes().max(1);
+        self.queue.push(write.machine, write, size);
     }
 
     /// Whether it has nothing to write.
     pub(crate) fn is_idle(&self) -> bool {
         self.queue.is_empty() && self.parts.is_empty()
+    }
+
+    /// How many turns wait for a commit, or are being written.
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len() + self.parts.iter().map(Vec::len).sum::<usize>()
     }
 
     /// What follows from what was committed by now.
@@ -156,7 +170,9 @@ impl Lane {
     fn take_batch(&mut self) -> Vec<Write> {
         let mut writes: Vec<Write> = Vec::new();
         let mut bytes = 0;
-        while let Some(write) = self.queue.pop_front() {
+        while writes.len() < self.most {
+            let room = if writes.is_empty() { usize::MAX } else { BATCH_BYTES - bytes };
+            let Some(write) = self.queue.pop_within(room) else { break };
             if is_fenced(&self.fenced, &write) || self.is_outdated(&write) {
                 continue;
             }
@@ -165,12 +181,7 @@ impl Lane {
                 self.notice(Notice::Refused(write.key, write.tenure));
                 continue;
             }
-            let size = write.bytes();
-            if !writes.is_empty() && bytes + size > BATCH_BYTES {
-                self.queue.push_front(write);
-                break;
-            }
-            bytes += size;
+            bytes = (bytes + write.bytes()).min(BATCH_BYTES);
             writes.push(*write);
         }
         writes

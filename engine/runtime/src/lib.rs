@@ -15,6 +15,7 @@ mod clock;
 mod descriptors;
 mod ended;
 mod engine;
+mod fair;
 mod fire;
 mod lane;
 mod lives;

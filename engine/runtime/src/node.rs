@@ -108,7 +108,6 @@ fn begin_owner(
 ) -> std::io::Result<mpsc::Sender<Mail>> {
     let (mailbox, mail) = mpsc::channel(shared.options.mailbox);
     let (lane, items) = mpsc::channel(shared.options.mailbox);
-    shared.lanes.add(&lane);
     let (notices, heard) = mpsc::unbounded_channel();
     let (sleepers, tired) = mpsc::unbounded_channel();
     let rules = Rules {
@@ -126,10 +125,11 @@ fn begin_owner(
         lane,
         notices: heard,
         room: Arc::new(Semaphore::new(crate::ROOM_BYTES)),
+        owed: std::time::Duration::ZERO,
         sleepers,
     };
     let lane = lane::drive::Drive {
-        lane: Lane::new(shared.standing.clone()),
+        lane: Lane::new(shared.standing.clone(), shared.options.batch_turns),
         pulse: shared.pulses.add(format!("lane {number} is at one commit")),
         store: store::Lane::new(&shared.store, shared.options.node),
         shared: shared.clone(),

@@ -32,6 +32,7 @@ pub(crate) use self::effect::Effect;
 use self::running::Running;
 use self::timers::Timers;
 use crate::clock::Now;
+use crate::fair::Fair;
 use crate::lane::Notice;
 use crate::metrics::{METRICS, seconds};
 use crate::post::mail::{Gained, Key, LoadId, Mail, StimulusMail, StimulusReply};
@@ -80,8 +81,8 @@ pub(crate) struct Owner {
     pub(crate) awaited: HashMap<Uuid, Awaited>,
     pub(crate) last_load: LoadId,
     /// Executions that have something to go on with: a turn that was cut for its length, or mail that
-    /// had to wait.
-    unfinished: VecDeque<Uuid>,
+    /// had to wait. The machines take turns.
+    unfinished: Fair<u64, Uuid>,
     timers: Timers,
     /// Executions that wait for a token or a worker, and when to look whether they still do.
     drowsy: VecDeque<(Timestamp, Key)>,
@@ -138,7 +139,7 @@ impl Owner {
             running: HashMap::new(),
             awaited: HashMap::new(),
             last_load: 0,
-            unfinished: VecDeque::new(),
+            unfinished: Fair::new(1),
             timers: Timers::default(),
             drowsy: VecDeque::new(),
             closing: Vec::new(),
@@ -220,9 +221,8 @@ impl Owner {
             }
             return;
         }
-        if std::mem::take(&mut running.is_starting) {
-            self.goes_on(key.id);
-        }
+        running.is_starting = false;
+        self.goes_on(key.id);
         self.rest(key);
     }
 
@@ -265,7 +265,7 @@ impl Owner {
     /// One more turn for one of those that have something to go on with.
     pub(crate) fn go_on(&mut self, now: Now) {
         self.now = now;
-        let Some(id) = self.unfinished.pop_front() else { return };
+        let Some(id) = self.unfinished.pop() else { return };
         let Some(running) = self.running.get_mut(&id) else { return };
         running.is_unfinished = false;
         if running.must_wait() {
@@ -275,7 +275,7 @@ impl Owner {
         let key = Key { shard: running.shard, id };
         match running.deferred.pop_front() {
             Some(mail) => self.happen(mail),
-            None if running.execution.wants_to_continue() => {
+            None if running.may_continue() => {
                 self.happen(StimulusMail::new(key, Stimulus::Continue));
             }
             None => {}
@@ -286,10 +286,10 @@ impl Owner {
     /// This execution may have something to go on with.
     fn goes_on(&mut self, id: Uuid) {
         let Some(running) = self.running.get_mut(&id) else { return };
-        let has_more = !running.deferred.is_empty() || running.execution.wants_to_continue();
+        let has_more = !running.deferred.is_empty() || running.may_continue();
         if has_more && !running.must_wait() && !running.is_unfinished {
             running.is_unfinished = true;
-            self.unfinished.push_back(id);
+            self.unfinished.push(running.machine, id, 1);
         }
     }
 

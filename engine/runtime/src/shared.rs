@@ -12,7 +12,6 @@ use uuid::Uuid;
 
 use crate::activities::Pollers;
 use crate::clock::Clock;
-use crate::lane::drive::Lanes;
 use crate::loops::Pulses;
 use crate::metrics::METRICS;
 use crate::options::EngineOptions;
@@ -60,8 +59,6 @@ pub(crate) struct Shared {
     pub(crate) pulses: Pulses,
     /// The runtime of all that is neither an owner nor a beat: calls, loads, errands.
     pub(crate) main: Handle,
-    /// What waits for a commit.
-    pub(crate) lanes: Lanes,
     /// When sleeping executions were last counted; in milliseconds.
     pub(crate) asleep_counted_at: AtomicI64,
     /// What this node is told, and tells, of its share.
@@ -125,7 +122,6 @@ impl Shared {
             accompanied: AtomicBool::new(false),
             pulses: Pulses::default(),
             main: Handle::current(),
-            lanes: Lanes::default(),
             asleep_counted_at: AtomicI64::new(0),
         });
         (shared, heard)

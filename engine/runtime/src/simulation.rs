@@ -23,7 +23,7 @@ use machine::EventKind;
 use world::World;
 
 /// Seeds in an ordinary run.
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 40;
 /// How many executions are started in a run.
 const EXECUTIONS: i64 = 40;
 /// For how long things go wrong, and after how long all must have ended, in milliseconds.

@@ -69,7 +69,7 @@ pub use heartbeats::{Heard, Heartbeat};
 pub use inbox::Message;
 pub use lane::Lane;
 pub use lives::Life;
-pub use load::{Loaded, Sleeper, TurnRow};
+pub use load::{Sleeper, TurnRow};
 pub use masking::{MASK, masked_url};
 pub use notify::{Hint, Hints};
 pub use offers::Offer;

@@ -1,10 +1,11 @@
 //! The log of one execution, or of all that run in some shards, and those that sleep.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::ops::ControlFlow;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use futures_util::TryStreamExt;
 use sqlx::Row;
 use uuid::Uuid;
 
@@ -17,15 +18,6 @@ const PAGE: i64 = 64;
 
 /// A part of a log ends with the turn that brings it to this many bytes.
 const PAGE_BYTES: i64 = 4 * 1024 * 1024;
-
-/// An execution as it is in the database.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Loaded {
-    /// Its row.
-    pub head: ExecutionHead,
-    /// Its turns in order. They are the truth; the row was read just before them.
-    pub turns: Vec<Bytes>,
-}
 
 /// One turn of a log.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -54,8 +46,12 @@ pub struct Sleeper {
 }
 
 impl Store {
-    /// One execution with all its turns. Served by both primary keys.
-    pub async fn load(&self, shard: i16, execution_id: Uuid) -> Result<Option<Loaded>, Error> {
+    /// The row of an execution. Its log is read after it, and is the truth.
+    pub async fn execution_head(
+        &self,
+        shard: i16,
+        execution_id: Uuid,
+    ) -> Result<Option<ExecutionHead>, Error> {
         let row = in_time(
             sqlx::query(include_str!("../sql/load_execution.sql"))
                 .bind(shard)
@@ -63,38 +59,17 @@ impl Store {
                 .fetch_optional(&self.pool),
         )
         .await?;
-        let Some(row) = row else { return Ok(None) };
-        let mut loaded = self.with_turns(vec![head(&row)?]).await?;
-        Ok(loaded.pop())
+        Ok(row.as_ref().map(head).transpose()?)
     }
 
-    /// Every execution of these shards that runs and does not sleep, in the order of shard and
-    /// id, read a page at a time: what a new owner takes into memory. One that starts or wakes
-    /// meanwhile may be missing. Served by `executions_active`.
-    pub fn stream_active(
-        &self,
-        shards: &[i16],
-    ) -> impl Stream<Item = Result<Loaded, Error>> + Send + use<> {
-        let store = self.clone();
-        let shards = shards.to_vec();
-        stream::try_unfold(Some((-1_i16, Uuid::nil())), move |after| {
-            let (store, shards) = (store.clone(), shards.clone());
-            async move {
-                let Some(after) = after else { return Ok(None) };
-                let page = store.active_page(&shards, after).await?;
-                let next = page.last().map(|last| (last.head.shard, last.head.id));
-                Ok::<_, Error>(next.map(|next| (page, Some(next))))
-            }
-        })
-        .map_ok(|page| stream::iter(page).map(Ok))
-        .try_flatten()
-    }
-
-    async fn active_page(
+    /// The next page of the executions of these shards that run and do not sleep, in the order of shard
+    /// and id: what a new owner takes into memory. The first comes after (-1, nil); an empty page is the
+    /// last. One that starts or wakes meanwhile may be missing. Served by `executions_active`.
+    pub async fn active_executions(
         &self,
         shards: &[i16],
         (shard, id): (i16, Uuid),
-    ) -> Result<Vec<Loaded>, Error> {
+    ) -> Result<Vec<ExecutionHead>, Error> {
         let rows = in_time(
             sqlx::query(include_str!("../sql/active_executions.sql"))
                 .bind(shards)
@@ -104,27 +79,34 @@ impl Store {
                 .fetch_all(&self.pool),
         )
         .await?;
-        self.with_turns(rows.iter().map(head).collect::<Result<_, _>>()?).await
+        Ok(rows.iter().map(head).collect::<Result<_, _>>()?)
     }
 
-    async fn with_turns(&self, heads: Vec<ExecutionHead>) -> Result<Vec<Loaded>, Error> {
+    /// Reads the logs of these executions, which are in the order of shard and id: `each` gets every turn
+    /// as it arrives, one execution's after the other's, and may break off. However long the logs are,
+    /// no more than a turn is in memory at a time. Served by the key of `turns`.
+    pub async fn read_logs(
+        &self,
+        heads: &[ExecutionHead],
+        mut each: impl FnMut(Uuid, Bytes) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
         let mut transaction = in_time(self.pool.begin_with(LONG_READ)).await?;
         let mut rows = sqlx::query(include_str!("../sql/turns_of.sql"))
             .bind(heads.iter().map(|head| head.shard).collect::<Vec<_>>())
             .bind(heads.iter().map(|head| head.id).collect::<Vec<_>>())
             .fetch(&mut *transaction);
-        let mut turns: HashMap<Uuid, Vec<Bytes>> = HashMap::with_capacity(heads.len());
         // A log may be long, so each row has its time, not all of them together.
         while let Some(row) = in_time(rows.try_next()).await? {
             let body: Vec<u8> = row.try_get("body")?;
-            turns.entry(row.try_get("execution_id")?).or_default().push(body.into());
+            if each(row.try_get("execution_id")?, body.into()).is_break() {
+                // What the database would still send is not waited for.
+                drop(rows);
+                return Ok(());
+            }
         }
         drop(rows);
         in_time(transaction.commit()).await?;
-        Ok(heads
-            .into_iter()
-            .map(|head| Loaded { turns: turns.remove(&head.id).unwrap_or_default(), head })
-            .collect())
+        Ok(())
     }
 
     /// Turns of one execution that hold events from `from_event` on, at most `limit` of them, and

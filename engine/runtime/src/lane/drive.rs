@@ -1,6 +1,6 @@
 //! The loop of a lane: appends what it has to write, and lets out what follows.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use store::AppendError;
 use tokio::sync::mpsc;
@@ -9,27 +9,10 @@ use tokio::time::Instant;
 use super::{Lane, Next, Notice, Sequel, Write};
 use crate::ended;
 use crate::loops::Pulse;
-use crate::metrics::{METRICS, measure};
+use crate::metrics::{METRICS, Part, measure, whole};
 use crate::post::mail::{Mail, StartReply};
 use crate::shared::Shared;
 use crate::task::calls::account_of;
-
-/// The queues of a node's lanes.
-#[derive(Default)]
-pub(crate) struct Lanes(Mutex<Vec<mpsc::WeakSender<Box<Write>>>>);
-
-impl Lanes {
-    pub(crate) fn add(&self, lane: &mpsc::Sender<Box<Write>>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(lane.downgrade());
-    }
-
-    /// How many turns wait for a commit.
-    pub(crate) fn waiting(&self) -> usize {
-        let lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = lanes.iter().filter_map(mpsc::WeakSender::upgrade);
-        open.map(|lane| lane.max_capacity() - lane.capacity()).sum()
-    }
-}
 
 /// The loop of one lane.
 pub(crate) struct Drive {
@@ -46,17 +29,19 @@ pub(crate) struct Drive {
 impl Drive {
     /// Runs until the owner is gone and everything is written, or the node has left.
     pub(crate) async fn run(mut self) {
-        let mut incoming = Vec::new();
+        let mut waiting = Part::of(&METRICS.loops.lanes);
         loop {
             if self.lane.is_idle() {
-                let most = self.shared.options.batch_turns;
-                if self.items.recv_many(&mut incoming, most).await == 0 {
-                    return;
-                }
-                for write in incoming.drain(..) {
-                    self.lane.push(write);
+                match self.items.recv().await {
+                    Some(write) => self.lane.push(write),
+                    None => return,
                 }
             }
+            // All that waits, so that everybody's has its share of the next commit.
+            while let Ok(write) = self.items.try_recv() {
+                self.lane.push(write);
+            }
+            waiting.set(whole(self.lane.len()));
             if !self.shared.standing.lease.holds().await {
                 return;
             }

@@ -16,6 +16,7 @@ use crate::{EngineOptions, stage};
 fn write(key: Key, tenure: Tenure) -> Write {
     Write {
         key,
+        machine: 0,
         tenure,
         turn: None,
         answer: None,
@@ -44,7 +45,7 @@ impl Stage {
         let (items, received) = mpsc::channel(64);
         let (notices, heard) = mpsc::unbounded_channel();
         let lane = Drive {
-            lane: Lane::new(shared.standing.clone()),
+            lane: Lane::new(shared.standing.clone(), 1_000),
             pulse: shared.pulses.add(String::new()),
             store: store::Lane::new(&shared.store, shared.options.node),
             shared: shared.clone(),
@@ -183,7 +184,7 @@ async fn what_will_be_written_is_answered_when_it_is_while_a_start_is_refused_at
     let mut write = stage.lane.items.recv().await.unwrap();
     let (reply, mut answer) = oneshot::channel();
     write.reply = Some((reply, StimulusReply::Stale));
-    let mut lane = Lane::new(stage.shared.standing.clone());
+    let mut lane = Lane::new(stage.shared.standing.clone(), 1_000);
     lane.push(write);
     let Next::Append(batch) = lane.next() else { panic!("it is written") };
     assert_eq!(batch.turns.len(), 1);

@@ -32,7 +32,6 @@ impl Engine {
 
     fn read_queues(&self) {
         METRICS.loops.mailboxes.set(whole(self.owners.waiting()));
-        METRICS.loops.lanes.set(whole(self.shared.lanes.waiting()));
     }
 
     async fn read_database(&self) {

@@ -20,6 +20,10 @@ use crate::tenure::Tenure;
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 /// Most executions whose time has come before mail is looked at again.
 const AT_ONCE: usize = 100;
+/// What a turn counts at least, in the queue of a lane.
+const LEAST_BYTES: usize = 512;
+/// How much may wait for its commit when an execution goes on whose turn was cut.
+const BACKLOG_BYTES: usize = 4 * 1024 * 1024;
 /// How long mail waits that comes again because the store was away.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -35,6 +39,8 @@ pub(crate) struct Drive {
     pub(crate) notices: mpsc::UnboundedReceiver<Notice>,
     /// Bytes that may wait in the lane's queue.
     pub(crate) room: Arc<Semaphore>,
+    /// How long executions went on last of all that had been cut: so long mail comes first.
+    pub(crate) owed: Duration,
     /// To be put to sleep; at most one entry for each execution in memory.
     pub(crate) sleepers: mpsc::UnboundedSender<(store::Sleeper, Tenure)>,
 }
@@ -46,7 +52,7 @@ impl Drive {
         let mut in_memory = Part::of(&METRICS.executions.in_memory);
         loop {
             let until_due = self.until_due();
-            let is_unfinished = self.owner.is_unfinished();
+            let goes_on = self.may_go_on();
             tokio::select! {
                 biased;
                 Some(notice) = self.notices.recv() => {
@@ -66,12 +72,13 @@ impl Drive {
                         None => return,
                     }
                 }
-                () = std::future::ready(()), if is_unfinished => self.pulse.begin(),
+                () = std::future::ready(()), if goes_on => self.pulse.begin(),
             }
             self.perform().await;
-            if self.owner.is_unfinished() {
-                let now = self.now();
+            if self.may_go_on() && (self.mail.is_empty() || self.owed.is_zero()) {
+                let (now, began) = (self.now(), Instant::now());
                 timed(|| self.owner.go_on(now));
+                self.owed = began.elapsed();
                 self.perform().await;
             }
             self.pulse.done();
@@ -90,12 +97,20 @@ impl Drive {
     }
 
     fn take(&mut self, mail: Mail) {
-        let now = self.now();
+        let (now, began) = (self.now(), Instant::now());
         if matches!(mail, Mail::Start(_) | Mail::Stimulus(_)) {
             timed(|| self.owner.take(mail, now));
         } else {
             self.owner.take(mail, now);
         }
+        self.owed = self.owed.saturating_sub(began.elapsed());
+    }
+
+    /// Whether an execution may go on whose turn was cut: not while much waits for its commit, since others
+    /// would wait behind that.
+    fn may_go_on(&self) -> bool {
+        let waiting = crate::ROOM_BYTES.saturating_sub(self.room.available_permits());
+        self.owner.is_unfinished() && waiting < BACKLOG_BYTES
     }
 
     /// Some of the executions whose time has come; what had arrived before this moment comes first.
@@ -157,7 +172,7 @@ impl Drive {
     }
 
     async fn write(&mut self, mut write: Box<Write>) {
-        let bytes = write.bytes().clamp(1, crate::ROOM_BYTES);
+        let bytes = write.bytes().clamp(LEAST_BYTES, crate::ROOM_BYTES);
         let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
         write.room = self.room.clone().acquire_many_owned(permits).await.ok();
         // The lane outlives the owner, so this fails only in a process that is ending.

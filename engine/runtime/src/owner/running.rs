@@ -1,6 +1,7 @@
 //! One execution in an owner's memory.
 
 use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use asl::Program;
@@ -8,9 +9,14 @@ use machine::{Execution, Identity, Random, Status, Timestamp};
 use uuid::Uuid;
 
 use crate::post::mail::StimulusMail;
+use crate::task::calls::account_of;
 
 /// The year 9999: later than anything that wakes by itself.
 const NEVER: Timestamp = Timestamp(253_370_764_800_000);
+
+/// Most turns of one execution that wait for their commits when another is decided only because the last
+/// was cut.
+const MOST_CUT: u32 = 2;
 
 /// What the store says of an execution that is in memory.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -27,6 +33,8 @@ pub(crate) struct Running {
     pub(crate) program: Arc<Program>,
     pub(crate) identity: Arc<Identity>,
     pub(crate) shard: i16,
+    /// Stands for its state machine: with those of others it takes turns.
+    pub(crate) machine: u64,
     /// The life of its state machine.
     pub(crate) life: Uuid,
     pub(crate) random: Random,
@@ -61,11 +69,13 @@ impl Running {
         seed: u64,
     ) -> Self {
         let read_up_to = execution.next_event();
+        let machine = of_machine(execution.identity());
         Self {
             identity: Arc::new(execution.identity().clone()),
             execution,
             program,
             shard,
+            machine,
             life,
             random: Random::seeded(seed),
             seed,
@@ -91,6 +101,12 @@ impl Running {
         self.is_starting || self.is_passivating || self.broken.is_some()
     }
 
+    /// Whether its last turn was cut and another may be decided now: one that goes on and on must not
+    /// fill its lane's queue.
+    pub(crate) fn may_continue(&self) -> bool {
+        self.execution.wants_to_continue() && self.in_flight < MOST_CUT
+    }
+
     /// When it wants to be woken, if it may leave memory until then; [`NEVER`] if only a token
     /// or a worker ends its waiting.
     pub(crate) fn may_sleep_until(&self, not_before: Timestamp) -> Option<Timestamp> {
@@ -101,6 +117,13 @@ impl Running {
         let due = self.execution.next_timer().unwrap_or(NEVER);
         (due > not_before).then_some(due)
     }
+}
+
+/// A number for the state machine of an execution; another's may be the same, which does little harm.
+fn of_machine(identity: &Identity) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (account_of(identity), &identity.state_machine_name).hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]

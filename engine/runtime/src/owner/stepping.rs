@@ -178,6 +178,7 @@ impl Owner {
         let answer = |(message_id, answer)| Answer { message_id, shard: key.shard, epoch, answer };
         let write = Write {
             key,
+            machine: running.machine,
             tenure: shard.tenure,
             turn: new_turn,
             answer: with.answer.map(answer),

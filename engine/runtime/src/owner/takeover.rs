@@ -2,25 +2,28 @@
 //! one that something happens to. Logs are folded; nothing is decided again.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{StreamExt, pin_mut};
 use machine::Execution;
+use store::ExecutionHead;
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 use crate::loops::said;
 use crate::post::mail::{Key, LoadId, Loaded, Mail, NotLoaded, Reason};
+use crate::programs::ProgramError;
 use crate::shared::Shared;
 use crate::tenure::Tenure;
 
 #[cfg(test)]
 mod tests;
 
-/// Longest log that is read in passing, in bytes.
-const AT_ONCE_BYTES: usize = 64 * 1024;
+/// How much executions may hold that are read before they are handed to their owner.
+const PAGE_BYTES: usize = 16 * 1024 * 1024;
 
 /// Loads all active executions of these shards and hands them to their owner, for as long as
 /// these tenures last.
@@ -60,18 +63,58 @@ async fn take_over(
 ) -> Result<u64, store::Error> {
     let tenures: HashMap<i16, Tenure> = shards.iter().copied().collect();
     let numbers: Vec<i16> = tenures.keys().copied().collect();
-    let rows = shared.store.stream_active(&numbers);
-    pin_mut!(rows);
-    let mut count = 0;
-    while let Some(row) = rows.next().await {
-        let row = row?;
-        let Some(tenure) = tenures.get(&row.head.shard) else { continue };
-        if let Folded::Running(loaded) = fold(shared, row, Reason::Takeover(*tenure)).await? {
-            send(mailbox, Mail::Loaded(loaded)).await;
-            count += 1;
+    let (mut after, mut count) = ((-1, Uuid::nil()), 0);
+    loop {
+        let mut page = shared.store.active_executions(&numbers, after).await?;
+        let Some(last) = page.last() else { return Ok(count) };
+        after = (last.shard, last.id);
+        while !page.is_empty() {
+            let (folded, rest) = fold_page(shared, page).await?;
+            page = rest;
+            for (head, execution) in folded {
+                let Some(tenure) = tenures.get(&head.shard) else { continue };
+                let reason = Reason::Takeover(*tenure);
+                if let Folded::Running(loaded) = loaded(shared, &head, execution, reason).await? {
+                    send(mailbox, Mail::Loaded(loaded)).await;
+                    count += 1;
+                }
+            }
         }
     }
-    Ok(count)
+}
+
+/// An execution's row, and what its log comes to.
+type Read = (ExecutionHead, Result<Execution, String>);
+
+/// Folds the logs of these executions as they arrive; all of them, or the first of them if they come to
+/// much. Gives those that are left, too.
+async fn fold_page(
+    shared: &Shared,
+    page: Vec<ExecutionHead>,
+) -> Result<(Vec<Read>, Vec<ExecutionHead>), store::Error> {
+    let mut heads = page.iter().cloned().peekable();
+    let (mut folded, mut held) = (Vec::new(), 0);
+    let mut folding = Folding::default();
+    let read = |id: Uuid, turn: Bytes| {
+        // Turns of another execution: this one's are complete, and so are those without any.
+        while let Some(head) = heads.next_if(|head| head.id != id) {
+            let execution = std::mem::take(&mut folding).done();
+            held += execution.as_ref().map_or(0, Execution::held_bytes);
+            folded.push((head, execution));
+        }
+        if held > PAGE_BYTES {
+            return ControlFlow::Break(());
+        }
+        folding.add(&turn);
+        ControlFlow::Continue(())
+    };
+    shared.store.read_logs(&page, read).await?;
+    if held <= PAGE_BYTES {
+        for head in heads.by_ref() {
+            folded.push((head, std::mem::take(&mut folding).done()));
+        }
+    }
+    Ok((folded, heads.collect()))
 }
 
 /// Loads one execution and hands it to its owner.
@@ -96,13 +139,7 @@ async fn read(shared: &Shared, key: Key, load: LoadId) -> Mail {
         // It would keep all that wait behind it waiting until its time is over.
         return Mail::NotLoaded(key, load, NotLoaded::Unavailable);
     }
-    let loaded = match shared.store.load(key.shard, key.id).await {
-        Ok(Some(row)) if row.head.status == store::Status::Running => {
-            fold(shared, row, Reason::Load(load)).await
-        }
-        Ok(_) => Ok(Folded::Nothing),
-        Err(error) => Err(error),
-    };
+    let loaded = read_one(shared, key, load).await;
     match loaded {
         Ok(Folded::Running(loaded)) => Mail::Loaded(loaded),
         Ok(Folded::Nothing) => Mail::NotLoaded(key, load, NotLoaded::Nothing),
@@ -114,7 +151,62 @@ async fn read(shared: &Shared, key: Key, load: LoadId) -> Mail {
     }
 }
 
-/// What the rows of an execution come to.
+async fn read_one(shared: &Shared, key: Key, load: LoadId) -> Result<Folded, store::Error> {
+    let head = shared.store.execution_head(key.shard, key.id).await?;
+    let Some(head) = head.filter(|head| head.status == store::Status::Running) else {
+        return Ok(Folded::Nothing);
+    };
+    let mut folding = Folding::default();
+    let read = |_, turn: Bytes| {
+        folding.add(&turn);
+        ControlFlow::Continue(())
+    };
+    shared.store.read_logs(std::slice::from_ref(&head), read).await?;
+    loaded(shared, &head, folding.done(), Reason::Load(load)).await
+}
+
+/// A log that is folded as its turns arrive.
+#[derive(Default)]
+struct Folding {
+    execution: Option<Execution>,
+    /// Why it cannot be read.
+    broken: Option<String>,
+}
+
+impl Folding {
+    /// The next turn. A panic over it costs this execution alone.
+    fn add(&mut self, turn: &[u8]) {
+        if self.broken.is_some() {
+            return;
+        }
+        let execution = self.execution.take();
+        let folded = catch_unwind(AssertUnwindSafe(|| fold(execution, turn)));
+        match folded.unwrap_or_else(|panic| Err(said(panic.as_ref()))) {
+            Ok(execution) => self.execution = Some(execution),
+            Err(why) => self.broken = Some(why),
+        }
+    }
+
+    fn done(self) -> Result<Execution, String> {
+        match self.broken {
+            Some(why) => Err(why),
+            None => self.execution.ok_or_else(|| "it has no start".to_owned()),
+        }
+    }
+}
+
+fn fold(execution: Option<Execution>, turn: &[u8]) -> Result<Execution, String> {
+    let events = machine::log::decode(turn).map_err(|error| error.to_string())?;
+    let Some(mut execution) = execution else {
+        return machine::fold(&events).ok_or_else(|| "it has no start".to_owned());
+    };
+    for event in &events {
+        machine::apply(&mut execution, event);
+    }
+    Ok(execution)
+}
+
+/// What the row and the log of an execution come to.
 enum Folded {
     Running(Box<Loaded>),
     /// It has ended.
@@ -123,11 +215,16 @@ enum Folded {
     Unreadable,
 }
 
-/// The execution that these rows tell of. One that cannot be read is left as it is, and said
+/// The execution that its row and its log tell of. One that cannot be read is left as it is, and said
 /// so once: it must not keep the others from running.
-async fn fold(shared: &Shared, row: store::Loaded, reason: Reason) -> Result<Folded, store::Error> {
-    let key = Key { shard: row.head.shard, id: row.head.id };
-    let execution = match read_log(row.turns).await {
+async fn loaded(
+    shared: &Shared,
+    head: &ExecutionHead,
+    execution: Result<Execution, String>,
+    reason: Reason,
+) -> Result<Folded, store::Error> {
+    let key = Key { shard: head.shard, id: head.id };
+    let execution = match execution {
         Ok(execution) => execution,
         Err(why) => {
             tracing::error!(execution.id = %key.id, "an execution's log cannot be read: {why}");
@@ -137,36 +234,16 @@ async fn fold(shared: &Shared, row: store::Loaded, reason: Reason) -> Result<Fol
     if execution.status() != machine::Status::Running {
         return Ok(Folded::Nothing);
     }
-    let program = match shared.programs.of(row.head.revision_id).await {
+    let program = match shared.programs.of(head.revision_id).await {
         Ok(program) => program,
-        Err(crate::programs::ProgramError::Store(error)) => return Err(error),
+        Err(ProgramError::Store(error)) => return Err(error),
         Err(error) => {
             tracing::error!(%error, execution.id = %key.id, "an execution cannot go on");
             return Ok(Folded::Unreadable);
         }
     };
-    let (life, asleep) = (row.head.life, row.head.wake_at.is_some());
+    let (life, asleep) = (head.life, head.wake_at.is_some());
     Ok(Folded::Running(Box::new(Loaded { key, execution, program, life, asleep, reason })))
-}
-
-/// The execution that a log tells of, or why it cannot be read. A long log keeps nobody waiting, and a
-/// panic over it costs this execution alone.
-async fn read_log(turns: Vec<Bytes>) -> Result<Execution, String> {
-    let bytes: usize = turns.iter().map(Bytes::len).sum();
-    let fold = move || {
-        let mut events = Vec::new();
-        for turn in &turns {
-            events.extend(machine::log::decode(turn).map_err(|error| error.to_string())?);
-        }
-        machine::fold(&events).ok_or_else(|| "it has no start".to_owned())
-    };
-    let fold = move || {
-        catch_unwind(AssertUnwindSafe(fold)).unwrap_or_else(|panic| Err(said(panic.as_ref())))
-    };
-    if bytes <= AT_ONCE_BYTES {
-        return fold();
-    }
-    tokio::task::spawn_blocking(fold).await.unwrap_or_else(|error| Err(error.to_string()))
 }
 
 async fn send(mailbox: &mpsc::WeakSender<Mail>, mail: Mail) {

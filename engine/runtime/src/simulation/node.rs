@@ -74,7 +74,7 @@ impl Node {
             crate::clock::Now { wall: machine::Timestamp(world.wall()), steady: world.steady() };
         let seat = |_| Seat {
             owner: Owner::new(standing.clone(), rules.clone(), now),
-            lane: Lane::new(standing.clone()),
+            lane: Lane::new(standing.clone(), 100),
             mail: VecDeque::new(),
             notices: VecDeque::new(),
             is_running: false,

@@ -32,6 +32,7 @@ async fn set() -> (store::Cluster, Drive, mpsc::Sender<Mail>, mpsc::Receiver<Box
         lane,
         notices: mpsc::unbounded_channel().1,
         room: Arc::new(Semaphore::new(crate::ROOM_BYTES)),
+        owed: Duration::ZERO,
         sleepers: mpsc::unbounded_channel().0,
     };
     (cluster, drive, mailbox, written)
