@@ -61,7 +61,10 @@ pub(crate) async fn measure(
 
 async fn create_loop(aws: &Aws) -> Result<Value> {
     let definition = json!({"StartAt": "A", "States": {
-        "A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "A"},
+        "A": {"Type": "Pass", "Next": "B"},
+        "B": {"Type": "Choice", "Default": "A",
+              "Choices": [{"Variable": "$.text", "IsNumeric": true, "Next": "C"}]},
+        "C": {"Type": "Succeed"},
     }});
     let params = json!({
         "name": "loop",
