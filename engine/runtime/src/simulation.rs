@@ -22,6 +22,8 @@ use asl::Program;
 use machine::EventKind;
 use world::World;
 
+use crate::post::mail::Key;
+
 /// Seeds in an ordinary run.
 const SEEDS: u64 = 40;
 /// How many executions are started in a run.
@@ -97,29 +99,26 @@ fn run(seed: u64, world: &mut World) -> u64 {
 /// What must be so in the end.
 fn check(world: &World) {
     assert_eq!(i64::try_from(world.begun.len()).unwrap(), EXECUTIONS, "all were begun");
-    for (id, row) in &world.store.executions {
-        let name = &row.name;
+    for row in world.store.rows() {
+        let (id, name) = (row.head.id, &row.head.name);
         let mut next = 0;
-        let mut epoch = 0;
         let mut events = Vec::new();
-        for turn in &row.turns {
+        for turn in world.store.turns(Key { shard: row.head.shard, id }) {
             assert_eq!(turn.first_event, next, "{name}: the log has no gaps");
-            assert!(turn.epoch >= epoch, "{name}: who comes later has a later epoch");
-            (next, epoch) = (next + i64::from(turn.event_count), turn.epoch);
+            next += i64::from(turn.event_count);
             events.extend(machine::log::decode(&turn.body).unwrap());
         }
         let ends = events.iter().filter(|event| event.kind.is_terminal()).count();
         assert_eq!(ends, 1, "{name} has ended once");
         let folded = machine::fold(&events).unwrap();
-        let end = row.end.as_ref().unwrap_or_else(|| panic!("{name}: its row says so"));
         assert_ne!(folded.status(), machine::Status::Running);
-        assert_eq!(format!("{:?}", folded.status()), format!("{:?}", end.status), "{name}");
-        if world.stopped.contains(id) {
-            assert_eq!(end.status, ::store::Status::Aborted, "{name} was said to be stopped");
+        assert_eq!(format!("{:?}", folded.status()), format!("{:?}", row.head.status), "{name}");
+        if world.stopped.contains(&id) {
+            assert_eq!(row.head.status, ::store::Status::Aborted, "{name} was said to be stopped");
         }
         let is_success =
             |event: &&machine::Event| matches!(&event.kind, EventKind::TaskSucceeded { .. });
-        if world.answered.iter().any(|(execution, _)| execution == id) {
+        if world.answered.iter().any(|(execution, _)| *execution == id) {
             assert_eq!(events.iter().filter(is_success).count(), 1, "{name}: its token was taken");
         }
     }
@@ -133,17 +132,12 @@ fn check(world: &World) {
         }
         assert_eq!(node.standing.gates.all_busy(), 0, "node {number} waits for nothing");
     }
-    assert!(
-        world
-            .store
-            .inbox
-            .values()
-            .all(|message| message.answer.is_some() || !is_open(world, message))
-    );
-}
-
-fn is_open(world: &World, message: &store::Message) -> bool {
-    world.store.executions.get(&message.key.id).is_some_and(|row| row.end.is_none())
+    let all: Vec<i16> = (0..::store::SHARDS).collect();
+    for (_, key, said) in world.store.inbox(&all) {
+        // Whoever left a message and lost patience has left another.
+        let is_open = world.store.load(key).is_some_and(|row| row.head.ended_at.is_none());
+        assert!(!is_open, "{said:?} is not heard");
+    }
 }
 
 /// Runs a seed; one that goes wrong is run again, and told.
@@ -163,13 +157,13 @@ fn try_seed(seed: u64) -> u64 {
 /// What is known of the executions that have not ended.
 fn stories(world: &World) -> Vec<String> {
     let mut stories = Vec::new();
-    for (id, row) in world.store.executions.iter().filter(|(_, row)| row.end.is_none()) {
-        stories
-            .push(format!("{} {id} of shard {}, wakes at {:?}:", row.name, row.shard, row.wake_at));
-        for turn in &row.turns {
+    for row in world.store.rows().filter(|row| row.head.ended_at.is_none()) {
+        let ::store::ExecutionHead { id, shard, name, wake_at, .. } = &row.head;
+        stories.push(format!("{name} {id} of shard {shard}, wakes at {wake_at:?}:"));
+        for turn in world.store.turns(Key { shard: *shard, id: *id }) {
             for event in machine::log::decode(&turn.body).unwrap() {
-                let (epoch, at) = (turn.epoch, event.at.0 - world.wall() + world.now);
-                stories.push(format!("  epoch {epoch}, {at}: {:?} {:?}", event.frame, event.kind));
+                let at = event.at.0 - world.wall() + world.now;
+                stories.push(format!("  {at}: {:?} {:?}", event.frame, event.kind));
             }
         }
         for (number, node) in world.nodes.iter().enumerate() {

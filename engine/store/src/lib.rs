@@ -41,6 +41,7 @@ mod lane;
 mod lives;
 mod load;
 mod masking;
+pub mod model;
 mod notify;
 mod offers;
 mod schedules;

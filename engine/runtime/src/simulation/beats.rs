@@ -198,16 +198,11 @@ impl World {
         if !self.is_cut_off(node) {
             let now = self.now;
             self.nodes[node].taken.retain(|_, at| now - *at < INBOX_MS.1);
-            let is_new = |id: &uuid::Uuid, message: &super::store::Message| {
-                message.answer.is_none()
-                    && !self.nodes[node].taken.contains_key(id)
-                    && self.nodes[node].tenure(message.shard).is_some()
-            };
-            let new: Vec<_> = (self.store.inbox.iter())
-                .filter(|(id, message)| is_new(id, message))
-                .map(|(id, message)| (*id, message.key, message.said.clone()))
-                .collect();
-            for (id, key, said) in new {
+            let owned = self.nodes[node].standing.tenures.shards();
+            for (id, key, said) in self.store.inbox(&owned) {
+                if self.nodes[node].taken.contains_key(&id) {
+                    continue;
+                }
                 let mail = match said {
                     Said::Start { name, program } => {
                         let mail = self.start_mail(node, key, &name, program);
@@ -254,11 +249,9 @@ impl World {
         let node = process.node;
         if !self.is_cut_off(node) {
             let before = self.moment(node).wall.0 + AHEAD_MS;
-            for (shard, id) in self.store.due(before) {
-                if self.nodes[node].tenure(shard).is_some() {
-                    let _ =
-                        self.try_post(Self::place(process, shard), Mail::Wake(Key { shard, id }));
-                }
+            let owned = self.nodes[node].standing.tenures.shards();
+            for key in self.store.due(&owned, before) {
+                let _ = self.try_post(Self::place(process, key.shard), Mail::Wake(key));
             }
         }
         self.within(process, WAKE_MS, move |world| world.wake_sleepers(process));

@@ -5,7 +5,6 @@ use machine::Stimulus;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::store::Message;
 use super::world::{Said, World, key_of};
 use crate::post::mail::{Key, Mail, StartMail, StartReply, StimulusMail, StimulusReply};
 
@@ -142,14 +141,15 @@ impl World {
     /// Another node has the execution: it finds the message in its inbox.
     fn leave_message(&mut self, key: Key, said: Said) {
         let id = self.uuid();
-        let message = Message { shard: key.shard, key, said: said.clone(), answer: None };
-        self.store.inbox.insert(id, message);
-        self.hear_message(id, key, said, PATIENCE_MS);
+        if self.store.post(id, key, said.clone(), self.now) {
+            self.hear_message(id, key, said, PATIENCE_MS);
+        } else {
+            self.ask_again(key, said);
+        }
     }
 
     fn hear_message(&mut self, id: Uuid, key: Key, said: Said, patience: i64) {
-        let answer = self.store.inbox.get(&id).and_then(|message| message.answer.clone());
-        let outcome = match (answer, &said) {
+        let outcome = match (self.store.answer(id), &said) {
             (Some(_), Said::Start { .. }) => Outcome::Done,
             (Some(answer), _) => replied(&answer),
             (None, Said::Start { name, .. }) if self.store.holder(name).is_some() => Outcome::Stale,
@@ -160,7 +160,7 @@ impl World {
             (None, _) => Outcome::Again,
         };
         if !matches!(outcome, Outcome::Again) {
-            self.store.inbox.remove(&id);
+            self.store.forget(id);
         }
         self.note(key, said, &outcome);
     }

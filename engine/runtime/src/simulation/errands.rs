@@ -39,9 +39,7 @@ impl World {
             Effect::PassOver(message) => {
                 let ms = self.up_to(20);
                 self.later(ms, move |world| {
-                    if let Some(message) = world.store.inbox.get_mut(&message) {
-                        message.answer.get_or_insert(StimulusReply::Stale.encoded());
-                    }
+                    world.store.answer_alone(message, &StimulusReply::Stale.encoded());
                 });
             }
             Effect::Again(mail) => {
@@ -100,7 +98,7 @@ impl World {
                 Mail::NotLoaded(key, load, NotLoaded::Unavailable)
             } else {
                 world
-                    .image(key.id, Reason::Load(load))
+                    .image(key, Reason::Load(load))
                     .map_or(Mail::NotLoaded(key, load, NotLoaded::Nothing), |loaded| {
                         Mail::Loaded(Box::new(loaded))
                     })
@@ -111,14 +109,13 @@ impl World {
     }
 
     /// A running execution as the store has it now.
-    fn image(&self, id: Uuid, reason: Reason) -> Option<Loaded> {
-        let row = self.store.executions.get(&id).filter(|row| row.end.is_none())?;
-        let decode = |turn: &super::store::Turn| machine::log::decode(&turn.body).unwrap();
+    fn image(&self, key: Key, reason: Reason) -> Option<Loaded> {
+        let row = self.store.load(key).filter(|row| row.head.ended_at.is_none())?;
+        let decode = |turn: &bytes::Bytes| machine::log::decode(turn).unwrap();
         let events: Vec<_> = row.turns.iter().flat_map(decode).collect();
         let execution = machine::fold(&events).filter(|it| it.status() == Status::Running)?;
-        let program = self.programs[super::program_of(&row.name)].clone();
-        let key = Key { shard: row.shard, id };
-        let (life, asleep) = (Uuid::nil(), row.wake_at.is_some());
+        let program = self.programs[super::program_of(&row.head.name)].clone();
+        let (life, asleep) = (Uuid::nil(), row.head.wake_at.is_some());
         Some(Loaded { key, execution, program, life, asleep, reason })
     }
 
@@ -137,10 +134,10 @@ impl World {
             }
             let shards: Vec<i16> = tenures.iter().map(|(shard, _)| *shard).collect();
             let mut arrives_in = 0;
-            for id in world.store.active(&shards) {
-                let shard = world.store.executions[&id].shard;
+            for key in world.store.active(&shards) {
+                let Key { shard, id } = key;
                 let tenure = tenures.iter().find(|(number, _)| *number == shard).unwrap().1;
-                let Some(loaded) = world.image(id, Reason::Takeover(tenure)) else { continue };
+                let Some(loaded) = world.image(key, Reason::Takeover(tenure)) else { continue };
                 world.tell(|| format!("node {node} takes over {id} in shard {shard}"));
                 arrives_in += world.up_to(5);
                 world.within(place.process, arrives_in, move |world| {

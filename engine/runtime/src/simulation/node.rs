@@ -7,7 +7,7 @@ use std::time::Duration;
 use machine::Limits;
 use uuid::Uuid;
 
-use super::store::LEASE_MS;
+use super::store::LEASE;
 use super::world::{Process, World};
 use crate::lane::{Lane, Next, Notice, Sequel};
 use crate::owner::{Owner, Rules};
@@ -82,7 +82,7 @@ impl Node {
             session: 0,
             calls: BTreeSet::new(),
         };
-        let lease = Duration::from_millis(LEASE_MS.unsigned_abs());
+        let lease = LEASE;
         Self {
             number,
             is_alive: true,

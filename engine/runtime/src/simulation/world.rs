@@ -70,7 +70,7 @@ impl World {
             now: 0,
             began: Instant::now(),
             random: Random::seeded(seed),
-            store: Store::new(),
+            store: Store::default(),
             nodes: Vec::new(),
             due: BinaryHeap::new(),
             deeds: BTreeMap::new(),
