@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::{Owner, answer};
 use crate::calls::account_of;
+use crate::ended;
 use crate::lane::Write;
 use crate::mail::{Key, StartMail, StartReply, StimulusMail, StimulusReply};
 use crate::metrics::METRICS;
@@ -23,6 +24,8 @@ struct With {
     reply: Option<(tokio::sync::oneshot::Sender<StimulusReply>, StimulusReply)>,
     /// What a message is answered with.
     answer: Option<(Uuid, Bytes)>,
+    /// Where the execution stood when its time had run out.
+    late_in: Option<String>,
 }
 
 impl Owner {
@@ -61,7 +64,8 @@ impl Owner {
         self.touch(key);
         self.running.insert(key.id, running);
         let answer = message.map(handled);
-        self.write(key, turn, With { row: Some(row), start: reply, answer, reply: None }).await;
+        let with = With { row: Some(row), start: reply, answer, ..With::default() };
+        self.write(key, turn, with).await;
         self.set_timer(key.id);
     }
 
@@ -77,6 +81,7 @@ impl Owner {
         if self.shared.lives.has_ended(&running.identity, running.life) {
             running.execution.orphan();
         }
+        let late_in = running.execution.is_late(now).then(|| ended::places(&running.execution));
         let began = Instant::now();
         let mut turn = machine::step(
             &running.program,
@@ -107,6 +112,7 @@ impl Owner {
         let with = With {
             reply: reply.map(|reply| (reply, says)),
             answer: message.map(|id| (id, said(says))),
+            late_in,
             ..With::default()
         };
         if running.execution.wants_to_continue() {
@@ -146,7 +152,7 @@ impl Owner {
                 epoch: shard.epoch,
                 body: Bytes::from(body),
                 start: with.row.map(Box::new),
-                end: ending(&turn.events).map(Box::new),
+                end: ending(&turn.events, with.late_in).map(Box::new),
                 wakes,
                 offers: turn.offers.iter().map(|offer| offered(offer, now)).collect(),
                 withdrawn: turn.withdrawn.into_iter().map(number).collect(),
@@ -235,15 +241,15 @@ pub(super) fn said(reply: StimulusReply) -> Bytes {
     Bytes::from(serde_json::to_vec(&reply).expect("a plain enum"))
 }
 
-/// What the execution's row is to say when this turn ends it.
-fn ending(events: &[Event]) -> Option<Ending> {
+/// What the execution's row is to say when this turn ends it; where it stood, if its time had run out.
+fn ending(events: &[Event], late_in: Option<String>) -> Option<Ending> {
     let last = events.last()?;
     let (status, output, failure, failed_state) = match &last.kind {
         EventKind::ExecutionSucceeded { output } => (Status::Succeeded, Some(output), None, None),
         EventKind::ExecutionFailed { failure, state } => {
             (Status::Failed, None, Some(failure), state.clone())
         }
-        EventKind::ExecutionTimedOut => (Status::TimedOut, None, None, None),
+        EventKind::ExecutionTimedOut => (Status::TimedOut, None, None, late_in),
         EventKind::ExecutionAborted { failure } => (Status::Aborted, None, Some(failure), None),
         _ => return None,
     };
