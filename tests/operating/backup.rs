@@ -92,6 +92,7 @@ async fn a_dump_under_load_is_restored_with_all_that_was_acknowledged_before_it(
             there += 1;
         }
     }
+    assert!(!during.is_empty(), "nothing was started during the dump");
     println!("{} before the dump, {there} of {} during it", before.len(), during.len());
     let again = client.must("DescribeStateMachine", json!({ "stateMachineArn": machine })).await;
     assert_eq!(again, described);

@@ -1,10 +1,11 @@
 //! What the log says.
 
+use axum::http::HeaderMap;
 use serde_json::{Value, json};
 use tests::database::{Database, Durable};
 use tests::psql::psql;
 use tests::server::Server;
-use tests::wire::Client;
+use tests::wire::{Client, serve_function};
 
 use super::sessions::statement_that_waits;
 use super::{lines, serve, until};
@@ -37,14 +38,16 @@ async fn an_execution_that_fails_or_times_out_is_one_line_without_its_data() {
     let fails = json!({ "StartAt": "Pay", "States": {
         "Pay": { "Type": "Fail", "Error": "Card.Declined", "Cause": cause } } });
     let failed = execute(&client, "fails", &fails, input).await;
-    let slow = json!({ "StartAt": "W", "TimeoutSeconds": 1, "States": {
-        "W": { "Type": "Wait", "Seconds": 3600, "End": true } } });
+    let waits = |name: &str| {
+        json!({ "StartAt": name, "States": {
+            name: { "Type": "Wait", "Seconds": 3600, "End": true } } })
+    };
+    let slow = json!({ "StartAt": "B", "TimeoutSeconds": 1, "States": {
+        "B": { "Type": "Parallel", "Branches": [waits("W"), waits("V")], "End": true } } });
     let timed_out = execute(&client, "slow", &slow, input).await;
     let passes = json!({ "StartAt": "P", "States": { "P": { "Type": "Pass", "End": true } } });
     let succeeded = execute(&client, "passes", &passes, input).await;
-    let waits = json!({ "StartAt": "W", "States": {
-        "W": { "Type": "Wait", "Seconds": 3600, "End": true } } });
-    let aborted = execute(&client, "waits", &waits, input).await;
+    let aborted = execute(&client, "waits", &waits("W"), input).await;
     client.must("StopExecution", json!({ "executionArn": aborted, "error": "Enough" })).await;
 
     until("the timeout is told", async || of_execution(&server, &timed_out).len() == 1).await;
@@ -58,12 +61,83 @@ async fn an_execution_that_fails_or_times_out_is_one_line_without_its_data() {
     assert_eq!(line["cause"], format!("{head}…"));
     let line = &of_execution(&server, &timed_out)[0];
     assert_eq!(line["message"], format!("execution `{timed_out}` timed out"));
+    assert_eq!((&line["state"], &line["error"]), (&json!("W, V"), &json!("States.Timeout")));
+    assert_eq!(line["cause"], "the execution's `TimeoutSeconds` ran out");
     client.ended(&succeeded).await;
     client.ended(&aborted).await;
     assert!(
         of_execution(&server, &succeeded).is_empty() && of_execution(&server, &aborted).is_empty()
     );
     assert!(!server.log().contains("hush-hush"));
+}
+
+/// States that fail, each with a cause that quotes its input, and what of it is logged at the end.
+fn that_quote() -> Vec<(&'static str, Value, Value, &'static str)> {
+    let task = |resource: &str| json!({ "Type": "Task", "Resource": resource, "End": true });
+    let jsonata = |output: &str| json!({ "Type": "Pass", "QueryLanguage": "JSONata", "Output": output, "End": true });
+    let of_lambda = json!({ "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": { "FunctionName": "own", "Payload.$": "$" }, "End": true });
+    let seconds = json!({ "Type": "Wait", "SecondsPath": "$.s", "End": true });
+    let timestamp = json!({ "Type": "Wait", "TimestampPath": "$.s", "End": true });
+    let missing = json!({ "Type": "Pass", "Parameters": { "a.$": "$.none" }, "End": true });
+    let map = json!({ "Type": "Map", "QueryLanguage": "JSONata", "Items": "{% $states.input.s %}", "End": true,
+        "ItemProcessor": { "StartAt": "P", "States": { "P": { "Type": "Pass", "End": true } } } });
+    let failing =
+        json!({ "Type": "Fail", "Error": "Own.Error", "CausePath": "States.JsonToString($)" });
+    let named = json!({ "Type": "Fail", "ErrorPath": "$.s", "Cause": "c" });
+    let start = json!({ "Type": "Task", "Resource": "arn:aws:states:::aws-sdk:sfn:startExecution",
+        "Parameters": { "StateMachineArn.$": "$.s", "Input": {} }, "End": true });
+    let text = json!({ "s": "hush-hush" });
+    vec![
+        ("seconds-text", seconds.clone(), text.clone(), ": "),
+        ("seconds-object", seconds.clone(), json!({ "s": { "a": "hush-hush" } }), ": "),
+        ("seconds-array", seconds, json!({ "s": ["hush-hush"] }), ": "),
+        ("timestamp", timestamp, text.clone(), ": "),
+        ("missing-object", missing.clone(), text.clone(), "in the input '"),
+        ("missing-array", missing.clone(), json!(["hush-hush"]), "in the input '"),
+        ("missing-text", missing, json!("hush-hush"), "in the input '"),
+        ("evaluation", jsonata("{% $number($states.input.s) %}"), text.clone(), ": "),
+        ("thrown", jsonata("{% $error($states.input.s) %}"), text.clone(), ": "),
+        ("items", map, text.clone(), ": "),
+        ("named", named, json!({ "s": ["hush-hush"] }), "refers to value "),
+        ("failing", failing, text.clone(), "…"),
+        ("own", task("arn:aws:lambda:us-east-1:123456789012:function:own"), text.clone(), "no: …"),
+        (
+            "status",
+            task("arn:aws:lambda:us-east-1:123456789012:function:status"),
+            text.clone(),
+            ": ",
+        ),
+        ("lambda", of_lambda, text.clone(), "no: …"),
+        ("sdk", start, text, ": "),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_cause_quotes_of_the_data_is_not_logged() {
+    let database = Database::private().await;
+    let (server, client) = serve(&database.url, &["--log-format", "json"]).await;
+    let own = |_: &HeaderMap, input: Value| {
+        (500, json!({ "errorType": "Own.Error", "errorMessage": format!("no: {input}") }))
+    };
+    let (own_url, own) = serve_function(own).await;
+    let (status_url, status) = serve_function(|_: &HeaderMap, input| (503, input)).await;
+    client.register("own", &own_url).await;
+    client.register("status", &status_url).await;
+    for (name, state, input, ends) in that_quote() {
+        let definition = json!({ "StartAt": "S", "States": { "S": state } });
+        let arn = execute(&client, name, &definition, &input.to_string()).await;
+        let ended = client.ended(&arn).await;
+        assert!(ended["cause"].as_str().is_some_and(|it| it.contains("hush-hush")), "{ended:#}");
+        until("it is told", async || !of_execution(&server, &arn).is_empty()).await;
+        let line = &of_execution(&server, &arn)[0];
+        let cause = line["cause"].as_str().unwrap();
+        assert!(cause.ends_with(ends), "{name}: {line:#}");
+        assert_eq!(line["state"], "S", "{line:#}");
+    }
+    assert!(!server.log().contains("hush-hush"), "{}", server.log());
+    own.abort();
+    status.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]

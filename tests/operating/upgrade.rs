@@ -12,7 +12,7 @@ use tests::psql::psql;
 use tests::server::{Server, ServerOptions};
 use tests::wire::{Client, serve_function};
 
-use super::{CALLS_ACROSS_A_WAIT, blocking, serve_with, start};
+use super::{CALLS_ACROSS_A_WAIT, blocking, serve_with, start, until};
 
 /// What the migration of a later release may look like that this one can live with.
 const LATER: &str = "
@@ -58,4 +58,48 @@ async fn executions_go_on_through_an_upgrade_node_by_node_and_back() {
         assert_eq!(ended["status"], "SUCCEEDED", "{ended:#}");
     }
     function.abort();
+}
+
+/// Whether nothing of the state machine is left, asked of this node.
+async fn is_gone(client: &Client, machine: &str) -> bool {
+    client.call("DescribeStateMachine", &json!({ "stateMachineArn": machine })).await.is_err()
+}
+
+/// Starts executions of these names.
+async fn start_named(client: &Client, machine: &str, prefix: &str) -> Vec<String> {
+    let mut arns = Vec::new();
+    for number in 0..20 {
+        let name = format!("{prefix}{number}");
+        let start = json!({ "stateMachineArn": machine, "name": name, "input": "{}" });
+        let started = client.must("StartExecution", start).await;
+        arns.push(started["executionArn"].as_str().unwrap().to_owned());
+    }
+    arns
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_that_is_deleted_and_made_anew_has_all_its_executions_by_whichever_release() {
+    const PASS: &str = r#"{"StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}"#;
+    let other: Option<PathBuf> = std::env::var_os("OTHER_RELEASE").map(PathBuf::from);
+    let database = Durable::start().await;
+    let (first, of_other) = serve_by(other, database.url()).await;
+    let (second, client) = serve_by(None, database.url()).await;
+    for (life, maker) in [&of_other, &client, &of_other].into_iter().enumerate() {
+        let machine = maker.create("work", PASS).await;
+        // To this release their names are free in each life; the one before may take them for taken.
+        let mut arns = start_named(&client, &machine, "again-").await;
+        arns.extend(start_named(&of_other, &machine, &format!("{life}-")).await);
+        for arn in &arns {
+            let ended = client.ended(arn).await;
+            assert_eq!(ended["status"], "SUCCEEDED", "in life {life}: {ended:#}");
+        }
+        let of = json!({ "stateMachineArn": machine });
+        let listed = client.must("ListExecutions", of.clone()).await;
+        let count = listed["executions"].as_array().map(Vec::len);
+        assert_eq!(count, Some(arns.len()), "in life {life}: {listed:#}");
+        maker.must("DeleteStateMachine", of).await;
+        until("it is gone", async || is_gone(&client, &machine).await).await;
+    }
+    stop(first).await;
+    stop(second).await;
 }

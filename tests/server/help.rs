@@ -6,19 +6,29 @@ use tests::server::workspace;
 
 use super::{Folder, run, statewright, stderr, stdout};
 
-const COMMANDS: [&[&str]; 11] = [
-    &[],
-    &["dev"],
-    &["serve"],
-    &["validate"],
-    &["run"],
-    &["migrate"],
-    &["keys"],
-    &["keys", "create"],
-    &["keys", "new-sealing-key"],
-    &["schedule"],
-    &["schedule", "preview"],
-];
+/// Every command, as its parents' help lists it; the program itself first.
+fn commands() -> Vec<Vec<String>> {
+    let mut commands = vec![Vec::new()];
+    let mut at = 0;
+    while let Some(parent) = commands.get(at).cloned() {
+        at += 1;
+        let text = help(&words(&parent));
+        let Some((_, listed)) = text.split_once("\nCommands:\n") else { continue };
+        for line in listed.lines().take_while(|line| !line.is_empty()) {
+            // What is said of a command goes on further to the right.
+            let name = line.strip_prefix("  ").filter(|name| !name.starts_with(' '));
+            let name = name.and_then(|name| name.split(' ').next());
+            if let Some(name) = name.filter(|name| *name != "help") {
+                commands.push([&parent[..], &[name.to_owned()]].concat());
+            }
+        }
+    }
+    commands
+}
+
+fn words(command: &[String]) -> Vec<&str> {
+    command.iter().map(String::as_str).collect()
+}
 
 /// The help of a command, on one line for each flag.
 fn help(command: &[&str]) -> String {
@@ -32,13 +42,17 @@ fn variables(help: &str) -> BTreeSet<String> {
     let beside_flags = help.split("[env: ").skip(1).filter_map(|it| it.split(']').next());
     let below = help.split_once("Environment:").map(|(_, below)| below);
     let text: Vec<&str> = beside_flags.chain(below).collect();
+    names_in(&text.join(" "))
+}
+
+/// What may be the name of a variable in a text.
+fn names_in(text: &str) -> BTreeSet<String> {
     let is_name = |word: &&str| {
         word.len() > 4
             && word.contains('_')
             && word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
     };
-    text.join(" ")
-        .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
         .filter(is_name)
         .map(str::to_owned)
         .collect()
@@ -48,7 +62,12 @@ fn variables(help: &str) -> BTreeSet<String> {
 fn every_command_has_examples_that_can_be_typed() {
     let folder = Folder::new();
     let mut examples = 0;
-    for command in COMMANDS {
+    let commands = commands();
+    for expected in ["serve", "keys reseal", "schedule preview"] {
+        assert!(commands.iter().any(|command| command.join(" ") == expected), "{commands:?}");
+    }
+    for command in &commands {
+        let command = &words(command)[..];
         let text = help(command);
         let (_, after) = text.split_once("Examples:\n").unwrap_or_else(|| panic!("{text}"));
         for line in after.lines().take_while(|line| !line.is_empty()) {
@@ -115,8 +134,9 @@ fn every_setting_is_shown_with_its_variables_where_they_are_heard() {
     for name in ["CONFIG", "DATABASE_URL, or DATABASE_URL", "SEALING_KEY_FILE"] {
         assert!(text.contains(&format!("[env: STATEWRIGHT_{name}]")), "`{name}` of `keys`: {text}");
     }
-    // `run` hears none of them, and does not say so.
-    assert!(!help(&["run"]).contains("STATEWRIGHT_"));
+    // `run` hears none of them but the keys of the database that it is given.
+    let heard = ["PG_BIN_DIR", "STATEWRIGHT_SEALING_KEY", "STATEWRIGHT_SEALING_KEY_FILE"];
+    assert_eq!(variables(&help(&["run"])), heard.map(str::to_owned).into());
 }
 
 #[test]
@@ -135,10 +155,26 @@ fn a_shown_variable_is_heard_and_its_value_is_not_shown() {
 #[test]
 fn every_variable_of_the_help_is_in_the_readme() {
     let readme = std::fs::read_to_string(workspace().join("README.md")).unwrap();
-    for command in COMMANDS {
-        for name in variables(&help(command)) {
+    for command in commands() {
+        for name in variables(&help(&words(&command))) {
             assert!(readme.contains(&format!("`{name}`")), "`{name}` of {command:?}");
         }
+    }
+}
+
+#[test]
+fn every_variable_of_the_readmes_settings_is_in_the_help_of_who_hears_it() {
+    let readme = std::fs::read_to_string(workspace().join("README.md")).unwrap();
+    let (_, settings) = readme.split_once("\n### Configuration\n").unwrap();
+    let (settings, _) = settings.split_once("\n### ").unwrap();
+    let named: BTreeSet<String> =
+        settings.split('`').skip(1).step_by(2).flat_map(names_in).collect();
+    assert!(named.len() > 30 && named.contains("STATEWRIGHT_ACCESS_KEYS"), "{named:?}");
+    let (dev, serve) = (help(&["dev"]), help(&["serve"]));
+    for name in named {
+        let is_of_dev = ["PG_BIN_DIR", "XDG_DATA_HOME"].contains(&&*name);
+        assert!(names_in(&dev).contains(&name), "`{name}` of `dev`");
+        assert!(is_of_dev || names_in(&serve).contains(&name), "`{name}` of `serve`");
     }
 }
 

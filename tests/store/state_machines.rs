@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use store::{
     Created, Delivery, Function, Kind, Lane, MachineStatus, NewStateMachine, Protocol, Publication,
-    Published, Resource, Revision, Status, Store, Tagged, Update, Updated,
+    Published, Resource, Revision, Status, Store, Tagged, Update, Updated, shard_of,
 };
 use tests::database::Database;
+use tests::psql::psql;
 use uuid::Uuid;
 
 use super::{ACCOUNT, MACHINE, at, batch, ending, start, turn};
@@ -264,4 +265,53 @@ async fn a_function_is_registered_replaced_and_removed() {
     assert_eq!(store.functions(ACCOUNT, Some("resize"), 10).await.unwrap(), []);
     assert!(store.delete_function(ACCOUNT, "resize").await.unwrap());
     assert!(!store.delete_function(ACCOUNT, "resize").await.unwrap());
+}
+
+#[tokio::test]
+async fn what_an_earlier_release_writes_belongs_to_the_life_that_is() {
+    let database = Database::private().await;
+    let store = &database.store;
+    // Earlier releases know nothing of lives.
+    let insert = || {
+        let sql = format!(
+            "INSERT INTO state_machines (account, name, type, revision_id, created_at, updated_at)
+             SELECT account, state_machine, 'STANDARD', id, now(), now() FROM revisions
+             WHERE state_machine = '{MACHINE}'"
+        );
+        psql(&database.url, &sql).unwrap();
+    };
+    let start = |name: &str| {
+        let (shard, id) = (shard_of(ACCOUNT, MACHINE, name), Uuid::new_v4());
+        let sql = format!(
+            "INSERT INTO executions
+                 (shard, id, account, state_machine, name, revision_id, input, started_at, status)
+             VALUES ({shard}, '{id}', '{ACCOUNT}', '{MACHINE}', '{name}', '{id}', '{{}}', now(), 'RUNNING')
+             RETURNING life"
+        );
+        psql(&database.url, &sql).unwrap().lines().next().unwrap().to_owned()
+    };
+    let life = || psql(&database.url, "SELECT life FROM state_machines").unwrap();
+    let end = || {
+        let ended =
+            "UPDATE executions SET status = 'ABORTED', ended_at = now() WHERE ended_at IS NULL;
+             DELETE FROM state_machines";
+        psql(&database.url, ended).unwrap()
+    };
+    assert!(create(store, &new("first")).await);
+    psql(&database.url, "DELETE FROM state_machines").unwrap();
+    insert();
+    assert_eq!(start("one"), Uuid::nil().to_string());
+    end();
+    insert();
+    let second = life();
+    assert_ne!(second, Uuid::nil().to_string());
+    assert_eq!(start("one"), second, "its name is free");
+    end();
+    assert_eq!(start("late"), Uuid::nil().to_string(), "nobody's, as before");
+    // This release creates it anew.
+    psql(&database.url, "UPDATE executions SET status = 'ABORTED', ended_at = now()").unwrap();
+    assert!(create(store, &new("third")).await);
+    let third = life();
+    assert!(third != second && third != Uuid::nil().to_string());
+    assert_eq!(start("one"), third);
 }

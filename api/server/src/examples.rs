@@ -16,16 +16,22 @@ Examples:
   statewright dev --listen 127.0.0.1:9083 --data-dir ./data
 
 Environment:
-  PG_BIN_DIR     where the programs of Postgres are, if not where they usually are
-  XDG_DATA_HOME  where the folder `statewright` is that keeps the data, without `--data-dir`
-                 [default: ~/.local/share; for root it is /var/lib]";
+  STATEWRIGHT_ACCESS_KEYS  access keys beside those of the database: `ID:SECRET[:ACCOUNT[:SCOPE]],…`,
+                           or `[[access_keys]]` in the file
+  PG_BIN_DIR               where the programs of Postgres are, if not where they usually are
+  XDG_DATA_HOME            where the folder `statewright` is that keeps the data, without `--data-dir`
+                           [default: ~/.local/share; for root it is /var/lib]";
 
 /// Of `serve`.
 pub(crate) const SERVE: &str = "\
 Examples:
   DATABASE_URL=postgres://user@host/db statewright serve
   statewright serve --config /etc/statewright.toml --no-migrate
-  statewright serve --log-format json --log-level info,runtime=debug";
+  statewright serve --log-format json --log-level info,runtime=debug
+
+Environment:
+  STATEWRIGHT_ACCESS_KEYS  access keys beside those of the database: `ID:SECRET[:ACCOUNT[:SCOPE]],…`,
+                           or `[[access_keys]]` in the file";
 
 /// Of `validate`.
 pub(crate) const VALIDATE: &str = "\
@@ -43,7 +49,9 @@ Examples:
   echo '{\"n\": 1}' | statewright run order.asl.json --input @-
 
 Environment:
-  PG_BIN_DIR  where the programs of Postgres are, if not where they usually are";
+  PG_BIN_DIR                    where the programs of Postgres are, if not where they usually are
+  STATEWRIGHT_SEALING_KEY_FILE  a file with the keys of the database that `--database-url` names, or
+  STATEWRIGHT_SEALING_KEY       the keys themselves";
 
 /// Of `migrate`.
 pub(crate) const MIGRATE: &str = "\

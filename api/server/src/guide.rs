@@ -229,6 +229,19 @@ mod tests {
     }
 
     #[test]
+    fn a_name_for_which_the_prefix_resolves_is_printed_where_there_is_one() {
+        let place = Place::Given(DatabaseUrl::from("postgres://db/x".to_owned()));
+        let url = "http://127.0.0.1:8083".to_owned();
+        let mut served = Served { url, prefixed: None };
+        assert!(!heading(&served, &place, &[], &[]).contains("AWS SDKs"));
+        served.prefixed = Some("http://statewright.localhost:8083".to_owned());
+        let text = heading(&served, &place, &[], &[]);
+        let line = "  AWS SDKs        http://statewright.localhost:8083, where their `sync-` prefix \
+                    resolves, too\n";
+        assert!(text.contains(line), "{text}");
+    }
+
+    #[test]
     fn a_database_that_was_not_meant_is_left_alone_with_what_would_be_done_and_without_secrets() {
         let url = DatabaseUrl::from("postgres://me:hush@db/x?password=hush".to_owned());
         let text = untold(&url, NamedBy::Variable("DATABASE_URL"), &[], &crate::dev::samples());

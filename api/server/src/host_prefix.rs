@@ -16,22 +16,27 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The first name that leads to this address with the prefix and without it.
 pub(crate) async fn name_for(address: SocketAddr) -> Option<&'static str> {
+    name_by(address.ip(), async |host| {
+        // No answer in time is as good as none: nobody is told of this name.
+        let found = timeout(PATIENCE, lookup_host((host, address.port()))).await;
+        found.map_or(Vec::new(), |found| found.into_iter().flatten().map(|it| it.ip()).collect())
+    })
+    .await
+}
+
+/// The same by a resolver that gives the addresses of a name.
+async fn name_by(
+    listening: IpAddr,
+    resolve: impl AsyncFn(&str) -> Vec<IpAddr>,
+) -> Option<&'static str> {
     for name in NAMES {
         let prefixed = format!("sync-{name}");
-        if leads_to(&prefixed, address).await && leads_to(name, address).await {
+        if reaches(&resolve(&prefixed).await, listening) && reaches(&resolve(name).await, listening)
+        {
             return Some(name);
         }
     }
     None
-}
-
-async fn leads_to(host: &str, address: SocketAddr) -> bool {
-    // No answer in time is as good as none: nobody is told of this name.
-    let Ok(Ok(found)) = timeout(PATIENCE, lookup_host((host, address.port()))).await else {
-        return false;
-    };
-    let found: Vec<IpAddr> = found.map(|found| found.ip()).collect();
-    reaches(&found, address.ip())
 }
 
 /// Whether these addresses of a name lead to whoever listens here, and nowhere else: a resolver
@@ -64,13 +69,33 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_told_resolves() {
+    async fn what_is_told_resolves_with_the_prefix_and_without_it() {
+        let here = IpAddr::from([127, 0, 0, 1]);
+        let told = async |known: &[&str]| {
+            let resolve = async |host: &str| {
+                if known.contains(&host) { vec![here] } else { Vec::new() }
+            };
+            name_by(here, resolve).await
+        };
+        let (below, both) = ("statewright.localhost", ["localhost", "sync-localhost"]);
+        let prefixed = format!("sync-{below}");
+        assert_eq!(told(&["localhost", below, &prefixed]).await, Some(below));
+        assert_eq!(told(&both).await, Some("localhost"));
+        assert_eq!(told(&["localhost", below]).await, None);
+        assert_eq!(told(&["sync-localhost", &prefixed]).await, None);
+    }
+
+    #[tokio::test]
+    async fn the_resolver_of_this_machine_is_asked() {
         let address: SocketAddr = ([127, 0, 0, 1], 8083).into();
-        if let Some(name) = name_for(address).await {
-            for host in [name.to_owned(), format!("sync-{name}")] {
-                let found: Vec<_> = lookup_host((host.as_str(), 8083)).await.unwrap().collect();
-                assert!(found.contains(&address), "{host}: {found:?}");
+        let mut asked = Vec::new();
+        for name in NAMES {
+            for host in [format!("sync-{name}"), name.to_owned()] {
+                let found = lookup_host((host.as_str(), 8083)).await.ok();
+                asked.push(found.is_some_and(|mut found| found.any(|it| it == address)));
             }
         }
+        let expected = NAMES.into_iter().zip(asked.chunks(2)).find(|(_, led)| led[0] && led[1]);
+        assert_eq!(name_for(address).await, expected.map(|(name, _)| name));
     }
 }

@@ -30,10 +30,12 @@ pub enum KeysCommand {
     #[command(after_help = CREATE_EXAMPLES)]
     Create(CreateArgs),
     /// List the access keys, without their secrets
+    #[command(after_help = LIST_EXAMPLES)]
     List(ListArgs),
     /// Revoke an access key: every node refuses it from now on
     ///
     /// Exit code 1: there is none of this id.
+    #[command(after_help = REVOKE_EXAMPLES)]
     Revoke {
         /// The key's id, as `statewright keys list` shows it
         id: String,
@@ -59,6 +61,16 @@ Examples:
 Whoever has the key acts for its account: with the AWS CLI and SDKs by id and secret, over REST by
 `Authorization: Bearer ID.SECRET`.";
 
+const LIST_EXAMPLES: &str = "\
+Examples:
+  statewright keys list --database-url postgres://user@host/db
+  statewright keys list --account 210987654321 --format json";
+
+const REVOKE_EXAMPLES: &str = "\
+Examples:
+  statewright keys revoke SWKAAAAAAAAAAAAAAAAA
+  statewright keys revoke SWKAAAAAAAAAAAAAAAAA --data-dir ./data";
+
 const SEALING_KEY_EXAMPLES: &str = "\
 Examples:
   statewright keys new-sealing-key --out /etc/statewright/sealing-key
@@ -68,6 +80,9 @@ Any 32 random bytes do, as base64 or hexadecimal digits: `openssl rand -base64 3
 the secrets in the database are lost: keep a copy of it elsewhere.";
 
 const RESEAL_STEPS: &str = "\
+Examples:
+  statewright keys reseal --sealing-key-file /etc/statewright/sealing-key
+
 To change the sealing key of a database, nodes may be restarted one by one at each step:
   1. every node gets the new key as its second (a further line of the file)
   2. every node gets the new key as its first

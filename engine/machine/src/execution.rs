@@ -314,6 +314,11 @@ impl Execution {
         self.indexes.held.bytes()
     }
 
+    /// Whether its own time has run out by then, so that the next step ends it.
+    pub fn is_late(&self, now: Timestamp) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= now)
+    }
+
     /// The frames, oldest first.
     pub fn frames(&self) -> impl Iterator<Item = &Frame> {
         self.frames.values()

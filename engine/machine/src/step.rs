@@ -275,7 +275,7 @@ impl<'a> Step<'a> {
 
     /// Everything that is due by now happens, the earliest first.
     fn time_passes(&mut self) {
-        if self.execution.deadline.is_some_and(|deadline| deadline <= self.now) {
+        if self.execution.is_late(self.now) {
             self.finish(EventKind::ExecutionTimedOut);
             return;
         }

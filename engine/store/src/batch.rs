@@ -81,7 +81,7 @@ pub struct Ending {
     pub error: Option<String>,
     /// The cause.
     pub cause: Option<String>,
-    /// The path of the state that failed.
+    /// The state that failed, or those in which it was when its time ran out.
     pub failed_state: Option<String>,
 }
 

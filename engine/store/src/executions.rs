@@ -134,6 +134,30 @@ impl Store {
         Ok(row.as_ref().map(execution).transpose()?)
     }
 
+    /// Whether an execution of this name was started since then, in whichever life of its state machine.
+    /// Served by `executions_name`.
+    pub async fn has_started(
+        &self,
+        account: &str,
+        state_machine: &str,
+        name: &str,
+        since: Option<DateTime<Utc>>,
+    ) -> Result<bool, Error> {
+        let asked = sqlx::query_scalar(
+            "SELECT EXISTS (
+                 SELECT FROM executions
+                 WHERE shard = $1 AND account = $2 AND state_machine = $3 AND name = $4
+                     AND started_at >= coalesce($5, '-infinity')
+             )",
+        )
+        .bind(shard_of(account, state_machine, name))
+        .bind(account)
+        .bind(state_machine)
+        .bind(name)
+        .bind(since);
+        in_time(asked.fetch_one(&self.pool)).await
+    }
+
     /// Executions of one state machine, newest first: those that run by their start, others by
     /// their end, as on AWS. One that ends between two pages moves to the front and may be
     /// missed. Served by `executions_listed` and its two companions.

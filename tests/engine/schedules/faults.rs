@@ -89,6 +89,31 @@ async fn a_node_that_died_after_the_start_has_started_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_has_started_in_an_earlier_life_of_its_machine_does_not_start_in_a_later_one() {
+    let database = Database::private().await;
+    let world = World::start(&database, Script::Echo, PASS).await;
+    let revision = world.node.create("m", PASS).await;
+    let due_at = world.now();
+    let name = format!("nightly-{}", due_at.format("%Y%m%dT%H%M%SZ"));
+    world.node.begin(revision, Some(&name), r#"{"attempt": 1}"#).await.unwrap();
+    world.node.ended(&name).await;
+    database.store.delete(ACCOUNT, "m").await.unwrap().unwrap();
+    database.store.remove_deleted().await.unwrap();
+    world.node.create("m", PASS).await;
+    world.node.engine.shutdown().await;
+    let (id, claimed, key) = died_before_the_start(&world, &database.store, due_at).await;
+    let hold = Duration::from_millis(400);
+    database.store.try_firing(&claimed, key, hold, world.now()).await.unwrap().unwrap();
+    let next = World::beside(&database.url, Script::Echo, Clock::default()).await;
+    let log = next.until_decided(id, 1).await;
+    assert_eq!((log[0].state, log[0].attempts), (FiringState::Started, 2));
+    assert_eq!(reason(&log[0]), "it was due; its execution was there already");
+    // What is listed is of the life that is.
+    assert_eq!(next.executions().await, [""; 0]);
+    next.node.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_firing_that_was_refused_often_enough_fails_unless_it_was_heard() {
     let database = Database::private().await;
     let world = World::start(&database, Script::Echo, PASS).await;

@@ -166,13 +166,23 @@ impl<'a> Attempts<'a> {
     async fn started_after_all(&self, firing: &Firing) -> Result<Option<Decision>, store::Error> {
         let named = firing.target_arn.as_deref().map(StateMachineArn::parse);
         let Some(Ok(StateMachineArn { name: state_machine, .. })) = named else { return Ok(None) };
-        let account = &self.claimed.schedule.account;
         let execution = name::execution_name(&self.claimed.schedule, firing);
-        let store = &self.at_work.shared.store;
-        if store.describe(account, &state_machine, &execution).await?.is_none() {
-            return Ok(None);
-        }
-        Ok(Some(self.started(state_machine, execution)))
+        let has_started = self.has_started(firing, &state_machine, &execution).await?;
+        Ok(has_started.then(|| self.started(state_machine, execution)))
+    }
+
+    /// Whether an attempt at a firing that was made before has started this execution; also where its
+    /// state machine was deleted since, and made anew.
+    async fn has_started(
+        &self,
+        firing: &Firing,
+        state_machine: &str,
+        execution: &str,
+    ) -> Result<bool, store::Error> {
+        let account = &self.claimed.schedule.account;
+        // Each by the clock of the node that did it.
+        let since = firing.first_tried_at.map(|at| moment(timestamp(at).plus_ms(-GRACE_MS)));
+        self.at_work.shared.store.has_started(account, state_machine, execution, since).await
     }
 
     fn started(&self, state_machine: String, execution: String) -> Decision {
@@ -200,6 +210,11 @@ impl<'a> Attempts<'a> {
             Err(why) => return decided(Decision::Failed, why),
         };
         let execution = name::execution_name(schedule, firing);
+        if attempt.number > 1 && self.has_started(firing, &target.state_machine, &execution).await?
+        {
+            let started = self.started(target.state_machine, execution);
+            return decided(started, reason::runs_already(firing));
+        }
         let start = Start {
             account: schedule.account.clone(),
             state_machine: target.state_machine.clone(),

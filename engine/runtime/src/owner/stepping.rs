@@ -9,6 +9,7 @@ use super::broken::{self, Decided, decide};
 use super::running::{Asleep, Running};
 use super::{Effect, Owner, answer};
 use crate::clock::moment;
+use crate::ended;
 use crate::lane::Write;
 use crate::post::mail::{Key, StartMail, StartReply, StimulusMail, StimulusReply};
 use crate::task::calls::account_of;
@@ -22,6 +23,8 @@ pub(super) struct With {
     reply: Option<(tokio::sync::oneshot::Sender<StimulusReply>, StimulusReply)>,
     /// What a message is answered with.
     answer: Option<(Uuid, Bytes)>,
+    /// Where the execution stood when its time had run out.
+    late_in: Option<String>,
 }
 
 impl Owner {
@@ -74,7 +77,8 @@ impl Owner {
         self.touch(key);
         self.running.insert(key.id, running);
         let answer = message.map(handled);
-        self.write(key, decided, With { row: Some(row), start: reply, answer, reply: None });
+        let with = With { row: Some(row), start: reply, answer, ..With::default() };
+        self.write(key, decided, with);
         self.set_timer(key.id);
     }
 
@@ -90,6 +94,7 @@ impl Owner {
         if self.standing.lives.has_ended(&running.identity, running.life) {
             running.execution.orphan();
         }
+        let late_in = running.execution.is_late(now).then(|| ended::places(&running.execution));
         let is_held_back = self.standing.gates.is_closed(key.shard);
         let name = broken::name_of(&stimulus);
         let decided = decide(|| {
@@ -134,6 +139,7 @@ impl Owner {
         let with = With {
             reply: reply.map(|reply| (reply, says)),
             answer: message.map(|id| (id, says.encoded())),
+            late_in,
             ..With::default()
         };
         self.touch(key);
@@ -167,7 +173,7 @@ impl Owner {
                 epoch: shard.epoch,
                 body: Bytes::from(body),
                 start: with.row.map(Box::new),
-                end: ending(&turn.events).map(Box::new),
+                end: ending(&turn.events, with.late_in).map(Box::new),
                 wakes,
                 offers: turn.offers.iter().map(|offer| offered(offer, now)).collect(),
                 withdrawn: turn.withdrawn.into_iter().map(number).collect(),
@@ -250,15 +256,15 @@ fn handled(message: Uuid) -> (Uuid, Bytes) {
     (message, Bytes::from_static(b"{}"))
 }
 
-/// What the execution's row is to say when this turn ends it.
-fn ending(events: &[Event]) -> Option<Ending> {
+/// What the execution's row is to say when this turn ends it; where it stood, if its time had run out.
+fn ending(events: &[Event], late_in: Option<String>) -> Option<Ending> {
     let last = events.last()?;
     let (status, output, failure, failed_state) = match &last.kind {
         EventKind::ExecutionSucceeded { output } => (Status::Succeeded, Some(output), None, None),
         EventKind::ExecutionFailed { failure, state } => {
             (Status::Failed, None, Some(failure), state.clone())
         }
-        EventKind::ExecutionTimedOut => (Status::TimedOut, None, None, None),
+        EventKind::ExecutionTimedOut => (Status::TimedOut, None, None, late_in),
         EventKind::ExecutionAborted { failure } => (Status::Aborted, None, Some(failure), None),
         _ => return None,
     };
