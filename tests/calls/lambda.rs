@@ -317,6 +317,7 @@ async fn lambda_invoke_needs_the_name_of_a_function() {
     let caller = caller_of(&peer).await;
     for (parameters, why) in [
         (r#"{"Payload":1}"#, "The field 'FunctionName' is required but was missing"),
+        (r#"{"FunctionName":null}"#, "The field 'FunctionName' is required but was missing"),
         (r#"{"FunctionName":12}"#, "The value for the field 'FunctionName' must be a STRING"),
     ] {
         let expected = format!(

@@ -182,23 +182,45 @@ impl Integration {
     /// table; of the others, any name of the right form is taken, since AWS's services come and go and what
     /// is compiled once must compile again.
     pub fn parse(arn: &str) -> Option<Self> {
-        let parts: Vec<&str> = arn.splitn(6, ':').collect();
-        let ["arn", partition, "states", _, _, name] = parts[..] else { return None };
-        let (call, pattern) = Pattern::split(name)?;
-        let (service, action) = call.rsplit_once(':')?;
-        let (service, known) = match service.strip_prefix("aws-sdk:") {
-            Some(service) => {
+        let (_, resource) = halves(arn)?;
+        Pattern::split(resource)?;
+        let integration = Self::of_task(arn)?;
+        let action = &*integration.action;
+        let known = match &integration.service {
+            Service::Sdk(service) => {
                 let small = action.starts_with(|first: char| first.is_lowercase());
-                (Service::Sdk(service.into()), is_word(service) && is_word(action) && small)
+                is_word(service) && is_word(action) && small
             }
-            None => (Service::Optimised(service.into()), offered(service, action).is_some()),
+            Service::Optimised(service) => offered(service, action).is_some(),
         };
-        let known = known && partition.starts_with("aws");
-        known.then(|| Self { arn: arn.into(), service, action: action.into(), pattern })
+        let in_aws = arn.strip_prefix("arn:").is_some_and(|rest| rest.starts_with("aws"));
+        (known && in_aws).then_some(integration)
     }
 
-    /// Whether it is `lambda:invoke`.
-    pub(crate) fn invokes_lambda(&self) -> bool {
+    /// The same of a task that was begun: whatever was taken once is read for ever. A pattern that
+    /// is not known is part of the action.
+    pub fn of_task(arn: &str) -> Option<Self> {
+        let (service, resource) = halves(arn)?;
+        let (action, pattern) = Pattern::split(resource).unwrap_or((resource, RequestResponse));
+        let service = match service.strip_prefix("aws-sdk:") {
+            Some(service) => Service::Sdk(service.into()),
+            None => Service::Optimised(service.into()),
+        };
+        Some(Self { arn: arn.into(), service, action: action.into(), pattern })
+    }
+
+    /// What histories call its `resourceType`: `lambda`, `aws-sdk:sfn`.
+    pub fn resource_type(&self) -> &str {
+        halves(&self.arn).unwrap_or_default().0
+    }
+
+    /// What histories call its `resource`: `invoke`, `startExecution.sync:2`.
+    pub fn resource(&self) -> &str {
+        halves(&self.arn).unwrap_or_default().1
+    }
+
+    /// Whether it is `lambda:invoke`, whatever ends its task.
+    pub fn invokes_lambda(&self) -> bool {
         matches!(&self.service, Service::Optimised(name) if **name == *"lambda")
             && *self.action == *"invoke"
     }
@@ -225,6 +247,16 @@ impl Integration {
         let service = aws::service(name)?;
         Some(Api { service, operation: service.operation(&self.action)?, spelling })
     }
+}
+
+/// The resource type of an integration and its resource, as histories call them.
+fn halves(arn: &str) -> Option<(&str, &str)> {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let ["arn", _, "states", _, _, name] = parts[..] else { return None };
+    // A pattern may have a colon of its own.
+    let end = name.find('.').unwrap_or(name.len());
+    let colon = name[..end].rfind(':')?;
+    Some((&name[..colon], &name[colon + 1..]))
 }
 
 fn offered(service: &str, action: &str) -> Option<&'static Offer> {

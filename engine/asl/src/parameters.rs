@@ -34,11 +34,12 @@ impl Integration {
         if found.list.is_empty() {
             return Ok(());
         }
-        Err(EvaluationError::runtime(format!(
-            "The Parameters '{}' could not be used to start the Task: [{}]",
-            parameters.raw(),
-            found.list.join(", ")
-        )))
+        Err(unfit(parameters, &found.list.join(", ")))
+    }
+
+    /// The refusal of parameters without this one, which the call cannot be made without.
+    pub fn without(parameters: &Payload, name: &str) -> EvaluationError {
+        unfit(parameters, &missing(name))
     }
 
     /// Whether parameters that the API does not have are refused: where tasks are performed here, so
@@ -49,6 +50,17 @@ impl Integration {
             Service::Sdk(service) => &**service == "sfn",
         }
     }
+}
+
+fn unfit(parameters: &Payload, why: &str) -> EvaluationError {
+    EvaluationError::runtime(format!(
+        "The Parameters '{}' could not be used to start the Task: [{why}]",
+        parameters.raw()
+    ))
+}
+
+fn missing(name: &str) -> String {
+    format!("The field '{name}' is required but was missing")
 }
 
 struct Mistakes {
@@ -78,7 +90,7 @@ impl Mistakes {
         for member in structure.members().iter().filter(|member| member.is_required) {
             let name = member.name(self.api.spelling);
             if !given.contains_key(&*name) {
-                self.add(format!("The field '{name}' is required but was missing"));
+                self.add(missing(&name));
             }
         }
     }

@@ -150,7 +150,7 @@ impl Resource {
         }
     }
 
-    /// Whether it calls a Lambda function and waits for no token.
+    /// Whether it calls a Lambda function, whatever ends its task.
     pub(crate) fn invokes_lambda(&self) -> bool {
         match self {
             Self::LambdaFunction { .. } => true,

@@ -183,9 +183,9 @@ fn change_task_state(execution: &mut Execution, event: &Event) {
                 heartbeat_seconds: *heartbeat_seconds,
                 phase: match kind {
                     TaskKind::Activity { .. } => Phase::Offered,
-                    TaskKind::Lambda { .. }
-                    | TaskKind::Integration { .. }
-                    | TaskKind::Url { .. } => Phase::Calling,
+                    TaskKind::Lambda { .. } | TaskKind::Integration(_) | TaskKind::Url { .. } => {
+                        Phase::Calling
+                    }
                 },
                 queued: false,
                 claim: None,

@@ -45,7 +45,7 @@ impl TaskFamily {
         match kind {
             TaskKind::Activity { .. } => Self::Activity,
             TaskKind::Lambda { .. } => Self::Lambda,
-            TaskKind::Integration { .. } | TaskKind::Url { .. } => Self::Service,
+            TaskKind::Integration(_) | TaskKind::Url { .. } => Self::Service,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What kind of work a task is: decides its events and who performs it.
 
-use asl::program::Pattern;
+use asl::program::{Integration, Pattern};
 use asl::resource::WAIT_FOR_TASK_TOKEN;
 use serde::{Deserialize, Serialize};
 
@@ -10,9 +10,8 @@ use serde::{Deserialize, Serialize};
 pub enum TaskKind {
     /// A Lambda function by ARN; events are `LambdaFunction…`.
     Lambda { arn: String },
-    /// An integration (`arn:aws:states:::TYPE:RESOURCE`); events are `Task…` with this
-    /// `resourceType` and `resource`.
-    Integration { arn: String, resource_type: String, resource: String },
+    /// An integration (`arn:aws:states:::SERVICE:ACTION[.PATTERN]`); events are `Task…`.
+    Integration(Integration),
     /// The effective input, posted to a URL; events are `Task…`.
     Url { url: String, waits_for_token: bool },
     /// An activity: a worker fetches the effective input; events are `Activity…`.
@@ -28,9 +27,7 @@ impl TaskKind {
     /// Whether the answer of the call does not end the task, only its token does.
     pub fn waits_for_token(&self) -> bool {
         match self {
-            Self::Integration { resource, .. } => {
-                Pattern::split(resource).is_some_and(|(_, it)| it == Pattern::WaitForTaskToken)
-            }
+            Self::Integration(integration) => integration.pattern == Pattern::WaitForTaskToken,
             Self::Url { waits_for_token, .. } => *waits_for_token,
             Self::Lambda { .. } | Self::Activity { .. } => false,
         }
@@ -39,7 +36,7 @@ impl TaskKind {
     /// Whether AWS's history has an event for the end of its call, `TaskSubmitted`.
     pub(crate) fn shows_submission(&self) -> bool {
         match self {
-            Self::Integration { .. } | Self::Url { .. } => true,
+            Self::Integration(_) | Self::Url { .. } => true,
             Self::Lambda { .. } | Self::Activity { .. } => false,
         }
     }
@@ -48,7 +45,7 @@ impl TaskKind {
     pub(crate) fn named(&self) -> &str {
         match self {
             Self::Lambda { arn } | Self::Activity { arn } => arn,
-            Self::Integration { resource_type, .. } => resource_type,
+            Self::Integration(integration) => integration.resource_type(),
             Self::Url { url, .. } => url,
         }
     }
@@ -57,9 +54,8 @@ impl TaskKind {
 impl From<TaskKind> for String {
     fn from(kind: TaskKind) -> Self {
         match kind {
-            TaskKind::Lambda { arn }
-            | TaskKind::Integration { arn, .. }
-            | TaskKind::Activity { arn } => arn,
+            TaskKind::Lambda { arn } | TaskKind::Activity { arn } => arn,
+            TaskKind::Integration(integration) => integration.arn.to_string(),
             TaskKind::Url { url, waits_for_token: false } => url,
             TaskKind::Url { url, waits_for_token: true } => url + WAIT_FOR_TASK_TOKEN,
         }
@@ -76,15 +72,48 @@ impl From<String> for TaskKind {
         if asl::arn::ActivityArn::parse(&resource).is_ok() {
             return Self::Activity { arn: resource };
         }
-        let integration = resource.split_once(":states:::").and_then(|(_, name)| {
-            let (kind, api) = name.rsplit_once(':')?;
-            Some((kind.to_owned(), api.to_owned()))
-        });
-        match integration {
-            Some((resource_type, resource_name)) => {
-                Self::Integration { arn: resource, resource_type, resource: resource_name }
-            }
+        match Integration::of_task(&resource) {
+            Some(integration) => Self::Integration(integration),
             None => Self::Lambda { arn: resource },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TaskKind;
+
+    #[track_caller]
+    fn check(resource: &str, expected: &str) {
+        let kind = TaskKind::from(resource.to_owned());
+        let found = match &kind {
+            TaskKind::Lambda { .. } => "lambda".to_owned(),
+            TaskKind::Url { url, waits_for_token } => format!("url {url} {waits_for_token}"),
+            TaskKind::Activity { .. } => "activity".to_owned(),
+            TaskKind::Integration(it) => {
+                format!("{} {} {:?}", it.resource_type(), it.resource(), it.pattern)
+            }
+        };
+        assert_eq!(found, expected, "{resource}");
+        assert_eq!(kind.resource(), resource, "it is written as it was read");
+    }
+
+    #[test]
+    fn a_resource_in_the_log_is_read_as_the_definitions_was() {
+        check("arn:aws:lambda:us-east-1:123456789012:function:f", "lambda");
+        check("arn:aws:swf:us-east-1:123456789012:task:a", "lambda");
+        check("arn:aws:states:us-east-1:123456789012:activity:a", "activity");
+        check("http://localhost/f.waitForTaskToken", "url http://localhost/f true");
+        check("arn:aws:states:::lambda:invoke", "lambda invoke RequestResponse");
+        check(
+            "arn:aws:states:::aws-sdk:sfn:startExecution.waitForTaskToken",
+            "aws-sdk:sfn startExecution.waitForTaskToken WaitForTaskToken",
+        );
+        check(
+            "arn:aws:states:::states:startExecution.sync:2",
+            "states startExecution.sync:2 Sync2",
+        );
+        // What is refused today may have been begun once.
+        check("arn:aws:states:::nowhere:go.later", "nowhere go.later RequestResponse");
     }
 }

@@ -17,7 +17,7 @@ impl Family {
         match kind {
             TaskKind::Lambda { .. } => Self::Lambda,
             TaskKind::Activity { .. } => Self::Activity,
-            TaskKind::Integration { .. } | TaskKind::Url { .. } => Self::Task,
+            TaskKind::Integration(_) | TaskKind::Url { .. } => Self::Task,
         }
     }
 
@@ -55,9 +55,10 @@ impl Family {
 /// What every event of a task says about it.
 pub(super) fn described(kind: &TaskKind) -> Value {
     match kind {
-        TaskKind::Integration { resource_type, resource, .. } => {
-            json!({ "resourceType": resource_type, "resource": resource })
-        }
+        TaskKind::Integration(integration) => json!({
+            "resourceType": integration.resource_type(),
+            "resource": integration.resource(),
+        }),
         TaskKind::Url { waits_for_token: false, .. } => {
             json!({ "resourceType": "http", "resource": "invoke" })
         }

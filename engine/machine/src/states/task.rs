@@ -1,6 +1,6 @@
 //! Task: has work done outside, and goes on with its result.
 
-use asl::program::{Integration, Pattern, Resource, Seconds, Task};
+use asl::program::{Pattern, Resource, Seconds, Task};
 use asl::{EvaluationError, Made, Payload, StateKind};
 use serde_json::json;
 
@@ -104,9 +104,10 @@ fn seconds(
 
 pub(crate) fn kind_of(resource: &Resource) -> TaskKind {
     match resource {
-        Resource::LambdaFunction { arn, .. }
-        | Resource::Integration(Integration { arn, .. })
-        | Resource::Swf { arn } => TaskKind::from(arn.to_string()),
+        Resource::LambdaFunction { arn, .. } | Resource::Swf { arn } => {
+            TaskKind::Lambda { arn: arn.to_string() }
+        }
+        Resource::Integration(integration) => TaskKind::Integration(integration.clone()),
         Resource::Activity { arn } => TaskKind::Activity { arn: arn.to_string() },
         Resource::Url { url, pattern } => TaskKind::Url {
             url: url.to_string(),
@@ -146,8 +147,8 @@ pub(crate) fn token_succeeded(step: &mut Step<'_>, task: u64, output: Payload) {
     let Some((_, open)) = open(step, task) else { return };
     let is_invocation = matches!(
         &open.kind,
-        TaskKind::Integration { resource_type, resource, .. }
-            if resource_type == "lambda" && resource == "invoke"
+        TaskKind::Integration(integration)
+            if integration.invokes_lambda() && integration.pattern == Pattern::RequestResponse
     );
     if !is_invocation {
         succeeded(step, task, output);

@@ -136,7 +136,7 @@ impl Exchange {
         Self {
             client,
             destinations,
-            kept: Kept::new(super::kept_of(options.concurrency), IDLE),
+            kept: Kept::new(super::options::kept_of(options.concurrency), IDLE),
             answer_bytes: options.answer_bytes,
             at_once: options.at_once,
         }

@@ -63,49 +63,17 @@ pub(super) fn of_status(status: u16) -> String {
 /// The name of what the Invoke API refuses a call with: AWS's SDK knows some codes, and calls
 /// what else there is by the name of the service. `code` may be empty.
 pub(super) fn of_invoke_api(status: u16, code: &str) -> String {
+    let invoke = aws::service("lambda").and_then(|lambda| lambda.operation("invoke"));
+    let is_modelled =
+        |code: &str| invoke.is_some_and(|it| it.errors.iter().any(|it| *it.code == *code));
     let name = match (status, code) {
-        (_, code) if MODELLED.contains(&code) => code,
+        (_, code) if is_modelled(code) => code,
         (429, _) => "TooManyRequestsException",
         (500..600, "") => "ServiceException",
         _ => "AWSLambdaException",
     };
     format!("Lambda.{name}")
 }
-
-/// The errors of Invoke in AWS's model of Lambda (`2015-03-31`).
-const MODELLED: [&str; 31] = [
-    "EC2AccessDeniedException",
-    "EC2ThrottledException",
-    "EC2UnexpectedException",
-    "EFSIOException",
-    "EFSMountConnectivityException",
-    "EFSMountFailureException",
-    "EFSMountTimeoutException",
-    "ENILimitReachedException",
-    "InvalidParameterValueException",
-    "InvalidRequestContentException",
-    "InvalidRuntimeException",
-    "InvalidSecurityGroupIDException",
-    "InvalidSubnetIDException",
-    "InvalidZipFileException",
-    "KMSAccessDeniedException",
-    "KMSDisabledException",
-    "KMSInvalidStateException",
-    "KMSNotFoundException",
-    "RecursiveInvocationException",
-    "RequestTooLargeException",
-    "ResourceConflictException",
-    "ResourceNotFoundException",
-    "ResourceNotReadyException",
-    "ServiceException",
-    "SnapStartException",
-    "SnapStartNotReadyException",
-    "SnapStartTimeoutException",
-    "SubnetIPAddressLimitReachedException",
-    "TooManyRequestsException",
-    "UnsupportedMediaTypeException",
-    "SerializedRequestEntityTooLargeException",
-];
 
 /// A body that is not what a result has to be.
 pub(super) fn invalid(cause: impl Into<String>) -> Failure {
@@ -150,6 +118,13 @@ mod tests {
             (429, "ThrottlingException", "TooManyRequestsException"),
             (404, "ResourceNotFoundException", "ResourceNotFoundException"),
             (502, "EC2ThrottledException", "EC2ThrottledException"),
+            (502, "ENILimitReachedException", "ENILimitReachedException"),
+            (410, "SnapStartTimeoutException", "SnapStartTimeoutException"),
+            (
+                413,
+                "SerializedRequestEntityTooLargeException",
+                "SerializedRequestEntityTooLargeException",
+            ),
             (500, "ServiceException", "ServiceException"),
             (503, "", "ServiceException"),
             (503, "ServiceUnavailableException", "AWSLambdaException"),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use asl::Payload;
 use asl::arn::LambdaFunctionArn;
+use asl::program::Integration;
 use machine::Failure;
 use serde_json::{Map, Value, json};
 
@@ -11,6 +12,9 @@ use super::Call;
 use super::answer::{Answer, Body};
 use super::exchange::Request;
 use super::fault::{invalid, of_invoke_api, too_long};
+
+/// The parameter of the Invoke API that names the function.
+const NAME: &str = "FunctionName";
 
 /// Which function is invoked, with what, and how.
 pub(super) struct Invocation {
@@ -39,10 +43,18 @@ impl Invocation {
     }
 
     /// A Task of `lambda:invoke`: its parameters are those of the Invoke API.
-    pub(super) fn of_parameters(parameters: &Payload) -> Result<Self, Failure> {
+    pub(super) fn of_parameters(
+        integration: &Integration,
+        parameters: &Payload,
+    ) -> Result<Self, Failure> {
         let given = parameters.value();
         let text = |name: &str| given.get(name).and_then(Value::as_str).map(str::to_owned);
-        let Some(function) = text("FunctionName") else { return Err(unfit(given)) };
+        let Some(function) = text(NAME) else {
+            // Also `null` will not do, which AWS's table takes for anything.
+            let unfit = integration.check(parameters).err();
+            let unfit = unfit.unwrap_or_else(|| Integration::without(parameters, NAME));
+            return Err(Failure::new("States.Runtime", unfit.cause));
+        };
         let (name, qualifier) = named(&function);
         // As recorded on AWS: no payload, or null, reaches a function as an empty object; a
         // string that holds JSON reaches it as that JSON.
@@ -94,16 +106,6 @@ impl Invocation {
         header("x-amz-client-context", self.client_context.as_deref());
         request
     }
-}
-
-/// Parameters without the name of a function, in AWS's words.
-fn unfit(given: &Value) -> Failure {
-    let why = match given.get("FunctionName") {
-        None | Some(Value::Null) => "The field 'FunctionName' is required but was missing",
-        Some(_) => "The value for the field 'FunctionName' must be a STRING",
-    };
-    let cause = format!("The Parameters '{given}' could not be used to start the Task: [{why}]");
-    Failure::new("States.Runtime", cause)
 }
 
 /// Name and qualifier of a function, from `NAME`, `NAME:QUALIFIER`,

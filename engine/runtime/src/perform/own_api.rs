@@ -4,15 +4,14 @@
 //! a text is written as JSON, moments are ISO 8601, and errors are `Sfn.…Exception`.
 
 use asl::Payload;
+use asl::program::Integration;
 use futures_util::future::BoxFuture;
 use machine::Failure;
 use machine::Timestamp;
 use serde_json::{Map, Value};
 
-use super::Call;
-
-/// The service, as ARNs and histories name it.
-pub(super) const SERVICE: &str = "aws-sdk:sfn";
+use super::table::Performed;
+use super::{Call, Performers, Report, ask_leave, ended};
 
 /// Members that hold a text, and may be given as what the text is to say.
 const TEXTS: [&str; 4] = ["input", "output", "definition", "cause"];
@@ -37,12 +36,25 @@ pub struct Refused {
     pub status: u16,
 }
 
-/// Performs one call.
-pub(super) async fn perform(
-    api: &dyn OwnApi,
-    call: &Call,
-    action: &str,
-) -> Result<Payload, Failure> {
+/// Performs one call, once it is known where it goes.
+pub(super) fn perform<'a>(
+    performers: &'a Performers,
+    call: &'a Call,
+    integration: &'a Integration,
+    progress: Report<'a>,
+) -> BoxFuture<'a, Performed> {
+    Box::pin(async move {
+        ask_leave(call, progress).await;
+        let mut served = performers.own_api.subscribe();
+        match served.wait_for(Option::is_some).await.ok().and_then(|api| api.clone()) {
+            Some(api) => Ok(ended(call, false, answer(&*api, call, &integration.action).await?)),
+            // The sender lives as long as the performers.
+            None => std::future::pending().await,
+        }
+    })
+}
+
+async fn answer(api: &dyn OwnApi, call: &Call, action: &str) -> Result<Payload, Failure> {
     let body = request(call.parameters.value());
     match api.answer(&call.account, &capitalised(action), &body).await {
         Ok(answer) => Payload::from_value(shown("", answer)).map_err(|why| {

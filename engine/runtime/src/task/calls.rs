@@ -186,7 +186,7 @@ fn what(invocation: &Invocation) -> String {
         }
         // Its address may hold what is nobody's business.
         TaskKind::Url { .. } => "a URL",
-        TaskKind::Integration { .. } | TaskKind::Activity { .. } => resource.as_str(),
+        TaskKind::Integration(_) | TaskKind::Activity { .. } => resource.as_str(),
     };
     format!("`{named}` in state `{}`", invocation.state)
 }
