@@ -98,7 +98,7 @@ fn that_quote() -> Vec<(&'static str, Value, Value, &'static str)> {
         ("missing-text", missing, json!("hush-hush"), "in the input '"),
         ("evaluation", jsonata("{% $number($states.input.s) %}"), text.clone(), ": "),
         ("thrown", jsonata("{% $error($states.input.s) %}"), text.clone(), ": "),
-        ("items", map, text.clone(), ": "),
+        ("items", map, text.clone(), "but was '…"),
         ("named", named, json!({ "s": ["hush-hush"] }), "refers to value "),
         ("failing", failing, text.clone(), "…"),
         ("own", task("arn:aws:lambda:us-east-1:123456789012:function:own"), text.clone(), "no: …"),

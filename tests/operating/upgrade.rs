@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use axum::http::HeaderMap;
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::database::Durable;
 use tests::psql::psql;
 use tests::server::{Server, ServerOptions};
@@ -71,7 +71,14 @@ async fn start_named(client: &Client, machine: &str, prefix: &str) -> Vec<String
     for number in 0..20 {
         let name = format!("{prefix}{number}");
         let start = json!({ "stateMachineArn": machine, "name": name, "input": "{}" });
-        let started = client.must("StartExecution", start).await;
+        // What another node has changed is seen within a second.
+        let mut started = Value::Null;
+        until("it is started", async || {
+            let answer = client.call("StartExecution", &start).await;
+            started = answer.unwrap_or_default();
+            !started.is_null()
+        })
+        .await;
         arns.push(started["executionArn"].as_str().unwrap().to_owned());
     }
     arns

@@ -80,7 +80,7 @@ pub(crate) async fn dispatch(
 ) -> Result<Value, OperationError> {
     let engine = &door.engine;
     match operation {
-        "CreateStateMachine" => state_machines::create(engine, caller, body).await,
+        "CreateStateMachine" => state_machines::create(door, caller, body).await,
         "UpdateStateMachine" => state_machines::update(door, caller, body).await,
         "DescribeStateMachine" => state_machines::describe(engine, caller, body).await,
         "DescribeStateMachineForExecution" => {

@@ -150,6 +150,11 @@ impl Engine {
         let _ = self.shared.store.hint_lives().await;
     }
 
+    /// Whether a state machine has been deleted in this life of its name, as far as this node has heard.
+    pub fn has_ended(&self, life: &Life) -> bool {
+        self.shared.standing.lives.includes(life)
+    }
+
     /// Returns when one of the node's loops has ended though nobody told it to: then the process should
     /// end, so that others take over.
     pub async fn dead(&self) -> Dead {

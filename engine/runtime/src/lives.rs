@@ -42,6 +42,12 @@ impl Lives {
         self.ended.read().unwrap_or_else(PoisonError::into_inner).contains(&life)
     }
 
+    /// Whether this life has ended.
+    pub(crate) fn includes(&self, life: &Life) -> bool {
+        self.is_any.load(Ordering::Acquire)
+            && self.ended.read().unwrap_or_else(PoisonError::into_inner).contains(life)
+    }
+
     /// This one has ended just now.
     pub(crate) fn end(&self, life: Life) {
         self.ended.write().unwrap_or_else(PoisonError::into_inner).insert(life);

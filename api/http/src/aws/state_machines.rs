@@ -25,7 +25,7 @@ const TYPES: [&str; 2] = ["STANDARD", "EXPRESS"];
 pub(super) const INCLUDED_DATA: [&str; 2] = ["ALL_DATA", "METADATA_ONLY"];
 
 pub(super) async fn create(
-    engine: &Engine,
+    door: &Door,
     caller: &Caller,
     body: &[u8],
 ) -> Result<Value, OperationError> {
@@ -43,7 +43,7 @@ pub(super) async fn create(
         encryption: members.structure("encryptionConfiguration", encryption)?.flatten(),
     };
     members.check()?;
-    let created = state_machines::create(engine, caller, request).await?;
+    let created = state_machines::create(&door.engine, &door.startables, caller, request).await?;
     Ok(object([
         ("stateMachineArn", Some(json!(created.arn))),
         ("creationDate", Some(moment(created.created_at))),

@@ -136,6 +136,7 @@ pub struct Item {
 /// count for that, as on AWS.
 pub async fn create(
     engine: &Engine,
+    startables: &Startables,
     caller: &Caller,
     request: Create,
 ) -> Result<Created, OperationError> {
@@ -155,6 +156,8 @@ pub async fn create(
         engine.store().remove_deleted().await.map_err(failed)?;
         created = engine.store().create(&new).await.map_err(failed)?;
     }
+    // One of this name that was deleted may be remembered.
+    startables.forget();
     match created {
         store::Created::Created(machine, version) => Ok(Created {
             version_arn: version.map(|it| caller.version_arn(&machine.name, it.number)),

@@ -165,7 +165,7 @@ pub(crate) async fn create(
     };
     short("version_description", new.version_description.as_deref(), 256)?;
     let create = new.as_create(name.clone(), &caller)?;
-    let created = state_machines::create(&door.engine, &caller, create).await?;
+    let created = state_machines::create(&door.engine, &door.startables, &caller, create).await?;
     Ok(deployed(StatusCode::CREATED, name, created))
 }
 
@@ -209,7 +209,7 @@ pub(crate) async fn replace(
             }
         }
         let create = new.as_create(name.clone(), &caller)?;
-        match state_machines::create(&door.engine, &caller, create).await {
+        match state_machines::create(&door.engine, &door.startables, &caller, create).await {
             Err(refusal) if refusal.kind == Kind::StateMachineAlreadyExists => {}
             Err(refusal) => return Err(refusal.into()),
             Ok(created) => {
