@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use runtime::EngineOptions;
+use serde_json::json;
 use store::Status;
 use tests::database::Database;
 use tests::psql::psql;
+use uuid::Uuid;
 
+use super::PASS;
 use super::node::{ACCOUNT, Node, Script};
 use super::tokens::success;
 
@@ -84,4 +87,32 @@ async fn what_waits_for_a_token_ends_when_it_is_answered_and_nothing_catches_tha
     next.engine.send_task(Some(ACCOUNT), &token, success("1")).await.unwrap();
     assert_deleted(&next, "a").await;
     next.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_earlier_release_asks_to_start_belongs_to_the_life_that_is() {
+    let database = Database::private().await;
+    let node = Node::start(&database, Script::Echo).await;
+    let first = node.create("m", PASS).await;
+    node.begin(first, Some("a"), "{}").await.unwrap();
+    node.ended("a").await;
+    delete(&node).await;
+    let store = &database.store;
+    store.remove_deleted().await.unwrap();
+    let revision = node.create("m", PASS).await;
+    psql(&database.url, "UPDATE state_machines SET life = gen_random_uuid()").unwrap();
+    let arn = |kind: &str| format!("arn:aws:states:us-east-1:{ACCOUNT}:{kind}");
+    let identity = json!({ "arn": arn("execution:m:a"), "name": "a", "region": "us-east-1",
+        "state_machine_arn": arn("stateMachine:m"), "state_machine_name": "m", "role_arn": "role" });
+    // It says nothing of a life.
+    let start = json!({ "Start": { "revision": revision, "identity": identity, "version": null,
+        "alias": null, "trace_header": null, "account": ACCOUNT, "input": "{}" } });
+    let (execution_id, shard) = (Uuid::now_v7(), store::shard_of(ACCOUNT, "m", "a"));
+    let stimulus = start.to_string().into_bytes().into();
+    let message = store::Message { id: Uuid::new_v4(), shard, execution_id, stimulus };
+    assert!(store.post(&message, &[]).await.unwrap());
+    store.hint(&[shard]).await.unwrap();
+    let row = node.ended("a").await;
+    assert_eq!((row.head.id, row.head.status), (execution_id, Status::Succeeded));
+    node.engine.shutdown().await;
 }

@@ -200,7 +200,7 @@ impl Engine {
             trace_header: start.trace_header.clone(),
             account: start.account.clone(),
             input: start.input.raw().to_owned(),
-            life: start.life,
+            life: Some(start.life),
         };
         match ask(&self.shared, named.key, &message, patience).await {
             // Whether it was started or its name was taken, the row tells.

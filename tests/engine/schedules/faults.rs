@@ -9,6 +9,7 @@ use store::{
     Store,
 };
 use tests::database::Database;
+use tests::psql::psql;
 use uuid::Uuid;
 
 use super::super::proxy::{Mode, Proxy};
@@ -100,6 +101,7 @@ async fn what_has_started_in_an_earlier_life_of_its_machine_does_not_start_in_a_
     database.store.delete(ACCOUNT, "m").await.unwrap().unwrap();
     database.store.remove_deleted().await.unwrap();
     world.node.create("m", PASS).await;
+    psql(&database.url, "UPDATE state_machines SET life = gen_random_uuid()").unwrap();
     world.node.engine.shutdown().await;
     let (id, claimed, key) = died_before_the_start(&world, &database.store, due_at).await;
     let hold = Duration::from_millis(400);
@@ -108,7 +110,8 @@ async fn what_has_started_in_an_earlier_life_of_its_machine_does_not_start_in_a_
     let log = next.until_decided(id, 1).await;
     assert_eq!((log[0].state, log[0].attempts), (FiringState::Started, 2));
     assert_eq!(reason(&log[0]), "it was due; its execution was there already");
-    assert_eq!(next.executions().await, [name], "that of the earlier life");
+    let count = psql(&database.url, "SELECT count(*) FROM executions").unwrap();
+    assert_eq!(count, "1", "that of the earlier life");
     next.node.engine.shutdown().await;
 }
 

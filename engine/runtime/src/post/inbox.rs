@@ -105,6 +105,15 @@ impl Inbox {
         }
     }
 
+    /// The life that a state machine's name has now; of one that is gone the first.
+    async fn life_of(&self, account: &str, name: &str) -> Result<Uuid, Unread> {
+        let machine = self.shared.store.state_machine(account, name).await;
+        let machine = machine.map_err(|error| {
+            if error.is_unavailable() { Unread::Passing } else { Unread::Unreadable }
+        })?;
+        Ok(machine.map_or_else(Uuid::nil, |machine| machine.life))
+    }
+
     async fn mail_of(&self, message: &store::Message) -> Result<Mail, Unread> {
         let key = Key { shard: message.shard, id: message.execution_id };
         let said = match serde_json::from_slice::<Message>(&message.stimulus) {
@@ -130,6 +139,10 @@ impl Inbox {
                         matches!(&error, ProgramError::Store(error) if error.is_unavailable());
                     if is_passing { Unread::Passing } else { Unread::Unreadable }
                 })?;
+                let life = match life {
+                    Some(life) => life,
+                    None => self.life_of(&account, &identity.state_machine_name).await?,
+                };
                 let row = store::NewExecution {
                     account,
                     state_machine: identity.state_machine_name.clone(),

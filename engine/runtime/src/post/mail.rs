@@ -170,9 +170,9 @@ pub(crate) enum Message {
         trace_header: Option<String>,
         account: String,
         input: String,
-        /// The state machine's; earlier releases know of one only.
+        /// The state machine's; earlier releases do not say it.
         #[serde(default)]
-        life: Uuid,
+        life: Option<Uuid>,
     },
     Stop {
         error: Option<String>,
