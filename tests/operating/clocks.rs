@@ -78,12 +78,28 @@ async fn by_a_clock_that_is_wrong_no_schedule_fires_until_it_is_mended() {
         let log = client.rest("GET", "/v1/schedules/now/firings", Value::Null).await.unwrap();
         log["firings"].as_array().unwrap().clone()
     };
+    // What came due long ago is backfilled at once.
+    let schedule = json!({ "expression": "rate(1 minute)", "state_machine": "quick",
+        "start": "2020-01-01T00:00:00Z", "state": "paused" });
+    client.rest("PUT", "/v1/schedules/past", schedule).await.unwrap();
+    let range = json!({ "from": "2020-01-01T00:00:00Z", "until": "2020-01-01T00:02:30Z" });
+    client.rest("POST", "/v1/schedules/past/backfills", range).await.unwrap();
+    let backfilled = async || {
+        let log = client.rest("GET", "/v1/schedules/past/firings", Value::Null).await.unwrap();
+        log["firings"].as_array().unwrap().clone()
+    };
     beats(&database, 3).await;
     assert_eq!(firings().await, Vec::<Value>::new());
+    assert_eq!(backfilled().await, Vec::<Value>::new());
     assert_eq!(lines(&server, told), 1);
 
     shift(&database, 0);
     until("it fires", async || firings().await.iter().any(|firing| firing["state"] == "started"))
         .await;
+    until("it backfills", async || {
+        let log = backfilled().await;
+        log.iter().any(|it| it["state"] == "started" && it["kind"] == "backfill")
+    })
+    .await;
     assert_eq!(readyz(&client).await["clock"]["fires_schedules"], true);
 }

@@ -103,9 +103,11 @@ pub(crate) async fn is_kept(
     let mut listener = PgListener::connect_with(&pool).await?;
     let mut notifier = PgListener::connect_with(&pool).await?;
     let channel = format!("statewright_{}", Uuid::new_v4().simple());
-    listener.listen(&channel).await?;
+    sqlx::raw_sql(AssertSqlSafe(in_bounds(&format!("LISTEN {channel}"))))
+        .execute(&mut listener)
+        .await?;
     for _ in 0..NOTICES {
-        let notify = format!("NOTIFY {channel}");
+        let notify = in_bounds(&format!("NOTIFY {channel}"));
         sqlx::raw_sql(AssertSqlSafe(notify)).execute(&mut notifier).await?;
         if notifier.next_buffered().is_some() {
             return Ok(false);
@@ -116,6 +118,11 @@ pub(crate) async fn is_kept(
         }
     }
     Ok(false)
+}
+
+/// A statement that ends by itself, as those of other sessions, and leaves no setting behind.
+fn in_bounds(statement: &str) -> String {
+    format!("BEGIN; SET LOCAL statement_timeout = '7s'; {statement}; COMMIT")
 }
 
 #[cfg(test)]
@@ -148,6 +155,12 @@ mod tests {
         assert_eq!(shown(&mut of_lane, "enable_seqscan").await, "off");
         let mut of_migration = open_unhurried(&store.options).await.unwrap();
         assert_eq!(shown(&mut of_migration, "statement_timeout").await, "0");
+        // A session whose settings are not ours to make.
+        let mut of_nobody = store.options.connect().await.unwrap();
+        let within = in_bounds("SELECT current_setting('statement_timeout')");
+        let within = sqlx::raw_sql(AssertSqlSafe(within)).fetch_one(&mut of_nobody).await.unwrap();
+        assert_eq!(within.get::<String, _>(0), "7s");
+        assert_eq!(shown(&mut of_nobody, "statement_timeout").await, "0");
         drop(of_pool);
         let mut reading = store.pool.begin_with(LONG_READ).await.unwrap();
         assert_eq!(shown(&mut reading, "statement_timeout").await, "10min");
