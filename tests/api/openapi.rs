@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use tests::contract::{Exchange, complaint};
+
+use super::Served;
 
 /// Run with `UPDATE=1` to write the document anew, and read what changed.
 #[test]
@@ -107,4 +109,38 @@ fn what_the_document_does_not_say_is_found() {
         let said = complaint(wrong).unwrap_or_default();
         assert!(said.contains(expected), "`{expected}` is not in `{said}`");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_holds_texts_by_name_says_how_many_and_no_more_are_taken() {
+    let document = document();
+    let schemas = &document["components"]["schemas"];
+    let mut bounded = 0;
+    for (name, schema) in schemas.as_object().unwrap() {
+        for (member, said) in schema["properties"].as_object().into_iter().flatten() {
+            if said["additionalProperties"]["type"] == "string" {
+                assert_eq!(said["maxProperties"], 50, "{name}/{member}");
+                bounded += 1;
+            }
+        }
+    }
+    assert!(bounded >= 5, "{bounded}");
+
+    let served = Served::start().await;
+    let texts = |count: usize| -> Value {
+        (0..count).map(|number| (format!("x-{number}"), json!("1"))).collect::<Map<_, _>>().into()
+    };
+    let function = |count| json!({ "url": "http://127.0.0.1:9/f", "protocol": "http", "headers": texts(count) });
+    for (count, status) in [(50, 201), (51, 400)] {
+        let (activity, tags) =
+            (format!("/v1/activities/a{count}"), json!({ "tags": texts(count) }));
+        assert_eq!(served.client.rest("PUT", &activity, tags).await.0, status, "{count} tags");
+        let path = format!("/v1/functions/f{count}");
+        assert_eq!(
+            served.client.rest("PUT", &path, function(count)).await.0,
+            status,
+            "{count} headers"
+        );
+    }
+    served.stop().await;
 }

@@ -16,7 +16,7 @@ use super::{Caller, failed, moment};
 
 const MAX_TIMEOUT_SECONDS: u32 = 99_999_999;
 const MAX_CONCURRENCY: u32 = 100_000;
-const MAX_HEADERS: usize = 50;
+pub(crate) const MAX_HEADERS: usize = 50;
 const MAX_HEADER_BYTES: usize = 8 * 1024;
 
 /// Headers that belong to the connection, or that every call sets itself.

@@ -9,7 +9,7 @@ use super::arn::{self, MachineRef};
 use super::{Caller, activities, failed, state_machines};
 
 /// AWS's quota of tags per resource.
-const MAX_TAGS: i64 = 50;
+pub(crate) const MAX_TAGS: usize = 50;
 
 /// A tag.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -41,7 +41,8 @@ pub(super) async fn add_to(
     tags: Vec<Tag>,
 ) -> Result<Option<u64>, OperationError> {
     check(arn, &tags)?;
-    let tagged = engine.store().tag(&caller.account, resource, &pairs(tags), MAX_TAGS).await;
+    let most = i64::try_from(MAX_TAGS).unwrap_or(i64::MAX);
+    let tagged = engine.store().tag(&caller.account, resource, &pairs(tags), most).await;
     match tagged.map_err(failed)? {
         store::Tagged::Tagged { added } => Ok(Some(added)),
         store::Tagged::NotFound => Ok(None),
@@ -88,7 +89,7 @@ pub(super) async fn of(
 
 /// Refuses tags that cannot be kept.
 pub(super) fn check(arn: &str, tags: &[Tag]) -> Result<(), OperationError> {
-    if tags.len() > usize::try_from(MAX_TAGS).unwrap_or(usize::MAX) {
+    if tags.len() > MAX_TAGS {
         return Err(OperationError::too_many_tags(arn));
     }
     for Tag { key, value } in tags {

@@ -11,6 +11,8 @@ use utoipa::openapi::{ContentBuilder, OneOf, Ref, RefOr, Required, ResponseBuild
 use utoipa::{Modify, OpenApi};
 
 use crate::live;
+use crate::operations::functions::MAX_HEADERS;
+use crate::operations::tags::MAX_TAGS;
 
 use super::problem::{PROBLEM_JSON_TEXT, Problem};
 use super::security::Keys;
@@ -56,6 +58,15 @@ const ANY_BODY: [(u16, &str); 2] = [
 const ANY_PAGE: [(u16, &str); 1] =
     [(400, "the page token is of another listing, or older than a day: `InvalidToken`")];
 
+/// Members that hold texts by name, and how many: what the derivation of schemas has no word for.
+const MOST_TEXTS: [(&str, &str, usize); 5] = [
+    ("Function", "headers", MAX_HEADERS),
+    ("NewFunction", "headers", MAX_HEADERS),
+    ("NewActivity", "tags", MAX_TAGS),
+    ("NewStateMachine", "tags", MAX_TAGS),
+    ("Tags", "tags", MAX_TAGS),
+];
+
 /// Puts in what is true of all operations.
 struct Common;
 
@@ -64,6 +75,14 @@ impl Modify for Common {
         for (path, item) in &mut document.paths.paths {
             for operation in operations(item) {
                 complete(path, operation);
+            }
+        }
+        let mut schemas = document.components.iter_mut().map(|it| &mut it.schemas);
+        let Some(schemas) = schemas.next() else { return };
+        for (schema, member, most) in MOST_TEXTS {
+            let Some(RefOr::T(Schema::Object(schema))) = schemas.get_mut(schema) else { continue };
+            if let Some(RefOr::T(Schema::Object(member))) = schema.properties.get_mut(member) {
+                member.max_properties = Some(most);
             }
         }
     }
