@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use asl::Payload;
 use bytes::Bytes;
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use machine::{Identity, Limits, Random, Stimulus, Timestamp, Tokens, Turn};
 use serde_json::{Map, json};
 use store::{Batch, Lane, NewExecution, NewTurn};
@@ -49,7 +49,7 @@ fn definition(states: usize) -> String {
 }
 
 /// The turns of an execution of this definition up to its wait.
-fn turns(program: &asl::Program, name: &str) -> Vec<Turn> {
+fn turns(program: &asl::Program, name: &str, now: DateTime<Utc>) -> Vec<Turn> {
     let identity = Identity {
         arn: format!("arn:aws:states:us-east-1:{ACCOUNT}:execution:long:{name}"),
         name: name.to_owned(),
@@ -61,7 +61,7 @@ fn turns(program: &asl::Program, name: &str) -> Vec<Turn> {
         alias_arn: None,
     };
     let input = Payload::from_text(json!({"text": "x".repeat(PAYLOAD_BYTES)}).to_string()).unwrap();
-    let now = Timestamp(chrono::Utc::now().timestamp_millis());
+    let now = Timestamp(now.timestamp_millis());
     let (random, limits) = (Random::seeded(1), Limits::lifted());
     let (mut execution, first) =
         machine::start(program, identity, input, now, &random, &limits, &NoTokens);
@@ -73,7 +73,7 @@ fn turns(program: &asl::Program, name: &str) -> Vec<Turn> {
     turns
 }
 
-fn row(name: &str, revision_id: Uuid, life: Uuid) -> Box<NewExecution> {
+fn row(name: &str, (revision_id, life): (Uuid, Uuid), now: DateTime<Utc>) -> Box<NewExecution> {
     Box::new(NewExecution {
         account: ACCOUNT.to_owned(),
         state_machine: "long".to_owned(),
@@ -83,7 +83,7 @@ fn row(name: &str, revision_id: Uuid, life: Uuid) -> Box<NewExecution> {
         version: None,
         alias: None,
         input: Bytes::from_static(b"{}"),
-        started_at: DateTime::from_timestamp_millis(chrono::Utc::now().timestamp_millis()).unwrap(),
+        started_at: now,
         trace_header: None,
     })
 }
@@ -115,6 +115,7 @@ async fn logs_of_whatever_length_are_taken_over_within_little_memory() {
     let revision = psql(url, "SELECT id FROM revisions").unwrap().parse().unwrap();
     let life = ask("life");
     let writer = Uuid::new_v4();
+    let now = database.store.now().await.unwrap();
     let owned = database.store.beat(writer, Duration::from_hours(1), "").await.unwrap().owned;
     let mut lane = Lane::new(&database.store, writer);
     let program = asl::compile(&text).unwrap();
@@ -123,7 +124,7 @@ async fn logs_of_whatever_length_are_taken_over_within_little_memory() {
         let name = format!("n{number}");
         let (shard, id) = (store::shard_of(ACCOUNT, "long", &name), Uuid::new_v4());
         let epoch = owned.iter().find(|(owned, _)| *owned == shard).unwrap().1;
-        for turn in turns(&program, &name) {
+        for turn in turns(&program, &name, now) {
             let body = Bytes::from(machine::log::encode(&turn.events));
             bytes += body.len();
             let new = NewTurn {
@@ -133,7 +134,7 @@ async fn logs_of_whatever_length_are_taken_over_within_little_memory() {
                 event_count: i32::try_from(turn.events.len()).unwrap(),
                 epoch,
                 body,
-                start: (turn.first_event == 0).then(|| row(&name, revision, life)),
+                start: (turn.first_event == 0).then(|| row(&name, (revision, life), now)),
                 end: None,
                 wakes: false,
                 offers: Vec::new(),
