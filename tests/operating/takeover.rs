@@ -108,12 +108,8 @@ async fn logs_of_whatever_length_are_taken_over_within_little_memory() {
     idle.stop().unwrap();
 
     let url = &database.url;
-    let ask = |column: &str| -> Uuid {
-        let sql = format!("SELECT {column} FROM state_machines WHERE name = 'long'");
-        psql(url, &sql).unwrap().parse().unwrap()
-    };
     let revision = psql(url, "SELECT id FROM revisions").unwrap().parse().unwrap();
-    let life = ask("life");
+    let life = psql(url, "SELECT life FROM state_machines").unwrap().parse().unwrap();
     let writer = Uuid::new_v4();
     let now = database.store.now().await.unwrap();
     let owned = database.store.beat(writer, Duration::from_hours(1), "").await.unwrap().owned;

@@ -151,8 +151,8 @@ impl Engine {
     }
 
     /// Whether a state machine has been deleted in this life of its name, as far as this node has heard.
-    pub fn has_ended(&self, life: &Life) -> bool {
-        self.shared.standing.lives.includes(life)
+    pub fn has_ended(&self, account: &str, state_machine: &str, life: Uuid) -> bool {
+        self.shared.standing.lives.includes(account, state_machine, life)
     }
 
     /// Returns when one of the node's loops has ended though nobody told it to: then the process should

@@ -34,18 +34,18 @@ pub(crate) struct Lives {
 impl Lives {
     /// Whether this life of the execution's state machine has ended.
     pub(crate) fn has_ended(&self, identity: &Identity, id: Uuid) -> bool {
+        self.includes(account_of(identity), &identity.state_machine_name, id)
+    }
+
+    /// Whether this life of the name of a state machine has ended. Starts and steps ask: as long as none
+    /// has, that costs next to nothing.
+    pub(crate) fn includes(&self, account: &str, state_machine: &str, id: Uuid) -> bool {
         if !self.is_any.load(Ordering::Acquire) {
             return false;
         }
-        let account = account_of(identity).to_owned();
-        let life = Life { account, state_machine: identity.state_machine_name.clone(), id };
+        let (account, state_machine) = (account.to_owned(), state_machine.to_owned());
+        let life = Life { account, state_machine, id };
         self.ended.read().unwrap_or_else(PoisonError::into_inner).contains(&life)
-    }
-
-    /// Whether this life has ended.
-    pub(crate) fn includes(&self, life: &Life) -> bool {
-        self.is_any.load(Ordering::Acquire)
-            && self.ended.read().unwrap_or_else(PoisonError::into_inner).contains(life)
     }
 
     /// This one has ended just now.

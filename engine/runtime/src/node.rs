@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use machine::Timestamp;
 use store::Store;
@@ -125,11 +126,11 @@ fn begin_owner(
         lane,
         notices: heard,
         room: Arc::new(Semaphore::new(crate::ROOM_BYTES)),
-        owed: std::time::Duration::ZERO,
+        owed: Duration::ZERO,
         sleepers,
     };
     let lane = lane::drive::Drive {
-        lane: Lane::new(shared.standing.clone(), shared.options.batch_turns),
+        lane: Lane::new(shared.standing.clone(), shared.options.batch_turns.max(1)),
         pulse: shared.pulses.add(format!("lane {number} is at one commit")),
         store: store::Lane::new(&shared.store, shared.options.node),
         shared: shared.clone(),

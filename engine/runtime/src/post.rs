@@ -37,15 +37,10 @@ impl Mailboxes {
         usize::try_from(shard).unwrap_or(0) % owners
     }
 
-    /// The box of this shard's owner; none once they are closed.
-    pub(crate) fn of(&self, shard: i16) -> Option<mpsc::Sender<Mail>> {
-        let boxes = self.lock();
-        if boxes.is_empty() { None } else { Some(boxes[Self::index(shard, boxes.len())].clone()) }
-    }
-
     /// Puts mail into the box of a shard's owner, unless it is full.
     pub(crate) fn post(&self, shard: i16, mail: Mail) -> Result<(), NotPosted> {
-        let owner = self.of(shard).ok_or(NotPosted::Gone)?;
+        let boxes = self.lock();
+        let owner = of(shard, &boxes).ok_or(NotPosted::Gone)?;
         owner.try_send(mail).map_err(|error| match error {
             TrySendError::Full(_) => NotPosted::Full,
             TrySendError::Closed(_) => NotPosted::Gone,
@@ -54,7 +49,7 @@ impl Mailboxes {
 
     /// Whether there is room in the box of this shard's owner.
     pub(crate) fn has_room(&self, shard: i16) -> bool {
-        self.of(shard).is_some_and(|owner| owner.capacity() > 0)
+        of(shard, &self.lock()).is_some_and(|owner| owner.capacity() > 0)
     }
 
     /// How much mail waits in all of them.
@@ -69,4 +64,9 @@ impl Mailboxes {
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<mpsc::Sender<Mail>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The box of this shard's owner; none once they are closed.
+fn of(shard: i16, boxes: &[mpsc::Sender<Mail>]) -> Option<&mpsc::Sender<Mail>> {
+    if boxes.is_empty() { None } else { boxes.get(Mailboxes::index(shard, boxes.len())) }
 }

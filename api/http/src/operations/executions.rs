@@ -191,13 +191,11 @@ async fn startable(
     machine: &MachineRef,
 ) -> Result<Startable, OperationError> {
     let (now, changes) = (engine.now(), startables.changes());
-    if let Some(known) = startables.of(&machine.arn, now) {
-        let account = caller.account.clone();
-        let life = store::Life { account, state_machine: machine.name.clone(), id: known.life };
-        // One of this name that was deleted meanwhile, on whichever node, has none of the starts to come.
-        if !engine.has_ended(&life) {
-            return Ok(known);
-        }
+    // One of this name that was deleted meanwhile, on whichever node, has none of the starts to come.
+    if let Some(known) = startables.of(&machine.arn, now)
+        && !engine.has_ended(&caller.account, &machine.name, known.life)
+    {
+        return Ok(known);
     }
     let read = to_run(engine, caller, machine).await?;
     startables.remember(&machine.arn, &read, now, changes);

@@ -8,6 +8,7 @@ use machine::{Failure, Identity, Stimulus, Timestamp, Turn};
 use uuid::Uuid;
 
 use super::running::Running;
+use super::stepping::With;
 use super::{Effect, Owner};
 use crate::loops::said;
 use crate::post::mail::{Key, StimulusMail};
@@ -78,17 +79,18 @@ impl Owner {
         self.await_load(key, Vec::new());
     }
 
-    /// A broken execution was read from its log: it ends.
-    pub(super) fn mended(&mut self, key: Key, panic: &str, mut running: Running) {
-        let Running { program, execution, .. } = &mut running;
+    /// A broken execution was read from its log: it ends. What happened to it meanwhile comes after that.
+    pub(super) fn mended(&mut self, key: Key, broken: Running, mut mended: Running) {
+        mended.deferred = broken.deferred;
+        let failure = failure(broken.broken.as_deref().unwrap_or_default());
+        let Running { program, execution, .. } = &mut mended;
         let (now, limits) = (self.now.wall, &self.rules.limits);
-        let ended =
-            decide(|| ((), machine::break_off(program, execution, failure(panic), now, limits)));
+        let ended = decide(|| ((), machine::break_off(program, execution, failure, now, limits)));
+        self.running.insert(key.id, mended);
         match ended {
             Ok(((), decided)) => {
-                self.running.insert(key.id, running);
                 self.touch(key);
-                self.write(key, decided, super::stepping::With::default());
+                self.write(key, decided, With::default());
             }
             Err(panic) => {
                 tracing::error!(
@@ -96,7 +98,6 @@ impl Owner {
                     panic,
                     "an execution cannot be ended either; it is left as it is"
                 );
-                self.running.insert(key.id, running);
                 self.forget(key.id);
             }
         }

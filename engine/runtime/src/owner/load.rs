@@ -69,7 +69,7 @@ impl Owner {
     }
 
     pub(super) fn loaded(&mut self, loaded: Loaded) {
-        let Loaded { key, mut execution, program, life, asleep, reason } = loaded;
+        let Loaded { key, execution, program, life, asleep, reason } = loaded;
         let is_wanted = match reason {
             Reason::Load(load) => self.awaits(key.id, load),
             Reason::Takeover(tenure) => self.shards.get(&key.shard).is_some_and(|shard| {
@@ -77,39 +77,36 @@ impl Owner {
                 shard.tenure == tenure && touched.is_some_and(|touched| !touched.contains(&key.id))
             }),
         };
-        let Some(shard) = self.shards.get_mut(&key.shard) else { return };
+        let Some(shard) = self.shards.get(&key.shard) else { return };
         if !is_wanted || shard.is_leaving {
             return;
         }
-        let broken = self.running.get_mut(&key.id).and_then(|running| running.broken.take());
-        if let Some(panic) = broken {
-            let seed = seed(key.id, execution.next_event());
-            let mut mended = Running::new(execution, program, (key.shard, life), seed);
-            mended.asleep = if asleep { Asleep::Yes } else { Asleep::No };
-            if let Some(left) = self.running.remove(&key.id) {
-                mended.deferred = left.deferred;
-            }
-            self.mended(key, &panic, mended);
-        } else if !self.running.contains_key(&key.id) {
-            if let Some(touched) = shard.touched.as_mut() {
-                touched.insert(key.id);
-            }
-            // Heartbeats that came meanwhile found nobody.
-            execution.resume(self.now.wall);
-            let open = machine::open_commands(&execution);
+        let there = self.running.get(&key.id);
+        if there.is_none_or(|there| there.broken.is_some()) {
             let seed = seed(key.id, execution.next_event());
             let mut running = Running::new(execution, program, (key.shard, life), seed);
             running.asleep = if asleep { Asleep::Yes } else { Asleep::No };
-            for command in open {
-                self.effects.push(Effect::Call(key, running.identity.clone(), command));
+            match self.running.remove(&key.id) {
+                Some(broken) => self.mended(key, broken, running),
+                None => self.goes_on_with(key, running),
             }
-            self.running.insert(key.id, running);
-            self.set_timer(key.id);
-            self.rest(key);
         }
         let awaited = self.no_longer_awaited(key.id);
         // Its timer is set: what else has arrived comes before it.
         self.defer(key.id, awaited.into_iter().filter(|mail| mail.stimulus != Stimulus::Timer));
+    }
+
+    /// An execution was read that was not in memory: what is open is called, and time goes on.
+    fn goes_on_with(&mut self, key: Key, mut running: Running) {
+        self.touch(key);
+        // Heartbeats that came meanwhile found nobody.
+        running.execution.resume(self.now.wall);
+        for command in machine::open_commands(&running.execution) {
+            self.effects.push(Effect::Call(key, running.identity.clone(), command));
+        }
+        self.running.insert(key.id, running);
+        self.set_timer(key.id);
+        self.rest(key);
     }
 
     pub(super) fn not_loaded(&mut self, key: Key, load: LoadId, why: NotLoaded) {

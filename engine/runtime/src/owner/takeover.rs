@@ -156,13 +156,9 @@ async fn read_one(shared: &Shared, key: Key, load: LoadId) -> Result<Folded, sto
     let Some(head) = head.filter(|head| head.status == store::Status::Running) else {
         return Ok(Folded::Nothing);
     };
-    let mut folding = Folding::default();
-    let read = |_, turn: Bytes| {
-        folding.add(&turn);
-        ControlFlow::Continue(())
-    };
-    shared.store.read_logs(std::slice::from_ref(&head), read).await?;
-    loaded(shared, &head, folding.done(), Reason::Load(load)).await
+    let (mut folded, _) = fold_page(shared, vec![head]).await?;
+    let Some((head, execution)) = folded.pop() else { return Ok(Folded::Nothing) };
+    loaded(shared, &head, execution, Reason::Load(load)).await
 }
 
 /// A log that is folded as its turns arrive.

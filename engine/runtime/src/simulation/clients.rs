@@ -1,8 +1,8 @@
 //! Who asks nodes for something, and asks again until it is done.
 
-use bytes::Bytes;
 use machine::Stimulus;
 use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
 use uuid::Uuid;
 
 use super::world::{Said, World, key_of};
@@ -19,6 +19,26 @@ enum Outcome {
     /// It changed nothing.
     Stale,
     Again,
+}
+
+impl From<StartReply> for Outcome {
+    fn from(reply: StartReply) -> Self {
+        match reply {
+            StartReply::Started => Self::Done,
+            StartReply::Taken => Self::Stale,
+            StartReply::Elsewhere | StartReply::Unavailable => Self::Again,
+        }
+    }
+}
+
+impl From<StimulusReply> for Outcome {
+    fn from(reply: StimulusReply) -> Self {
+        match reply {
+            StimulusReply::Applied { .. } => Self::Done,
+            StimulusReply::Stale => Self::Stale,
+            StimulusReply::Unavailable | StimulusReply::Elsewhere => Self::Again,
+        }
+    }
 }
 
 impl Said {
@@ -78,12 +98,12 @@ impl World {
                 StartMail { reply: Some(reply), ..self.start_mail(node, key, name, *program) };
             let is_posted = self.try_post(place, Mail::Start(Box::new(mail)));
             let answer = is_posted.then_some(answer);
-            self.later(ms, move |world| world.hear_start(key, said, answer, PATIENCE_MS));
+            self.later(ms, move |world| world.hear_answer(key, said, answer, PATIENCE_MS));
         } else {
             let (mail, answer) = StimulusMail::asked(key, said.stimulus());
             let is_posted = self.try_post(place, Mail::Stimulus(Box::new(mail)));
             let answer = is_posted.then_some(answer);
-            self.later(ms, move |world| world.hear_reply(key, said, answer, PATIENCE_MS));
+            self.later(ms, move |world| world.hear_answer(key, said, answer, PATIENCE_MS));
         }
     }
 
@@ -96,44 +116,23 @@ impl World {
         });
     }
 
-    fn hear_start(
+    /// Waits for the answer to what was posted; without one it is asked again.
+    fn hear_answer<T: Into<Outcome> + 'static>(
         &mut self,
         key: Key,
         said: Said,
-        answer: Option<oneshot::Receiver<StartReply>>,
+        answer: Option<oneshot::Receiver<T>>,
         patience: i64,
     ) {
         let outcome = match answer.map(|mut answer| (answer.try_recv(), answer)) {
-            Some((Ok(StartReply::Started), _)) => Outcome::Done,
-            Some((Ok(StartReply::Taken), _)) => Outcome::Stale,
-            Some((Err(oneshot::error::TryRecvError::Empty), answer)) if patience > 0 => {
+            Some((Ok(reply), _)) => reply.into(),
+            Some((Err(TryRecvError::Empty), answer)) if patience > 0 => {
                 self.later(20, move |world| {
-                    world.hear_start(key, said, Some(answer), patience - 20);
+                    world.hear_answer(key, said, Some(answer), patience - 20);
                 });
                 return;
             }
-            _ => Outcome::Again,
-        };
-        self.note(key, said, &outcome);
-    }
-
-    fn hear_reply(
-        &mut self,
-        key: Key,
-        said: Said,
-        answer: Option<oneshot::Receiver<StimulusReply>>,
-        patience: i64,
-    ) {
-        let outcome = match answer.map(|mut answer| (answer.try_recv(), answer)) {
-            Some((Ok(StimulusReply::Applied { .. }), _)) => Outcome::Done,
-            Some((Ok(StimulusReply::Stale), _)) => Outcome::Stale,
-            Some((Err(oneshot::error::TryRecvError::Empty), answer)) if patience > 0 => {
-                self.later(20, move |world| {
-                    world.hear_reply(key, said, Some(answer), patience - 20);
-                });
-                return;
-            }
-            _ => Outcome::Again,
+            Some((Err(_), _)) | None => Outcome::Again,
         };
         self.note(key, said, &outcome);
     }
@@ -151,7 +150,7 @@ impl World {
     fn hear_message(&mut self, id: Uuid, key: Key, said: Said, patience: i64) {
         let outcome = match (self.store.answer(id), &said) {
             (Some(_), Said::Start { .. }) => Outcome::Done,
-            (Some(answer), _) => replied(&answer),
+            (Some(answer), _) => serde_json::from_slice::<StimulusReply>(&answer).unwrap().into(),
             (None, Said::Start { name, .. }) if self.store.holder(name).is_some() => Outcome::Stale,
             (None, _) if patience > 0 => {
                 self.later(50, move |world| world.hear_message(id, key, said, patience - 50));
@@ -186,13 +185,5 @@ impl World {
             }
             (Outcome::Stale, Said::Stop | Said::Token { .. }) => {}
         }
-    }
-}
-
-fn replied(answer: &Bytes) -> Outcome {
-    match serde_json::from_slice(answer).unwrap() {
-        StimulusReply::Applied { .. } => Outcome::Done,
-        StimulusReply::Stale => Outcome::Stale,
-        StimulusReply::Unavailable | StimulusReply::Elsewhere => Outcome::Again,
     }
 }

@@ -2,9 +2,8 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::Arc;
 
-use machine::{Command, Failure, Identity, Invocation, Status, Stimulus};
+use machine::{Command, Failure, Invocation, Status, Stimulus};
 use store::{AppendError, Batch};
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
@@ -29,8 +28,8 @@ impl World {
     pub(super) fn perform(&mut self, place: Place, effect: Effect) {
         match effect {
             Effect::Write(write) => self.seat(place).lane.push(write),
-            Effect::Call(key, identity, command) => {
-                self.carry_out(place, key, &identity, command, true);
+            Effect::Call(key, _, command) => {
+                self.carry_out(place, key, command, true);
             }
             Effect::Abandon(id) => self.seat(place).calls.retain(|(execution, _)| *execution != id),
             Effect::Load(key, load) => self.load(place, key, load),
@@ -176,14 +175,7 @@ impl World {
     }
 
     /// Carries out a command of a committed turn, or (`repeated`) one that was derived from the log.
-    pub(super) fn carry_out(
-        &mut self,
-        place: Place,
-        key: Key,
-        _: &Arc<Identity>,
-        command: Command,
-        repeated: bool,
-    ) {
+    pub(super) fn carry_out(&mut self, place: Place, key: Key, command: Command, repeated: bool) {
         match command {
             Command::Invoke(invocation) => {
                 let busy = self.nodes[place.process.node].standing.gates.enter(key.shard);

@@ -242,7 +242,7 @@ impl World {
                         });
                     }
                     for command in write.commands {
-                        self.carry_out(place, write.key, &write.identity, command, is_in_doubt);
+                        self.carry_out(place, write.key, command, is_in_doubt);
                     }
                     if let Some(start) = write.start {
                         let _ = start.send(StartReply::Started);

@@ -13,8 +13,8 @@ use super::world::Said;
 use crate::post::mail::Key;
 
 /// How long a lease is.
-pub(super) const LEASE: Duration = Duration::from_secs(3);
 pub(super) const LEASE_MS: i64 = 3_000;
+pub(super) const LEASE: Duration = Duration::from_millis(LEASE_MS.unsigned_abs());
 /// More than there is of anything.
 const ALL: usize = 1_000;
 

@@ -149,8 +149,8 @@ impl World {
 
     /// The moment as this node's clocks have it.
     pub(super) fn moment(&self, node: usize) -> Now {
-        let steady = self.began + Duration::from_millis(u64::try_from(self.now).unwrap());
-        Now { wall: Timestamp(EPOCH_MS + self.now + self.nodes[node].ahead_ms), steady }
+        let wall = Timestamp(self.wall() + self.nodes[node].ahead_ms);
+        Now { wall, steady: self.steady() }
     }
 
     pub(super) fn steady(&self) -> Instant {

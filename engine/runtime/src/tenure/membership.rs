@@ -67,9 +67,6 @@ impl Membership {
         self.shedding.has_heirs = beat.live_nodes > i64::from(!is_draining);
         let lost: Vec<i16> =
             self.ours.keys().filter(|shard| !owned.contains_key(shard)).copied().collect();
-        for shard in &lost {
-            self.standing.tenures.revoke(*shard);
-        }
         let news = |(shard, epoch)| self.news_of(shard, epoch, is_draining);
         News { gained: owned.into_iter().filter_map(news).collect(), lost }
     }

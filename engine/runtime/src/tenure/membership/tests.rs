@@ -1,5 +1,6 @@
 //! One owner is stuck; the node beats on, and hands over what the others let go of.
 
+use store::Cluster;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -22,6 +23,16 @@ fn willing(mut mail: mpsc::Receiver<Mail>) {
             }
         }
     });
+}
+
+/// A node with one owner, which does at once what it is told, and with all shards.
+async fn alone() -> (Cluster, Arc<Shared>, Drive) {
+    let (cluster, shared, fenced) = stage::shared(EngineOptions::default()).await;
+    let (owner, mail) = mpsc::channel(1);
+    willing(mail);
+    let mut beats = Drive::new(shared.clone(), vec![owner], fenced);
+    beats.beat().await.unwrap();
+    (cluster, shared, beats)
 }
 
 #[tokio::test]
@@ -110,11 +121,7 @@ async fn a_slow_owner_hears_the_same_again_until_it_has_begun() {
 
 #[tokio::test]
 async fn a_node_that_stops_hands_over_what_is_quiet_and_keeps_what_is_not() {
-    let (cluster, shared, fenced) = stage::shared(EngineOptions::default()).await;
-    let (owner, mail) = mpsc::channel(1);
-    willing(mail);
-    let mut beats = Drive::new(shared.clone(), vec![owner], fenced);
-    beats.beat().await.unwrap();
+    let (cluster, shared, mut beats) = alone().await;
     let call = shared.standing.gates.enter(7);
     shared.standing.gates.close_all();
     shared.draining.cancel();
@@ -137,11 +144,7 @@ async fn a_node_that_stops_hands_over_what_is_quiet_and_keeps_what_is_not() {
 
 #[tokio::test]
 async fn the_only_node_keeps_its_shards_until_its_calls_have_ended() {
-    let (cluster, shared, fenced) = stage::shared(EngineOptions::default()).await;
-    let (owner, mail) = mpsc::channel(1);
-    willing(mail);
-    let mut beats = Drive::new(shared.clone(), vec![owner], fenced);
-    beats.beat().await.unwrap();
+    let (cluster, shared, mut beats) = alone().await;
     let call = shared.standing.gates.enter(7);
     shared.standing.gates.close_all();
     shared.draining.cancel();
@@ -160,11 +163,7 @@ async fn the_only_node_keeps_its_shards_until_its_calls_have_ended() {
 
 #[tokio::test]
 async fn for_balance_alone_no_call_is_cut_and_none_waits_for_long() {
-    let (cluster, shared, fenced) = stage::shared(EngineOptions::default()).await;
-    let (owner, mail) = mpsc::channel(1);
-    willing(mail);
-    let mut beats = Drive::new(shared.clone(), vec![owner], fenced);
-    beats.beat().await.unwrap();
+    let (cluster, shared, mut beats) = alone().await;
     let busy: Vec<_> = (0..200).map(|shard| shared.standing.gates.enter(shard)).collect();
     let other = Uuid::new_v4();
     shared.store.beat(other, Duration::from_hours(1), "").await.unwrap();
