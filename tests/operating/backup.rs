@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use axum::http::HeaderMap;
 use serde_json::json;
@@ -12,7 +12,7 @@ use tests::psql::{dump, restore};
 use tests::wire::{Client, serve_function};
 use uuid::Uuid;
 
-use super::{CALLS_ACROSS_A_WAIT, blocking, serve, start};
+use super::{CALLS_ACROSS_A_WAIT, blocking, serve, start, until};
 
 const CLIENTS: usize = 3;
 
@@ -32,19 +32,22 @@ impl Drop for File {
     }
 }
 
+/// What the clients that load a server go by, and have done.
+#[derive(Default)]
+struct Load {
+    is_over: AtomicBool,
+    acknowledged: AtomicUsize,
+}
+
 /// Starts executions one after the other until told to stop: those that were acknowledged.
-async fn load(
-    client: Client,
-    machine: String,
-    number: usize,
-    over: Arc<AtomicBool>,
-) -> Vec<String> {
+async fn load(client: Client, machine: String, number: usize, load: Arc<Load>) -> Vec<String> {
     let mut arns = Vec::new();
-    while !over.load(Ordering::Relaxed) {
+    while !load.is_over.load(Ordering::Relaxed) {
         let name = format!("{number}-{}", arns.len());
         let start = json!({ "stateMachineArn": machine, "name": name, "input": "{\"n\": 1}" });
         let started = client.must("StartExecution", start).await;
         arns.push(started["executionArn"].as_str().unwrap().to_owned());
+        load.acknowledged.fetch_add(1, Ordering::Relaxed);
     }
     arns
 }
@@ -56,15 +59,19 @@ async fn a_dump_under_load_is_restored_with_all_that_was_acknowledged_before_it(
     let (server, client) = serve(database.url(), &[]).await;
     client.register("echo", &url).await;
     let machine = client.create("work", CALLS_ACROSS_A_WAIT).await;
-    let over = Arc::new(AtomicBool::new(false));
     let before = start(&client, &machine, 20).await;
+    let under_way = Arc::new(Load::default());
     let clients: Vec<_> = (0..CLIENTS)
-        .map(|number| tokio::spawn(load(client.clone(), machine.clone(), number, over.clone())))
+        .map(|number| {
+            tokio::spawn(load(client.clone(), machine.clone(), number, under_way.clone()))
+        })
         .collect();
+    let is_under_way = async || under_way.acknowledged.load(Ordering::Relaxed) >= CLIENTS;
+    until("acknowledged starts", is_under_way).await;
     let file = Arc::new(File::new());
     let (from, to) = (database.url().to_owned(), file.clone());
     blocking(move || dump(&from, &to.0)).await.unwrap();
-    over.store(true, Ordering::Relaxed);
+    under_way.is_over.store(true, Ordering::Relaxed);
     let mut during = Vec::new();
     for client in clients {
         during.extend(client.await.unwrap());
@@ -92,7 +99,11 @@ async fn a_dump_under_load_is_restored_with_all_that_was_acknowledged_before_it(
             there += 1;
         }
     }
-    assert!(!during.is_empty(), "nothing was started during the dump");
+    assert!(
+        there >= CLIENTS,
+        "these were acknowledged before the dump began, others ran beside them"
+    );
+    assert!(during.len() > CLIENTS, "nothing was started while it was taken");
     println!("{} before the dump, {there} of {} during it", before.len(), during.len());
     let again = client.must("DescribeStateMachine", json!({ "stateMachineArn": machine })).await;
     assert_eq!(again, described);
