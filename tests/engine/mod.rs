@@ -3,6 +3,7 @@
 mod activities;
 mod cut;
 mod lives;
+mod memory;
 mod node;
 mod panics;
 mod proxy;

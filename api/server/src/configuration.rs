@@ -2,6 +2,7 @@
 
 mod connections;
 mod limits;
+mod memory;
 mod outgoing;
 mod secrets;
 mod settings;
@@ -112,6 +113,7 @@ impl Settings {
                 1,
                 100_000,
             )?,
+            memory: memory::decide(self.memory_mib)?,
             call_timeout: (call_timeout > 0).then(|| Duration::from_secs(call_timeout)),
             outgoing_allow: outgoing::decide(self.outgoing)?,
             lease: Duration::from_secs(within("lease_seconds", lease, 2, 3600)?),

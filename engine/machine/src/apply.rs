@@ -40,7 +40,8 @@ pub(crate) fn begin(event: &Event) -> Option<Execution> {
     indexes.enter(&root);
     Some(Execution {
         identity: Arc::new((**identity).clone()),
-        input: input.clone(),
+        // Kept for as long as it runs: parsed when it is asked for, which few ask.
+        input: input.at_rest(),
         started_at: event.at,
         last_at: event.at,
         status: Status::Running,

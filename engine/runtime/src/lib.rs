@@ -20,6 +20,7 @@ mod fire;
 mod lane;
 mod lives;
 mod loops;
+mod memory;
 pub mod metrics;
 mod node;
 mod options;

@@ -16,6 +16,7 @@ mod busiest;
 mod declared;
 mod part;
 mod reading;
+mod tasks;
 
 use self::busiest::Counted;
 pub use self::declared::{Doors, Metrics};

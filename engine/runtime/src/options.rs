@@ -32,6 +32,9 @@ pub struct EngineOptions {
     pub lease: Duration,
     /// How long a node that was told to stop lets its calls go on.
     pub drain: Duration,
+    /// How many bytes of memory its executions may take, as estimated: when most of it is taken, those
+    /// that only wait leave memory sooner; when all is, starts are refused.
+    pub memory: usize,
     /// An execution that only waits, and for longer than this, leaves memory.
     pub passivate_after: Duration,
     /// How long a poll of an activity worker waits for a task.
@@ -65,6 +68,7 @@ impl Default for EngineOptions {
             mailbox: 4_096,
             lease: Duration::from_secs(10),
             drain: Duration::from_secs(30),
+            memory: 1024 * 1024 * 1024,
             passivate_after: Duration::from_mins(1),
             long_poll: crate::activities::LONG_POLL,
             lambda_endpoint: None,

@@ -84,7 +84,7 @@ pub(crate) struct Owner {
     /// had to wait. The machines take turns.
     unfinished: Fair<u64, Uuid>,
     timers: Timers,
-    /// Executions that wait for a token or a worker, and when to look whether they still do.
+    /// Executions that wait for a token or a worker, and since when nothing had happened to them.
     drowsy: VecDeque<(Timestamp, Key)>,
     closing: Vec<Closing>,
     leaving: Vec<Leaving>,

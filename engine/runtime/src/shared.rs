@@ -93,7 +93,7 @@ impl Shared {
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<Vec<(i16, Tenure)>>) {
         let (appended, _) = broadcast::channel(1_024);
         let (fenced, heard) = mpsc::unbounded_channel();
-        let standing = Arc::new(Standing::default());
+        let standing = Arc::new(Standing::new(options.memory));
         let shared = Arc::new(Self {
             programs: Programs::new(store.clone()),
             calls: Calls::new(performer, store.clone(), seal.clone(), standing.clone()),

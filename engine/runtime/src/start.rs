@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::clock::moment;
 use crate::engine::{Absent, ELSEWHERE, Engine, PATIENCE};
+use crate::metrics::METRICS;
 use crate::post::NotPosted;
 use crate::post::ask::{Unanswered, ask};
 use crate::post::mail::{Key, Mail, Message, StartMail, StartReply};
@@ -137,6 +138,10 @@ impl Engine {
             started_at: moment(*started_at),
             trace_header: start.trace_header.clone(),
         };
+        let Some(memory) = self.shared.standing.memory.admit(start.input.size_bytes()) else {
+            METRICS.executions.throttled.inc();
+            return Err(StartError::Throttled);
+        };
         let (reply, outcome) = oneshot::channel();
         let mail = Mail::Start(Box::new(StartMail {
             key: *key,
@@ -144,6 +149,7 @@ impl Engine {
             identity: identity.clone(),
             row,
             input: start.input.clone(),
+            memory,
             reply: Some(reply),
             message: None,
         }));

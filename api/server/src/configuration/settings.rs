@@ -56,6 +56,10 @@ pub struct Settings {
     /// Function calls under way at once [default: 1000]
     #[arg(long)]
     pub concurrency: Option<usize>,
+    /// About how much memory executions may take, in MiB; when it is full, starts are refused
+    /// [default: half of what there is]
+    #[arg(long)]
+    pub memory_mib: Option<usize>,
     /// Most time for one call where neither state nor function gives a limit, 0 is none
     /// [default: 3600]
     #[arg(long)]

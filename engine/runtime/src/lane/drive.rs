@@ -113,7 +113,7 @@ fn count(write: &Write) {
     let Some(turn) = &write.turn else { return };
     METRICS.loops.turns.inc();
     for milestone in &write.milestones {
-        METRICS.task(milestone);
+        METRICS.tasks.count(milestone);
     }
     if turn.start.is_none() && turn.end.is_none() {
         return;

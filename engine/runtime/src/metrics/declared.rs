@@ -2,7 +2,6 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use machine::{Milestone, Reached, TaskEnd, TaskFamily};
 use prometheus::{
     Gauge, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
 };
@@ -10,6 +9,7 @@ use prometheus::{Registry, TextEncoder};
 use store::Status;
 
 use super::busiest::Busiest;
+use super::tasks::{self, Tasks};
 use super::{Counted, Declaring, Kind, Metric, seconds};
 
 /// Upper bounds for what should take no time: microseconds to a second.
@@ -21,7 +21,7 @@ const QUICK: [f64; 13] = [
 const MOMENTS: [f64; 12] =
     [0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
 /// For what may take days: ten milliseconds to thirty of them.
-const DAYS: [f64; 15] = [
+pub(super) const DAYS: [f64; 15] = [
     0.01,
     0.05,
     0.1,
@@ -78,9 +78,6 @@ pub(super) const CLOUDWATCH: [(&str, &str); 32] = [
     ("ServiceIntegrationTime", "statewright_task_seconds"),
 ];
 
-/// The kinds of tasks, as AWS's metrics tell them apart.
-const TASKS: [&str; 3] = ["activity", "lambda", "service"];
-
 /// What is measured, each by a name of its own.
 pub struct Metrics {
     list: Vec<Metric>,
@@ -118,7 +115,7 @@ impl Metrics {
         for status in Status::ALL.into_iter().filter(|status| *status != Status::Running) {
             executions.time.with_label_values(&[status.as_str()]);
         }
-        for kind in TASKS {
+        for kind in tasks::KINDS {
             tasks.scheduled.with_label_values(&[kind]);
             tasks.started.with_label_values(&[kind]);
             tasks.run_time.with_label_values(&[kind]);
@@ -163,36 +160,6 @@ impl Metrics {
         self.executions.time.with_label_values(&[status.as_str()]).observe(seconds(ms));
     }
 
-    /// Counts what became of a task.
-    pub(crate) fn task(&self, milestone: &Milestone) {
-        let tasks = &self.tasks;
-        let kind = match milestone.family {
-            TaskFamily::Activity => "activity",
-            TaskFamily::Lambda => "lambda",
-            TaskFamily::Service => "service",
-        };
-        match milestone.reached {
-            Reached::Scheduled => tasks.scheduled.with_label_values(&[kind]).inc(),
-            Reached::Started { since_scheduled_ms } => {
-                tasks.started.with_label_values(&[kind]).inc();
-                if milestone.family == TaskFamily::Activity {
-                    tasks.activity_schedule_time.observe(seconds(since_scheduled_ms));
-                }
-            }
-            Reached::Ended { outcome, since_started_ms, since_scheduled_ms } => {
-                let outcome = match outcome {
-                    TaskEnd::Succeeded => "succeeded",
-                    TaskEnd::Failed => "failed",
-                    TaskEnd::TimedOut => "timed_out",
-                    TaskEnd::HeartbeatTimedOut => "heartbeat_timed_out",
-                };
-                tasks.ended.with_label_values(&[kind, outcome]).inc();
-                tasks.run_time.with_label_values(&[kind]).observe(seconds(since_started_ms));
-                tasks.time.with_label_values(&[kind]).observe(seconds(since_scheduled_ms));
-            }
-        }
-    }
-
     fn machines(&self) -> MutexGuard<'_, Busiest> {
         self.machines.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -206,6 +173,7 @@ pub(crate) struct Executions {
     pub(crate) time: HistogramVec,
     pub(crate) throttled: IntCounter,
     pub(crate) in_memory: IntGauge,
+    pub(crate) held: IntGauge,
     pub(crate) asleep: IntGauge,
 }
 
@@ -232,65 +200,21 @@ impl Executions {
             ),
             throttled: d.counter(
                 "statewright_executions_throttled_total",
-                "Starts and other requests that were refused because a mailbox was full.",
+                "Starts and other requests that were refused because a mailbox or memory was full.",
             ),
             in_memory: d.gauge(
                 "statewright_executions_in_memory",
                 "Running executions that this node has in memory.",
             ),
+            held: d.gauge(
+                "statewright_executions_memory_bytes",
+                "About how much memory the executions take that this node has in memory; what they \
+                 may take is the setting `memory_mib`.",
+            ),
             asleep: d.gauge(
                 "statewright_executions_asleep",
                 "Running executions of this node's shards that only wait, and not in memory; \
                  counted once a minute at most, up to a million.",
-            ),
-        }
-    }
-}
-
-/// What became of tasks.
-pub(crate) struct Tasks {
-    pub(crate) scheduled: IntCounterVec,
-    pub(crate) started: IntCounterVec,
-    pub(crate) ended: IntCounterVec,
-    pub(crate) run_time: HistogramVec,
-    pub(crate) time: HistogramVec,
-    pub(crate) activity_schedule_time: Histogram,
-}
-
-impl Tasks {
-    fn declare(d: &mut Declaring) -> Self {
-        Self {
-            scheduled: d.counters(
-                "statewright_tasks_scheduled_total",
-                &["kind"],
-                "Tasks scheduled, by kind: activity, lambda, service (integrations and URLs).",
-            ),
-            started: d.counters(
-                "statewright_tasks_started_total",
-                &["kind"],
-                "Tasks started, by kind; of activities, when a worker takes them.",
-            ),
-            ended: d.counters(
-                "statewright_tasks_ended_total",
-                &["kind", "outcome"],
-                "Tasks ended, by kind and outcome: succeeded, failed, timed_out, heartbeat_timed_out.",
-            ),
-            run_time: d.histograms(
-                "statewright_task_run_seconds",
-                &["kind"],
-                &DAYS,
-                "Time from a task's start to its end, by kind.",
-            ),
-            time: d.histograms(
-                "statewright_task_seconds",
-                &["kind"],
-                &DAYS,
-                "Time from when a task was scheduled to its end, by kind.",
-            ),
-            activity_schedule_time: d.histogram(
-                "statewright_activity_schedule_seconds",
-                &DAYS,
-                "Time from when an activity's task was scheduled to when a worker took it.",
             ),
         }
     }

@@ -84,7 +84,8 @@ impl Owner {
         let there = self.running.get(&key.id);
         if there.is_none_or(|there| there.broken.is_some()) {
             let seed = seed(key.id, execution.next_event());
-            let mut running = Running::new(execution, program, (key.shard, life), seed);
+            let memory = self.standing.memory.hold(execution.held_bytes());
+            let mut running = Running::new(execution, program, (key.shard, life), seed, memory);
             running.asleep = if asleep { Asleep::Yes } else { Asleep::No };
             match self.running.remove(&key.id) {
                 Some(broken) => self.mended(key, broken, running),

@@ -8,6 +8,7 @@ use asl::Program;
 use machine::{Execution, Identity, Random, Status, Timestamp};
 use uuid::Uuid;
 
+use crate::memory::Held;
 use crate::post::mail::StimulusMail;
 use crate::task::calls::account_of;
 
@@ -59,6 +60,8 @@ pub(crate) struct Running {
     pub(crate) deferred: VecDeque<StimulusMail>,
     /// The earliest timer that has been set for it.
     pub(crate) timer: Option<Timestamp>,
+    /// Its room in memory.
+    memory: Held,
 }
 
 impl Running {
@@ -67,10 +70,11 @@ impl Running {
         program: Arc<Program>,
         (shard, life): (i16, Uuid),
         seed: u64,
+        memory: Held,
     ) -> Self {
         let read_up_to = execution.next_event();
         let machine = of_machine(execution.identity());
-        Self {
+        let mut running = Self {
             identity: Arc::new(execution.identity().clone()),
             execution,
             program,
@@ -89,7 +93,15 @@ impl Running {
             is_unfinished: false,
             deferred: VecDeque::new(),
             timer: None,
-        }
+            memory,
+        };
+        running.weigh();
+        running
+    }
+
+    /// Notes how much memory it takes now.
+    pub(crate) fn weigh(&mut self) {
+        self.memory.set(self.execution.held_bytes());
     }
 
     pub(crate) fn has_ended(&self) -> bool {

@@ -30,7 +30,7 @@ pub(super) struct With {
 impl Owner {
     /// Begins an execution.
     pub(super) fn start(&mut self, mail: StartMail) {
-        let StartMail { key, program, identity, row, input, reply, message } = mail;
+        let StartMail { key, program, identity, row, input, memory, reply, message } = mail;
         let owned = self.shards.get(&key.shard).is_some_and(|shard| !shard.is_leaving);
         if !owned || self.standing.is_away() {
             if let Some(reply) = reply {
@@ -72,7 +72,8 @@ impl Owner {
             answer(reply, StartReply::Unavailable);
             return;
         };
-        let mut running = Running::new(execution, program, (key.shard, row.life), random.bits());
+        let place = (key.shard, row.life);
+        let mut running = Running::new(execution, program, place, random.bits(), memory);
         running.is_starting = true;
         self.touch(key);
         self.running.insert(key.id, running);
@@ -113,6 +114,7 @@ impl Owner {
             }
             ((), turn)
         });
+        running.weigh();
         let decided = match decided {
             Ok(((), decided)) => decided,
             Err(panic) => {

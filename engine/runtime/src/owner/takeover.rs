@@ -24,6 +24,9 @@ mod tests;
 
 /// How much executions may hold that are read before they are handed to their owner.
 const PAGE_BYTES: usize = 16 * 1024 * 1024;
+/// How long the next page waits while memory is full, and how often it is looked whether it still is.
+const PATIENCE: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Loads all active executions of these shards and hands them to their owner, for as long as
 /// these tenures last.
@@ -64,7 +67,9 @@ async fn take_over(
     let tenures: HashMap<i16, Tenure> = shards.iter().copied().collect();
     let numbers: Vec<i16> = tenures.keys().copied().collect();
     let (mut after, mut count) = ((-1, Uuid::nil()), 0);
+    let mut is_patient = true;
     loop {
+        is_patient = is_patient && has_room(shared).await;
         let mut page = shared.store.active_executions(&numbers, after).await?;
         let Some(last) = page.last() else { return Ok(count) };
         after = (last.shard, last.id);
@@ -81,6 +86,17 @@ async fn take_over(
             }
         }
     }
+}
+
+/// While memory is full, what only waits is given time to leave it; whether there is room now. If there
+/// is not, what has been taken over must run all the same.
+async fn has_room(shared: &Shared) -> bool {
+    let until_room = async {
+        while shared.standing.memory.is_full() {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, until_room).await.is_ok()
 }
 
 /// An execution's row, and what its log comes to.

@@ -26,7 +26,7 @@ struct Stage {
 impl Stage {
     fn set() -> Self {
         let now = Now { wall: Timestamp(1_000_000), steady: Instant::now() };
-        let standing = Arc::new(Standing::default());
+        let standing = Arc::new(Standing::new(crate::EngineOptions::default().memory));
         standing.lease.renew(now.steady + Duration::from_hours(1));
         let rules = Rules {
             limits: Limits::strict(),

@@ -143,6 +143,9 @@ impl Inbox {
                     Some(life) => life,
                     None => self.life_of(&account, &identity.state_machine_name).await?,
                 };
+                // Its poster waits until there is room.
+                let memory =
+                    self.shared.standing.memory.admit(input.len()).ok_or(Unread::Passing)?;
                 let row = store::NewExecution {
                     account,
                     state_machine: identity.state_machine_name.clone(),
@@ -161,6 +164,7 @@ impl Inbox {
                     identity: *identity,
                     row,
                     input: asl::Payload::from_text(input).map_err(|_| Unread::Unreadable)?,
+                    memory,
                     reply: None,
                     message: Some(message.id),
                 }))
@@ -176,7 +180,7 @@ impl Inbox {
 
 /// Why a message was not handed to its owner.
 enum Unread {
-    /// The store is away: it is read again.
+    /// The store is away, or memory full: it is read again.
     Passing,
     /// It never can be.
     Unreadable,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use crate::memory::Held;
 use crate::tenure::Tenure;
 use crate::tenure::gates::Busy;
 
@@ -70,6 +71,8 @@ pub(crate) struct StartMail {
     pub(crate) identity: Identity,
     pub(crate) row: store::NewExecution,
     pub(crate) input: asl::Payload,
+    /// Its room in memory.
+    pub(crate) memory: Held,
     pub(crate) reply: Option<oneshot::Sender<StartReply>>,
     /// The inbox message that asked for it, if another node did.
     pub(crate) message: Option<Uuid>,

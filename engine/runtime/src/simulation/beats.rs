@@ -242,7 +242,8 @@ impl World {
             trace_header: None,
         };
         let (program, identity) = (self.programs[program].clone(), identity(name));
-        StartMail { key, program, identity, row, input, reply: None, message: None }
+        let memory = self.nodes[node].standing.memory.hold(input.size_bytes());
+        StartMail { key, program, identity, row, input, memory, reply: None, message: None }
     }
 
     fn wake_sleepers(&mut self, process: Process) {

@@ -63,7 +63,7 @@ pub(super) struct Seat {
 
 impl Node {
     pub(super) fn new(world: &World, number: u64) -> Self {
-        let standing = Arc::new(Standing::default());
+        let standing = Arc::new(Standing::new(crate::EngineOptions::default().memory));
         let rules = Rules {
             limits: Limits::strict(),
             passivate_after: Duration::from_secs(10),

@@ -8,12 +8,12 @@ use super::Tenures;
 use super::gates::Gates;
 use super::lease::Lease;
 use crate::lives::Lives;
+use crate::memory::Budget;
 
 /// How long after the store is back those who were refused are given to try again.
 const RECOVERY_MS: i64 = 10_000;
 
 /// Where a node stands.
-#[derive(Default)]
 pub(crate) struct Standing {
     /// The shards it works on.
     pub(crate) tenures: Tenures,
@@ -23,6 +23,8 @@ pub(crate) struct Standing {
     pub(crate) gates: Gates,
     /// State machines that are deleted.
     pub(crate) lives: Lives,
+    /// How much memory its executions may take.
+    pub(crate) memory: Budget,
     /// The store did not answer lately: writes are refused at once.
     is_away: AtomicBool,
     /// When the store answered again after it had been away; in milliseconds.
@@ -30,6 +32,19 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
+    /// Of a node that owns nothing yet, whose executions may take so many bytes.
+    pub(crate) fn new(memory: usize) -> Self {
+        Self {
+            tenures: Tenures::default(),
+            lease: Lease::default(),
+            gates: Gates::default(),
+            lives: Lives::default(),
+            memory: Budget::new(memory),
+            is_away: AtomicBool::default(),
+            back_at: AtomicI64::default(),
+        }
+    }
+
     /// Whether the store is away.
     pub(crate) fn is_away(&self) -> bool {
         self.is_away.load(Ordering::Acquire)

@@ -52,7 +52,7 @@ impl Stage {
 
     fn set_with_lease(repeated: bool, until: Instant) -> Self {
         let performer = Arc::new(OnePlace { place: Semaphore::new(0), begun: Semaphore::new(0) });
-        let standing = Arc::new(Standing::default());
+        let standing = Arc::new(Standing::new(crate::EngineOptions::default().memory));
         standing.lease.renew(until);
         assert!(standing.tenures.begin(KEY.shard, standing.tenures.grant(KEY.shard)));
         let (mailbox, mail) = mpsc::channel(8);
