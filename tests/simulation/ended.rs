@@ -12,9 +12,14 @@ pub(super) struct Ended {
 }
 
 impl Ended {
-    /// How it ended: its last event.
-    pub(super) fn ending(&self) -> Option<&EventKind> {
-        self.log.last().map(|event| &event.kind)
+    /// How it ended: its last event, but for the number of the frame that failed, which tells who came
+    /// first.
+    pub(super) fn ending(&self) -> Option<EventKind> {
+        let mut ending = self.log.last()?.kind.clone();
+        if let EventKind::ExecutionFailed { place, .. } = &mut ending {
+            *place = None;
+        }
+        Some(ending)
     }
 
     /// What the user sees, without times, and in an order that does not depend on which

@@ -12,12 +12,20 @@ use sha2::{Digest as _, Sha256};
 use tests::psql::in_hexadecimal;
 
 /// Each file, how many lines it had when it was last added to, and what these say.
-const KEPT: [(&str, &str, usize, &str); 1] = [(
-    "0.1",
-    include_str!("0.1.jsonl"),
-    95,
-    "f7d7dac70e83d8858422cc4812b85348663e256be956ff87e0962fa6949e4d6f",
-)];
+const KEPT: [(&str, &str, usize, &str); 2] = [
+    (
+        "0.1",
+        include_str!("0.1.jsonl"),
+        95,
+        "f7d7dac70e83d8858422cc4812b85348663e256be956ff87e0962fa6949e4d6f",
+    ),
+    (
+        "0.1-redrive",
+        include_str!("0.1-redrive.jsonl"),
+        12,
+        "60dadda6c0202ccc383f52d9e637c006d9e62738b95c14aaaae13a5cf99ade28",
+    ),
+];
 
 /// Far later than anything that was kept waits for.
 const LATE: Timestamp = Timestamp(4_102_444_800_000);
@@ -102,6 +110,32 @@ fn every_kept_execution_goes_on_from_each_of_its_turns() {
             assert_eq!(machine::fold(&after).as_ref(), Some(&execution), "{place}");
         }
     }
+}
+
+/// Also those that ended before there were redrives: what failed follows from the whole log.
+#[test]
+fn every_kept_execution_that_failed_can_be_redriven() {
+    let mut redriven = 0;
+    for (place, kept) in all() {
+        let program = asl::compile(&kept.definition).unwrap();
+        let mut log = kept.log();
+        let mut execution = machine::fold(&log).unwrap_or_else(|| panic!("{place}"));
+        let ended = execution.ending().is_some_and(|ending| ending.output.is_none());
+        assert_eq!(execution.can_be_redriven(), ended, "{place}");
+        let (random, limits) = (Random::seeded(1), Limits::lifted());
+        let turn = machine::redrive(&program, &mut execution, LATE, &random, &limits, &NoTokens);
+        assert_eq!(turn.events.is_empty(), !ended, "{place}");
+        redriven += usize::from(ended);
+        log.extend(turn.events);
+        assert_eq!(machine::fold(&log).as_ref(), Some(&execution), "{place}");
+        let goes_on = execution.status() != machine::Status::Running
+            || execution.next_timer().is_some()
+            || execution.wants_to_continue()
+            || execution.has_open_tasks()
+            || !machine::open_commands(&execution).is_empty();
+        assert!(goes_on, "{place} stands still");
+    }
+    assert!(redriven > 20, "{redriven}");
 }
 
 /// Events are named as rows of the log spell them.

@@ -93,6 +93,7 @@ impl Progress {
             | EventKind::ActivitySought { .. }
             | EventKind::ActivityReturned => self.task_words(event),
             EventKind::ExecutionStarted { .. }
+            | EventKind::ExecutionRedriven { .. }
             | EventKind::ParallelSucceeded
             | EventKind::MapStarted { .. }
             | EventKind::MapSucceeded

@@ -2,6 +2,7 @@
 //! release folds to the same execution.
 
 mod closing;
+mod kept;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,12 +12,13 @@ use serde_json::Value;
 
 use crate::event::{Event, EventKind, FrameId};
 use crate::execution::{
-    At, Branches, Ending, Execution, Frame, Iterations, Memo, OpenTask, Phase, Sought, Status,
+    At, Branches, Execution, Frame, Iterations, Memo, OpenTask, Phase, Sought, Status,
 };
 use crate::indexes::Indexes;
-use crate::stimulus::Failure;
 use crate::task_kind::TaskKind;
 use crate::timestamp::Timestamp;
+
+pub(crate) use kept::Kept;
 
 /// Rebuilds an execution from its log. `None` if the log does not begin with a start.
 pub fn fold<'a>(events: impl IntoIterator<Item = &'a Event>) -> Option<Execution> {
@@ -30,12 +32,14 @@ pub fn fold<'a>(events: impl IntoIterator<Item = &'a Event>) -> Option<Execution
 
 /// The execution that its first event makes.
 pub(crate) fn begin(event: &Event) -> Option<Execution> {
-    let EventKind::ExecutionStarted { identity, input, start, deadline } = &event.kind else {
+    let EventKind::ExecutionStarted { identity, input, start, deadline, variables } = &event.kind
+    else {
         return None;
     };
     let start: Arc<str> = start.as_str().into();
-    let root =
-        new_frame(FrameId::ROOT, None, start, (input.clone(), Variables::default()), 0, event.at);
+    let mut given = Variables::default();
+    assign(&mut given, variables.as_ref());
+    let root = new_frame(FrameId::ROOT, None, start, (input.clone(), given), 0, event.at);
     let mut indexes = Indexes::default();
     indexes.enter(&root);
     Some(Execution {
@@ -53,6 +57,9 @@ pub(crate) fn begin(event: &Event) -> Option<Execution> {
         next_event: 1,
         next_id: 2,
         is_orphan: false,
+        kept: Kept::default(),
+        redrives: 0,
+        redriven_at: None,
     })
 }
 
@@ -63,20 +70,16 @@ pub fn apply(execution: &mut Execution, event: &Event) {
     if event.id != 0 {
         execution.next_id = event.id + 1;
     }
+    if execution.status != Status::Running {
+        // An end stands; nothing may follow it but this.
+        return kept::redriven(execution, event);
+    }
     match &event.kind {
-        EventKind::ExecutionStarted { .. } => {}
-        EventKind::ExecutionSucceeded { output } => {
-            end(execution, Status::Succeeded, event.at, Some(output), Failure::default(), None);
-        }
-        EventKind::ExecutionFailed { failure, state } => {
-            end(execution, Status::Failed, event.at, None, failure.clone(), state.clone());
-        }
-        EventKind::ExecutionTimedOut => {
-            end(execution, Status::TimedOut, event.at, None, Failure::default(), None);
-        }
-        EventKind::ExecutionAborted { failure } => {
-            end(execution, Status::Aborted, event.at, None, failure.clone(), None);
-        }
+        EventKind::ExecutionStarted { .. } | EventKind::ExecutionRedriven { .. } => {}
+        EventKind::ExecutionSucceeded { .. }
+        | EventKind::ExecutionFailed { .. }
+        | EventKind::ExecutionTimedOut
+        | EventKind::ExecutionAborted { .. } => kept::ended(execution, event),
         EventKind::ParallelStarted { first, starts, input } => {
             start_branches(execution, event, *first, starts, input);
         }
@@ -96,6 +99,7 @@ pub fn apply(execution: &mut Execution, event: &Event) {
         }
         EventKind::RetryScheduled { retrier, until } => {
             drop_children(execution, event.frame);
+            deal_with(execution, event.frame);
             count_retry(execution, event.frame, *retrier);
             change(execution, event, |_| At::Retrying(*until));
         }
@@ -109,8 +113,11 @@ pub fn apply(execution: &mut Execution, event: &Event) {
         | EventKind::TaskQueued
         | EventKind::TaskBegan { .. }
         | EventKind::ActivityReturned => change_task_state(execution, event),
+        EventKind::StateExited { .. } => {
+            deal_with(execution, event.frame);
+            change_state(execution, event);
+        }
         EventKind::StateEntered { .. }
-        | EventKind::StateExited { .. }
         | EventKind::TaskSucceeded { .. }
         | EventKind::TaskFailed { .. }
         | EventKind::TaskTimedOut { .. }
@@ -271,7 +278,7 @@ fn expect_heartbeats(task: &mut OpenTask, now: Timestamp) {
 
 /// Changes one frame and keeps the indexes over frames (ready, timers, tasks) true.
 fn change(execution: &mut Execution, event: &Event, f: impl FnOnce(&mut Frame) -> At) {
-    let Execution { frames, indexes, .. } = execution;
+    let Execution { frames, indexes, kept, .. } = execution;
     let Some(frame) = frames.get_mut(&event.frame) else { return };
     // A success that closes its branches does not lengthen the chain: AWS lets the
     // `…StateExited` that follows point past it.
@@ -292,6 +299,9 @@ fn change(execution: &mut Execution, event: &Event, f: impl FnOnce(&mut Frame) -
     let before = std::mem::replace(&mut frame.at, now);
     if frame.at.results().is_empty() {
         indexes.forget(before.results());
+    }
+    if kept::is_lost_by(&event.kind) {
+        kept.keep(Frame { at: before, closing: None, ..frame.clone() });
     }
     if !frame.is_ready() && !matches!(frame.at, At::Entered) {
         frame.input = frame.input.at_rest();
@@ -390,7 +400,11 @@ fn deliver(execution: &mut Execution, event: &Event, succeeded: bool) {
         At::Done(output) if succeeded => Some(output.clone()),
         _ => None,
     };
-    remove(execution, child);
+    if succeeded {
+        take_out(execution, child);
+    } else {
+        remove(execution, child);
+    }
     let Some((parent, place)) = parent else { return };
     let Execution { frames, indexes, .. } = execution;
     let Some(frame) = frames.get_mut(&parent) else { return };
@@ -437,11 +451,25 @@ fn count_retry(execution: &mut Execution, frame: FrameId, retrier: u32) {
     frame.retry_count += 1;
 }
 
-/// Removes a frame and everything below it.
+/// Removes a frame that has not succeeded, and everything below it; a redrive goes on with them.
 fn remove(execution: &mut Execution, id: FrameId) {
     drop_children(execution, id);
-    if let Some(frame) = execution.frames.remove(&id) {
-        execution.indexes.leave(&frame);
+    if let Some(frame) = take_out(execution, id) {
+        execution.kept.keep(frame);
+    }
+}
+
+fn take_out(execution: &mut Execution, id: FrameId) -> Option<Frame> {
+    let frame = execution.frames.remove(&id)?;
+    execution.indexes.leave(&frame);
+    Some(frame)
+}
+
+/// What failed in this frame has been dealt with.
+fn deal_with(execution: &mut Execution, id: FrameId) {
+    let Execution { frames, kept, .. } = execution;
+    if let Some(frame) = frames.get(&id) {
+        kept.forget(frame);
     }
 }
 
@@ -450,18 +478,4 @@ fn drop_children(execution: &mut Execution, id: FrameId) {
     for child in children {
         remove(execution, child);
     }
-}
-
-fn end(
-    execution: &mut Execution,
-    status: Status,
-    at: Timestamp,
-    output: Option<&Payload>,
-    failure: Failure,
-    state: Option<String>,
-) {
-    execution.status = status;
-    execution.ending = Some(Ending { at, output: output.cloned(), failure, state });
-    execution.frames.clear();
-    execution.indexes = Indexes::default();
 }

@@ -8,7 +8,7 @@ use crate::event::{EventKind, Identity};
 use crate::execution::Execution;
 use crate::limits::Limits;
 use crate::random::Random;
-use crate::step::{Step, Tokens, Turn, first_event};
+use crate::step::{Beginning, Step, Tokens, Turn, first_event};
 use crate::stimulus::Failure;
 use crate::timestamp::Timestamp;
 
@@ -33,7 +33,7 @@ pub fn break_off(
     let random = Random::seeded(0);
     let mut step = Step::new(program, execution, now, &random, limits, &NoTokens);
     if step.is_running() {
-        step.finish(EventKind::ExecutionFailed { failure, state: None });
+        step.finish(EventKind::ExecutionFailed { failure, state: None, place: None });
     }
     step.into_turn(first)
 }
@@ -46,7 +46,7 @@ pub fn stillborn(
     failure: Failure,
     now: Timestamp,
 ) -> (Execution, Turn) {
-    let started = first_event(program, identity, input, now);
+    let started = first_event(program, identity, Beginning::of(program, input), now);
     let mut execution = begin(&started).expect("an ExecutionStarted begins an execution");
     let mut turn = break_off(program, &mut execution, failure, now, &Limits::strict());
     turn.first_event = 0;

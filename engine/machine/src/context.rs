@@ -28,18 +28,18 @@ pub(crate) fn object<'a>(
         ("EnteredTime", Part::Text(frame.entered_at.iso().into())),
     ];
     state.extend(retries.map(|retries| ("RetryCount", Part::Number(retries))));
+    let mut of_execution = vec![
+        ("Id", text(&identity.arn)),
+        ("Input", Part::Data(execution.input().value())),
+        ("StartTime", Part::Text(execution.started_at().iso().into())),
+        ("Name", text(&identity.name)),
+        ("RoleArn", text(&identity.role_arn)),
+        ("RedriveCount", Part::Number(execution.redrives())),
+    ];
+    let redriven_at = execution.redriven_at().map(|at| Part::Text(at.iso().into()));
+    of_execution.extend(redriven_at.map(|at| ("RedriveTime", at)));
     let mut context = vec![
-        (
-            "Execution",
-            Part::Object(vec![
-                ("Id", text(&identity.arn)),
-                ("Input", Part::Data(execution.input().value())),
-                ("StartTime", Part::Text(execution.started_at().iso().into())),
-                ("Name", text(&identity.name)),
-                ("RoleArn", text(&identity.role_arn)),
-                ("RedriveCount", Part::Number(0)),
-            ]),
-        ),
+        ("Execution", Part::Object(of_execution)),
         (
             "StateMachine",
             Part::Object(vec![

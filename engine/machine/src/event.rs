@@ -91,6 +91,9 @@ pub enum EventKind<P = Payload> {
         start: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         deadline: Option<Timestamp>,
+        /// An object of the variables that it begins with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        variables: Option<P>,
     },
     ExecutionSucceeded {
         output: P,
@@ -100,10 +103,24 @@ pub enum EventKind<P = Payload> {
         /// The innermost state that failed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         state: Option<String>,
+        /// Where that was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        place: Option<FrameId>,
     },
     ExecutionTimedOut,
     ExecutionAborted {
         failure: Failure,
+    },
+    /// It goes on where it had failed; the only event that may follow one that ends an execution.
+    ExecutionRedriven {
+        /// How often that has happened by now.
+        count: u32,
+        /// When the whole execution times out from now on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline: Option<Timestamp>,
+        /// The Parallel or Map that begins from the beginning, results or not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        anew: Option<FrameId>,
     },
     StateEntered {
         state: String,
@@ -263,6 +280,9 @@ pub struct Closing {
     /// The innermost state that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
+    /// Where that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<FrameId>,
     /// The branch or iteration that failed and has not ended yet; absent if it has, or if none did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<FrameId>,
@@ -305,6 +325,7 @@ impl<P> EventKind<P> {
             Self::ExecutionFailed { .. }
             | Self::ExecutionTimedOut
             | Self::ExecutionAborted { .. }
+            | Self::ExecutionRedriven { .. }
             | Self::StateAborted { .. }
             | Self::EvaluationFailed { .. }
             | Self::TaskStarted { .. }
@@ -333,11 +354,12 @@ impl<P> EventKind<P> {
     pub fn assigned(&self) -> Option<&P> {
         match self {
             Self::StateExited { assigned, .. } => assigned.as_ref(),
+            Self::ExecutionStarted { variables, .. } => variables.as_ref(),
             _ => None,
         }
     }
 
-    /// Whether nothing can happen after it.
+    /// Whether nothing can happen after it but a redrive.
     pub fn is_terminal(&self) -> bool {
         matches!(
             self,

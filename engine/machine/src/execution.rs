@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use asl::{Payload, Variables};
 
+use crate::apply::Kept;
 use crate::event::{Closing, FrameId, Identity};
 use crate::indexes::Indexes;
 use crate::stimulus::Failure;
@@ -32,6 +33,10 @@ pub struct Execution {
     pub(crate) next_id: u64,
     /// Its state machine has been deleted, as whoever runs it knows: the log does not say so.
     pub(crate) is_orphan: bool,
+    /// What failed and has not been dealt with; once it has ended, all that had not succeeded.
+    pub(crate) kept: Kept,
+    pub(crate) redrives: u32,
+    pub(crate) redriven_at: Option<Timestamp>,
 }
 
 /// Where an execution is in life.
@@ -50,8 +55,9 @@ pub struct Ending {
     pub at: Timestamp,
     pub output: Option<Payload>,
     pub failure: Failure,
-    /// The innermost state that failed, if one did.
+    /// The innermost state that failed, if one did, and where that was.
     pub state: Option<String>,
+    pub(crate) place: Option<FrameId>,
 }
 
 /// One place where control stands.
@@ -209,6 +215,11 @@ impl At {
 }
 
 impl Iterations {
+    /// Whether all iterations have succeeded.
+    pub(crate) fn are_done(&self) -> bool {
+        self.open == 0 && self.next as usize == self.results.len()
+    }
+
     /// Whether another iteration may start now.
     pub(crate) fn can_start(&self) -> bool {
         (self.next as usize) < self.results.len() && self.open < self.concurrency
@@ -408,13 +419,13 @@ impl Frame {
         }
         match &self.at {
             At::Ready(_) => true,
-            At::Iterations(iterations) => iterations.can_start(),
+            At::Iterations(iterations) => iterations.can_start() || iterations.are_done(),
+            At::Branches(branches) => branches.open == 0,
             At::Entered
             | At::Seeking(_)
             | At::Task(_)
             | At::Waiting(_)
             | At::Retrying(_)
-            | At::Branches(_)
             | At::Done(_) => false,
         }
     }

@@ -24,7 +24,7 @@ impl Step<'_> {
     pub(crate) fn fail_as(&mut self, id: FrameId, failure: Failure, also: Option<&str>) {
         let state = self.frame(id).map(|frame| frame.state.to_string());
         let also = also.map(str::to_owned);
-        self.settle(id, Closing { failure, also, state, failed: None });
+        self.settle(id, Closing { failure, also, state, place: Some(id), failed: None });
     }
 
     /// Deals with a failure here or further out. Where more is under way than this turn can end, the
@@ -46,8 +46,8 @@ impl Step<'_> {
                 Caught::Failed(another) => (why.failure, why.also) = (another, None),
             }
             let Some((parent, _)) = self.execution.frame(id).and_then(|frame| frame.parent) else {
-                let Closing { failure, state, .. } = why;
-                self.finish(EventKind::ExecutionFailed { failure, state });
+                let Closing { failure, state, place, .. } = why;
+                self.finish(EventKind::ExecutionFailed { failure, state, place });
                 return;
             };
             why.failed = Some(id);

@@ -66,7 +66,8 @@ impl View<'_> {
             | K::ExecutionSucceeded { .. }
             | K::ExecutionFailed { .. }
             | K::ExecutionTimedOut
-            | K::ExecutionAborted { .. } => self.of_execution(kind),
+            | K::ExecutionAborted { .. }
+            | K::ExecutionRedriven { .. } => self.of_execution(kind),
             K::StateEntered { state, of, input } => Some((
                 format!("{}StateEntered", of.name()),
                 Some(("stateEnteredEventDetails", self.input(json!({ "name": state }), input))),
@@ -136,6 +137,11 @@ impl View<'_> {
             EventKind::ExecutionFailed { failure: of, .. } => {
                 ("ExecutionFailed", "executionFailedEventDetails", failure(json!({}), of))
             }
+            EventKind::ExecutionRedriven { count, .. } => (
+                "ExecutionRedriven",
+                "executionRedrivenEventDetails",
+                json!({ "redriveCount": count }),
+            ),
             EventKind::ExecutionTimedOut => {
                 let details = json!({ "error": "States.Timeout" });
                 ("ExecutionTimedOut", "executionTimedOutEventDetails", details)

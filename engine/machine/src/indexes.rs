@@ -28,8 +28,10 @@ pub(crate) struct Indexes {
 }
 
 impl Indexes {
-    /// A frame comes, without variables of its own.
+    /// A frame comes.
     pub(crate) fn enter(&mut self, frame: &Frame) {
+        frame.variables.all_own().for_each(|value| self.held.hold(value));
+        frame.at.results().iter().flatten().for_each(|result| self.held.hold(result));
         self.children.extend(frame.parent.map(|(parent, _)| (parent, frame.id)));
         self.add(frame);
     }

@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! start(program, identity, input, now)              ─► (Execution, Turn)
+//! start_at(program, identity, beginning, now)       ─► (Execution, Turn)
 //! step(program, execution, stimulus, now, random)   ─► Turn { events, commands }
+//! redrive(program, execution, now, random)          ─► Turn { events, commands }
 //! fold(events)                                      ─► Execution
 //! ```
 //!
@@ -26,6 +28,7 @@ mod limits;
 pub mod log;
 mod milestone;
 mod random;
+mod redrive;
 mod retry;
 pub mod schedule;
 mod states;
@@ -44,7 +47,8 @@ pub use execution::{
 pub use limits::Limits;
 pub use milestone::{Milestone, Reached, TaskEnd, TaskFamily};
 pub use random::Random;
-pub use step::{Tokens, Turn, hold_back, start, step};
+pub use redrive::redrive;
+pub use step::{Beginning, Tokens, Turn, hold_back, start, start_at, step};
 pub use stimulus::{Failure, Stimulus};
 pub use task_kind::TaskKind;
 pub use timestamp::Timestamp;

@@ -149,18 +149,24 @@ impl<P> EventKind<P> {
     fn map_payload<Q>(&self, f: &mut impl FnMut(&P) -> Q) -> EventKind<Q> {
         use EventKind as K;
         match self {
-            K::ExecutionStarted { identity, input, start, deadline } => K::ExecutionStarted {
-                identity: identity.clone(),
-                input: f(input),
-                start: start.clone(),
-                deadline: *deadline,
-            },
+            K::ExecutionStarted { identity, input, start, deadline, variables } => {
+                K::ExecutionStarted {
+                    identity: identity.clone(),
+                    input: f(input),
+                    start: start.clone(),
+                    deadline: *deadline,
+                    variables: variables.as_ref().map(&mut *f),
+                }
+            }
             K::ExecutionSucceeded { output } => K::ExecutionSucceeded { output: f(output) },
-            K::ExecutionFailed { failure, state } => {
-                K::ExecutionFailed { failure: failure.clone(), state: state.clone() }
+            K::ExecutionFailed { failure, state, place } => {
+                K::ExecutionFailed { failure: failure.clone(), state: state.clone(), place: *place }
             }
             K::ExecutionTimedOut => K::ExecutionTimedOut,
             K::ExecutionAborted { failure } => K::ExecutionAborted { failure: failure.clone() },
+            K::ExecutionRedriven { count, deadline, anew } => {
+                K::ExecutionRedriven { count: *count, deadline: *deadline, anew: *anew }
+            }
             K::StateEntered { state, of, input } => {
                 K::StateEntered { state: state.clone(), of: *of, input: f(input) }
             }

@@ -35,7 +35,7 @@ pub(crate) fn type_of(kind: &StateKind) -> StateType {
     }
 }
 
-/// Does what a state does when it has just been entered.
+/// Does what a state does when it has just been entered, or is tried again.
 pub(crate) fn enter(step: &mut Step<'_>, id: FrameId, state: StateId) {
     let program = step.program;
     let outcome = match &program.state(state).kind {
@@ -47,24 +47,6 @@ pub(crate) fn enter(step: &mut Step<'_>, id: FrameId, state: StateId) {
         StateKind::Fail(fail) => fail::enter(step, id, fail),
         StateKind::Parallel(parallel) => parallel::begin(step, id, parallel),
         StateKind::Map(map) => map::begin(step, id, map),
-    };
-    if let Err(failure) = outcome {
-        step.fail(id, failure);
-    }
-}
-
-/// Does again what a state with `Retry` does, after its delay.
-pub(crate) fn try_again(step: &mut Step<'_>, id: FrameId, state: StateId) {
-    let program = step.program;
-    let outcome = match &program.state(state).kind {
-        StateKind::Task(task) => task::perform(step, id, task),
-        StateKind::Parallel(parallel) => parallel::begin(step, id, parallel),
-        StateKind::Map(map) => map::begin(step, id, map),
-        StateKind::Pass(_)
-        | StateKind::Choice(_)
-        | StateKind::Wait(_)
-        | StateKind::Succeed
-        | StateKind::Fail(_) => unreachable!("only Task, Parallel and Map have `Retry`"),
     };
     if let Err(failure) = outcome {
         step.fail(id, failure);

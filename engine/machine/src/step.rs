@@ -57,6 +57,25 @@ pub trait Tokens {
     fn token(&self, task: u64) -> String;
 }
 
+/// Where an execution begins, and with what.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Beginning {
+    /// Name of the state: any of the program's. One inside a Parallel or Map runs as a machine of its own,
+    /// which ends where the branch or iteration would.
+    pub state: String,
+    pub input: Payload,
+    /// An object of the variables it sees.
+    pub variables: Option<Payload>,
+}
+
+impl Beginning {
+    /// The beginning of the machine.
+    pub(crate) fn of(program: &Program, input: Payload) -> Self {
+        let state = program.state(program.start()).name.to_string();
+        Self { state, input, variables: None }
+    }
+}
+
 /// Begins an execution and runs it as far as it goes.
 pub fn start(
     program: &Program,
@@ -67,7 +86,22 @@ pub fn start(
     limits: &Limits,
     tokens: &dyn Tokens,
 ) -> (Execution, Turn) {
-    let first = first_event(program, identity, input, now);
+    let beginning = Beginning::of(program, input);
+    start_at(program, identity, beginning, now, random, limits, tokens)
+}
+
+/// Begins an execution at any state, and runs it as far as it goes. Where the program has no such state it
+/// fails with `States.Runtime`.
+pub fn start_at(
+    program: &Program,
+    identity: Identity,
+    beginning: Beginning,
+    now: Timestamp,
+    random: &Random,
+    limits: &Limits,
+    tokens: &dyn Tokens,
+) -> (Execution, Turn) {
+    let first = first_event(program, identity, beginning, now);
     let mut execution = begin(&first).expect("an ExecutionStarted begins an execution");
     let mut step = Step::new(program, &mut execution, now, random, limits, tokens);
     step.events.push(first);
@@ -80,14 +114,16 @@ pub fn start(
 pub(crate) fn first_event(
     program: &Program,
     identity: Identity,
-    input: Payload,
+    beginning: Beginning,
     now: Timestamp,
 ) -> Event {
+    let Beginning { state, input, variables } = beginning;
     let kind = EventKind::ExecutionStarted {
         identity: Box::new(identity),
         input,
-        start: program.state(program.start()).name.to_string(),
+        start: state,
         deadline: program.timeout_seconds().map(|seconds| now.plus_seconds(seconds)),
+        variables,
     };
     Event { id: 1, previous: 0, at: now, frame: FrameId::ROOT, kind }
 }
@@ -236,7 +272,7 @@ impl<'a> Step<'a> {
     }
 
     /// Runs what is ready until nothing is, or the turn is long enough to be committed.
-    fn run(&mut self) {
+    pub(crate) fn run(&mut self) {
         while self.may_go_on() {
             let Some(&id) = self.execution.indexes.ready.front() else { break };
             self.go_on(id);
@@ -246,7 +282,7 @@ impl<'a> Step<'a> {
             let cause =
                 format!("The execution reached the maximum number of history events ({most}).");
             let failure = Failure::new("States.Runtime", cause);
-            self.finish(EventKind::ExecutionFailed { failure, state: None });
+            self.finish(EventKind::ExecutionFailed { failure, state: None, place: None });
         }
     }
 
@@ -263,7 +299,12 @@ impl<'a> Step<'a> {
                 let state = state.clone();
                 self.enter(id, &state);
             }
-            At::Iterations(_) => states::map::start_next(self, id),
+            At::Iterations(iterations) if iterations.can_start() => {
+                states::map::start_next(self, id);
+            }
+            // What all succeeded before it failed, and was redriven.
+            At::Iterations(_) => states::map::iteration_ended(self, id),
+            At::Branches(_) => states::parallel::branch_ended(self, id),
             _ => unreachable!("only frames that can go on are in the ready queue"),
         }
     }
@@ -274,7 +315,7 @@ impl<'a> Step<'a> {
     }
 
     /// Everything that is due by now happens, the earliest first.
-    fn time_passes(&mut self) {
+    pub(crate) fn time_passes(&mut self) {
         if self.execution.is_late(self.now) {
             self.finish(EventKind::ExecutionTimedOut);
             return;
@@ -299,14 +340,15 @@ impl<'a> Step<'a> {
             let name = &self.execution.identity().state_machine_name;
             let cause = format!("State machine {name} has been deleted.");
             let failure = Failure::new("States.Runtime", cause);
-            self.finish(EventKind::ExecutionFailed { failure, state: None });
+            self.finish(EventKind::ExecutionFailed { failure, state: None, place: None });
             return;
         }
         let Some(found) = self.program.find(state) else {
             // The definition is pinned, so this log was not written for this program.
             let cause = format!("the definition has no state `{state}`");
             let failure = Failure::new("States.Runtime", cause);
-            self.finish(EventKind::ExecutionFailed { failure, state: Some(state.to_owned()) });
+            let (state, place) = (Some(state.to_owned()), Some(id));
+            self.finish(EventKind::ExecutionFailed { failure, state, place });
             return;
         };
         let Some(input) = self.frame(id).map(|frame| frame.input.clone()) else { return };
@@ -315,9 +357,10 @@ impl<'a> Step<'a> {
         states::enter(self, id, found);
     }
 
+    /// Does again what the state of this frame does.
     fn try_again(&mut self, id: FrameId) {
         if let Some(state) = self.state_of(id) {
-            states::try_again(self, id, state);
+            states::enter(self, id, state);
         }
     }
 
@@ -325,6 +368,7 @@ impl<'a> Step<'a> {
     pub(crate) fn record(&mut self, frame: FrameId, kind: EventKind) -> u64 {
         let previous = match &kind {
             EventKind::ExecutionTimedOut | EventKind::ExecutionAborted { .. } => 0,
+            EventKind::ExecutionRedriven { .. } => self.execution.next_id - 1,
             EventKind::IterationStarted { .. } => self.frame(frame).map_or(0, chain),
             EventKind::EvaluationFailed { .. } => self.evaluated_from(frame),
             _ => self.frame(frame).map_or(0, |frame| frame.last),

@@ -61,7 +61,7 @@ fn a_map_ends_its_iterations_in_turns_that_are_cut() {
               nothing
             1s TaskFailed
               20<-8 LambdaFunctionFailed Tide because
-              - ClosingStarted { closing: Closing { failure: Failure { error: Some("Tide"), cause: Some("because") }, also: None, state: Some("B"), failed: Some(FrameId(1)) } }
+              - ClosingStarted { closing: Closing { failure: Failure { error: Some("Tide"), cause: Some("because") }, also: None, state: Some("B"), place: Some(FrameId(1)), failed: Some(FrameId(1)) } }
               21<-20 MapIterationFailed A 0
               22<-20 TaskStateAborted
             2s Continue
@@ -128,7 +128,7 @@ fn what_is_closed_may_be_tried_again() {
               nothing
             1s TaskFailed
               16<-8 LambdaFunctionFailed Tide because
-              - ClosingStarted { closing: Closing { failure: Failure { error: Some("Tide"), cause: Some("because") }, also: None, state: Some("B"), failed: Some(FrameId(1)) } }
+              - ClosingStarted { closing: Closing { failure: Failure { error: Some("Tide"), cause: Some("because") }, also: None, state: Some("B"), place: Some(FrameId(1)), failed: Some(FrameId(1)) } }
               17<-16 MapIterationFailed A 0
               18<-16 TaskStateAborted
             2s Continue
@@ -199,7 +199,7 @@ fn branches_with_maps_in_them_end_one_by_one() {
               nothing
             1s TaskFailed
               14<-6 LambdaFunctionFailed Tide because
-              - ClosingStarted { closing: Closing { failure: Failure { error: Some("Tide"), cause: Some("because") }, also: None, state: Some("T"), failed: Some(FrameId(1)) } }
+              - ClosingStarted { closing: Closing { failure: Failure { error: Some("Tide"), cause: Some("because") }, also: None, state: Some("T"), place: Some(FrameId(1)), failed: Some(FrameId(1)) } }
               - BranchFailed
               15<-14 TaskStateAborted
             2s Continue
@@ -264,7 +264,7 @@ fn an_iteration_that_is_over_ends_what_is_in_it_in_turns_that_are_cut() {
               nothing
             1s TaskFailed
               21<-14 LambdaFunctionFailed Tide because
-              - ClosingStarted { closing: Closing { failure: Failure { error: Some("Tide"), cause: Some("because") }, also: None, state: Some("T"), failed: Some(FrameId(2)) } }
+              - ClosingStarted { closing: Closing { failure: Failure { error: Some("Tide"), cause: Some("because") }, also: None, state: Some("T"), place: Some(FrameId(2)), failed: Some(FrameId(2)) } }
               22<-21 MapIterationAborted A 0
               23<-21 MapIterationAborted X 0
               24<-21 WaitStateAborted
@@ -326,7 +326,7 @@ fn an_execution_that_is_stopped_meanwhile_gives_up_what_is_left() {
               nothing
             1s TaskFailed
               20<-8 LambdaFunctionFailed Tide because
-              - ClosingStarted { closing: Closing { failure: Failure { error: Some("Tide"), cause: Some("because") }, also: None, state: Some("B"), failed: Some(FrameId(1)) } }
+              - ClosingStarted { closing: Closing { failure: Failure { error: Some("Tide"), cause: Some("because") }, also: None, state: Some("B"), place: Some(FrameId(1)), failed: Some(FrameId(1)) } }
               21<-20 MapIterationFailed A 0
               22<-20 TaskStateAborted
             2s Continue

@@ -10,12 +10,13 @@ use machine::EventKind;
 
 /// Each event, and what it is called where it is told: AWS's types, or the words of a transcript
 /// for what only the log knows.
-const EVENTS: [(&str, &[&str]); 35] = [
+const EVENTS: [(&str, &[&str]); 36] = [
     ("ExecutionStarted", &["ExecutionStarted"]),
     ("ExecutionSucceeded", &["ExecutionSucceeded"]),
     ("ExecutionFailed", &["ExecutionFailed"]),
     ("ExecutionTimedOut", &["ExecutionTimedOut"]),
     ("ExecutionAborted", &["ExecutionAborted"]),
+    ("ExecutionRedriven", &["ExecutionRedriven"]),
     (
         "StateEntered",
         &[

@@ -3,7 +3,7 @@
 use asl::Payload;
 use expect_test::{Expect, expect};
 use machine::history::View;
-use machine::{Event, FrameId, Limits, Stimulus};
+use machine::{Event, EventKind, FrameId, Limits, Stimulus, Timestamp};
 
 use crate::{Happening, TIMER, definition, failed, ok, play};
 
@@ -63,6 +63,21 @@ fn a_function_by_its_arn() {
         {"timestamp":30.0,"type":"ExecutionFailed","id":6,"previousEventId":5,"executionFailedEventDetails":{"error":"States.Timeout"}}
     "#]],
     );
+}
+
+#[test]
+fn a_redrive() {
+    let redriven = Event {
+        id: 7,
+        previous: 6,
+        at: Timestamp(2_000),
+        frame: FrameId::ROOT,
+        kind: EventKind::ExecutionRedriven { count: 1, deadline: None, anew: None },
+    };
+    expect![[r#"
+        {"timestamp":2.0,"type":"ExecutionRedriven","id":7,"previousEventId":6,"executionRedrivenEventDetails":{"redriveCount":1}}
+    "#]]
+    .assert_eq(&written(&[redriven], true));
 }
 
 #[test]

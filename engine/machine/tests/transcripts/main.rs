@@ -16,6 +16,7 @@ mod language;
 mod limits;
 mod memory;
 mod milestones;
+mod redrive;
 mod tasks;
 mod waiting;
 
@@ -203,6 +204,7 @@ fn line(event: &Event) -> String {
         "error",
         "cause",
         "workerName",
+        "redriveCount",
     ];
     let said: Vec<String> = pick
         .iter()

@@ -263,7 +263,7 @@ fn ending(events: &[Event], late_in: Option<String>) -> Option<Ending> {
     let last = events.last()?;
     let (status, output, failure, failed_state) = match &last.kind {
         EventKind::ExecutionSucceeded { output } => (Status::Succeeded, Some(output), None, None),
-        EventKind::ExecutionFailed { failure, state } => {
+        EventKind::ExecutionFailed { failure, state, .. } => {
             (Status::Failed, None, Some(failure), state.clone())
         }
         EventKind::ExecutionTimedOut => (Status::TimedOut, None, None, late_in),
