@@ -2,10 +2,12 @@
 
 mod activities;
 mod cut;
+mod direct;
 mod lives;
 mod node;
 mod panics;
 mod proxy;
+mod relay;
 mod schedules;
 mod tokens;
 mod waiting;

@@ -2,6 +2,7 @@
 
 mod connections;
 mod limits;
+mod nodes;
 mod outgoing;
 mod secrets;
 mod settings;
@@ -20,6 +21,7 @@ use crate::logs::LogFormat;
 
 pub use connections::{ConnectionSettings, Connections, TlsSettings};
 pub use limits::{LimitsSetting, NamedLimits, SingleLimits};
+pub use nodes::NodeSettings;
 pub use outgoing::OutgoingSettings;
 pub use secrets::{AccessKeySetting, AccessKeyTable, SecretText};
 pub use settings::Settings;
@@ -117,6 +119,7 @@ impl Settings {
             lease: Duration::from_secs(within("lease_seconds", lease, 2, 3600)?),
             drain: Duration::from_secs(within("drain_seconds", drain, 0, 86_400)?),
             name,
+            nodes: nodes::decide(self.nodes)?,
             lambda_endpoint: self.lambda_endpoint,
             ..EngineOptions::default()
         };

@@ -42,7 +42,7 @@ pub use clock::Clock;
 pub use descriptors::Descriptors;
 pub use engine::{Absent, Engine, StartupError, StopError, StopRequest, WeakEngine};
 pub use loops::Dead;
-pub use options::EngineOptions;
+pub use options::{EngineOptions, Nodes};
 pub use programs::{ProgramError, Programs};
 pub use start::{Start, StartError, Started};
 pub use task::answer::{TaskAnswer, TokenError};
