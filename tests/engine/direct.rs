@@ -5,11 +5,11 @@ use std::time::Duration;
 use runtime::{EngineOptions, Start, StartError, TaskAnswer, TokenError};
 use store::Status;
 use tests::database::Database;
+use tests::relay::{Mode, Relay};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use super::node::{ACCOUNT, Node, Script, start_of};
-use super::relay::{Mode, Relay};
 use super::tokens::{CALLBACK, success};
 use super::{PASS, TASK, stop};
 

@@ -7,7 +7,6 @@ mod lives;
 mod node;
 mod panics;
 mod proxy;
-mod relay;
 mod schedules;
 mod tokens;
 mod waiting;

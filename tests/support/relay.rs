@@ -6,9 +6,12 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::server::free_address;
+
 /// What becomes of connections.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Mode {
+pub enum Mode {
+    /// They are left alone.
     Pass = 0,
     /// What is asked arrives; when an answer longer than a sign of life comes, the connection is cut.
     CutAnswers = 1,
@@ -20,18 +23,17 @@ pub(super) enum Mode {
 const SIGN_OF_LIFE: usize = 40;
 
 /// A relay on loopback, before a port that is still free.
-pub(super) struct Relay {
+pub struct Relay {
     address: String,
     behind: String,
     mode: Arc<AtomicU8>,
 }
 
 impl Relay {
-    pub(super) async fn start() -> Self {
+    /// A relay that lets everything through.
+    pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let free = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let behind = free.local_addr().expect("bound").to_string();
-        drop(free);
+        let behind = free_address().expect("a port").to_string();
         let address = listener.local_addr().expect("bound").to_string();
         let mode = Arc::new(AtomicU8::new(Mode::Pass as u8));
         let (own, to) = (mode.clone(), behind.clone());
@@ -44,17 +46,18 @@ impl Relay {
         Self { address, behind, mode }
     }
 
-    /// Where nodes connect to.
-    pub(super) fn address(&self) -> String {
+    /// Where others connect to.
+    pub fn address(&self) -> String {
         self.address.clone()
     }
 
     /// Where the node is to listen.
-    pub(super) fn behind(&self) -> String {
+    pub fn behind(&self) -> String {
         self.behind.clone()
     }
 
-    pub(super) fn set(&self, mode: Mode) {
+    /// What becomes of connections from now on, of those that are there when they carry something.
+    pub fn set(&self, mode: Mode) {
         self.mode.store(mode as u8, Ordering::SeqCst);
     }
 }
