@@ -4,6 +4,7 @@ mod activities;
 mod cut;
 mod direct;
 mod lives;
+mod news;
 mod node;
 mod panics;
 mod proxy;

@@ -16,6 +16,7 @@ use crate::metrics::METRICS;
 use crate::options::EngineOptions;
 use crate::post::ask::{Answered, Unanswered, ask};
 use crate::post::mail::{Answer, Key, Mail, Message, StimulusMail, StimulusReply};
+use crate::post::news::{Following, News, Saying, Tell};
 use crate::post::{Mailboxes, NotPosted};
 use crate::programs::ProgramError;
 use crate::shared::Shared;
@@ -212,6 +213,18 @@ impl Engine {
         self.shared.appended.subscribe()
     }
 
+    /// Calls `told` whenever the log of this execution may have grown, on whichever node it is written,
+    /// as long as the answer is kept. `told` is called on loops of the engine, and must not take long.
+    pub fn follow(
+        &self,
+        shard: i16,
+        id: Uuid,
+        told: impl Fn() + Send + Sync + 'static,
+    ) -> Following {
+        let tell: Tell = Arc::new(move |_: Saying| told());
+        News::follow(&self.shared, Key { shard, id }, false, tell)
+    }
+
     /// Changes whenever an access key may have been made or revoked, here or elsewhere: what is
     /// remembered of them is to be read again. A change may go unheard while the database is away.
     pub fn access_keys_changed(&self) -> watch::Receiver<()> {
@@ -304,7 +317,7 @@ impl Engine {
             Answer::Stimulus(reply) => reply,
             Answer::Elsewhere => StimulusReply::Elsewhere,
             Answer::Full => return Err(StimulateError::Throttled),
-            Answer::Start(..) | Answer::Unknown => StimulusReply::Unavailable,
+            Answer::Start(..) | Answer::Followed | Answer::Unknown => StimulusReply::Unavailable,
         };
         // A task that is over may have been ended by this very message.
         let ends_task =

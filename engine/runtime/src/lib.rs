@@ -43,6 +43,7 @@ pub use descriptors::Descriptors;
 pub use engine::{Absent, Engine, StartupError, StopError, StopRequest, WeakEngine};
 pub use loops::Dead;
 pub use options::{EngineOptions, Nodes};
+pub use post::news::Following;
 pub use programs::{ProgramError, Programs};
 pub use start::{Start, StartError, Started};
 pub use task::answer::{TaskAnswer, TokenError};

@@ -22,6 +22,7 @@ use crate::perform::Perform;
 use crate::post::direct::Direct;
 use crate::post::inbox::Inbox;
 use crate::post::mail::Mail;
+use crate::post::news::News;
 use crate::post::{Mailboxes, hints};
 use crate::shared::Shared;
 use crate::sleep::passivate;
@@ -66,6 +67,7 @@ impl Engine {
         loops.beside("the node's name", name.keep());
         loops.beside("deleted state machines", lives::run(shared.clone(), stop.clone()));
         loops.beside("sleepers", sleepers.run(stop.clone()));
+        loops.beside("news", News::run(shared.clone(), stop.clone()));
         loops.beside("the inbox", inbox.run(stop.clone()));
         loops.beside("hints", hints::run(shared.clone(), owners.clone(), stop.clone()));
         let engine =

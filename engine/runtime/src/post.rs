@@ -6,6 +6,7 @@ pub(crate) mod heartbeats;
 pub(crate) mod hints;
 pub(crate) mod inbox;
 pub(crate) mod mail;
+pub(crate) mod news;
 pub(crate) mod read;
 pub(crate) mod taken;
 

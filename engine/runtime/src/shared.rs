@@ -19,6 +19,7 @@ use crate::perform::Perform;
 use crate::post::ask::Gone;
 use crate::post::direct::Direct;
 use crate::post::heartbeats::Heartbeats;
+use crate::post::news::News;
 use crate::post::taken::Taken;
 use crate::programs::Programs;
 use crate::task::calls::Calls;
@@ -71,6 +72,8 @@ pub(crate) struct Shared {
     pub(crate) gone: Gone,
     /// What speaks to other nodes, once it is there; without it all goes through the inbox.
     pub(crate) direct: OnceLock<Direct>,
+    /// Who follows which executions.
+    pub(crate) news: News,
     /// Messages of other nodes that were taken lately.
     pub(crate) taken: Taken,
     /// Tenures of some shards have begun.
@@ -108,6 +111,7 @@ impl Shared {
             skew: Skew::default(),
             gone: Gone::default(),
             direct: OnceLock::new(),
+            news: News::default(),
             taken: Taken::default(),
             begun: watch::channel(()).0,
             draining: CancellationToken::new(),

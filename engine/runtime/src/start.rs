@@ -212,7 +212,9 @@ impl Engine {
             Answer::Start(reply, at) => Ok((reply, at)),
             Answer::Full => Err(StartError::Throttled),
             Answer::Elsewhere => Ok((StartReply::Elsewhere, named.started_at)),
-            Answer::Stimulus(_) | Answer::Unknown => Err(StartError::Unavailable),
+            Answer::Stimulus(_) | Answer::Followed | Answer::Unknown => {
+                Err(StartError::Unavailable)
+            }
         }
     }
 

@@ -47,10 +47,12 @@ use store::{Neighbour, Store};
 use uuid::Uuid;
 
 use self::credentials::Credentials;
+pub(crate) use self::line::Remote;
 use self::lines::Lines;
 use self::listen::Listener;
 use crate::options::Nodes;
 use crate::post::mail::{Answer, Key};
+use crate::post::news::Tell;
 
 /// What has become of a request to another node.
 #[derive(Debug)]
@@ -130,8 +132,7 @@ impl Direct {
     /// Asks the owner of the request's shard.
     pub(crate) async fn ask(&self, request: Request) -> Told {
         let shard = request.key.shard;
-        let owner = self.owners.read().unwrap_or_else(PoisonError::into_inner).get(&shard).cloned();
-        let Some(owner) = owner else { return Told::Nothing };
+        let Some(owner) = self.owner_of(shard) else { return Told::Nothing };
         let Some(line) = self.lines.to(&owner).await else { return Told::Nothing };
         let Some(_room) = self.lines.room(request.stimulus.len()).await else {
             return Told::Nothing;
@@ -145,6 +146,18 @@ impl Direct {
             Told::Answer(Answer::Unknown) => Told::InDoubt,
             told => told,
         }
+    }
+
+    /// Has the node that has this execution tell of it.
+    pub(crate) async fn follow(&self, key: Key, tell: Tell) -> Option<Remote> {
+        let owner = self.owner_of(key.shard)?;
+        let line = self.lines.to(&owner).await?;
+        let request = Request { message: Uuid::nil(), key, stimulus: Bytes::new() };
+        line.follow(&request, tell).await
+    }
+
+    fn owner_of(&self, shard: i16) -> Option<Arc<str>> {
+        self.owners.read().unwrap_or_else(PoisonError::into_inner).get(&shard).cloned()
     }
 
     fn forget(&self, shard: i16, owner: &str) {

@@ -136,6 +136,8 @@ pub(crate) enum Answer {
     /// What became of a start, and when it was begun, if it was.
     Start(StartReply, Timestamp),
     Stimulus(StimulusReply),
+    /// It tells from now on when the log of the execution grows.
+    Followed,
     /// The owner's mailbox is full: nothing happened.
     Full,
     /// That node does not own the shard: nothing happened there.
@@ -155,9 +157,12 @@ impl Answer {
             Self::Stimulus(reply @ (StimulusReply::Applied { .. } | StimulusReply::Stale)) => {
                 Some(reply.encoded())
             }
-            Self::Start(..) | Self::Stimulus(_) | Self::Full | Self::Elsewhere | Self::Unknown => {
-                None
-            }
+            Self::Start(..)
+            | Self::Stimulus(_)
+            | Self::Followed
+            | Self::Full
+            | Self::Elsewhere
+            | Self::Unknown => None,
         }
     }
 }

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! The body of a request is its message's id (16), its shard (2), its execution's id (16), and the stimulus
-//! as the inbox has it; that of an answer is JSON.
+//! as the inbox has it; who follows an execution says the same without a stimulus. That of an answer is JSON.
 
 use std::io;
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub(super) const PING: Duration = Duration::from_millis(500);
 const HEAD_BYTES: usize = 4 + REST_OF_HEAD;
 const REST_OF_HEAD: usize = 1 + 8;
 /// Message, shard and execution.
-const REQUEST_BYTES: usize = 16 + 2 + 16;
+pub(super) const REQUEST_BYTES: usize = 16 + 2 + 16;
 /// How much is read at a time.
 const CHUNK: usize = 64 * 1024;
 /// Most frames that go out together.
@@ -46,11 +46,18 @@ pub(super) enum Kind {
     Cancel = 3,
     Ping = 4,
     Pong = 5,
+    /// To be told of an execution; a `Cancel` ends it.
+    Follow = 6,
+    /// The log of the execution that is followed by this number has grown.
+    Grown = 7,
+    /// It is not told of any more.
+    Over = 8,
 }
 
 impl Kind {
     fn of(byte: u8) -> Option<Self> {
-        let all = [Self::Request, Self::Answer, Self::Cancel, Self::Ping, Self::Pong];
+        let said = [Self::Request, Self::Answer, Self::Cancel, Self::Ping, Self::Pong];
+        let all = said.into_iter().chain([Self::Follow, Self::Grown, Self::Over]);
         all.into_iter().find(|kind| *kind as u8 == byte)
     }
 }
@@ -72,12 +79,12 @@ pub(super) fn frame(kind: Kind, number: u64, body: &[u8]) -> Vec<u8> {
 }
 
 /// A request as it is sent; `None` if it is too long.
-pub(super) fn request(number: u64, request: &Request) -> Option<Vec<u8>> {
+pub(super) fn request(kind: Kind, number: u64, request: &Request) -> Option<Vec<u8>> {
     let length = REQUEST_BYTES + request.stimulus.len();
     if length + REST_OF_HEAD > MOST_BYTES {
         return None;
     }
-    let mut frame = head(Kind::Request, number, length);
+    let mut frame = head(kind, number, length);
     frame.extend_from_slice(request.message.as_bytes());
     frame.extend_from_slice(&request.key.shard.to_be_bytes());
     frame.extend_from_slice(request.key.id.as_bytes());
@@ -182,7 +189,7 @@ mod tests {
             key,
             stimulus: Bytes::from(vec![b'x'; 100_000]),
         };
-        let written = request(3, &said).unwrap();
+        let written = request(Kind::Request, 3, &said).unwrap();
         let mut from = written.as_slice();
         let head = read_head(&mut from).await.unwrap();
         assert_eq!((head.kind, head.number), (Kind::Request, 3));
@@ -202,6 +209,9 @@ mod tests {
         }
         let key = Key { shard: 0, id: Uuid::nil() };
         let long = Bytes::from(vec![0; MOST_BYTES]);
-        assert!(request(0, &Request { message: Uuid::nil(), key, stimulus: long }).is_none());
+        assert!(
+            request(Kind::Request, 0, &Request { message: Uuid::nil(), key, stimulus: long })
+                .is_none()
+        );
     }
 }

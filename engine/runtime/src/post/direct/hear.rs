@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use machine::Timestamp;
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Request;
 use super::frame::{self, Head, Kind, PING, STALE};
-use crate::post::mail::{Answer, Mail, StartMail, StartReply, StimulusMail, StimulusReply};
+use crate::post::mail::{Answer, Key, Mail, StartMail, StartReply, StimulusMail, StimulusReply};
+use crate::post::news::{Following, News, Saying, Tell};
 use crate::post::read::{Read, Unread, read};
 use crate::post::taken::Known;
 use crate::post::{Mailboxes, NotPosted};
@@ -25,6 +26,8 @@ const MOST_OF_LINE: usize = 4_096;
 const MOST: usize = 16_384;
 /// Bytes of requests under way on all lines.
 const ROOM_BYTES: usize = 64 * 1024 * 1024;
+/// Most executions that are followed over one line.
+const MOST_FOLLOWED: usize = 20_000;
 /// For how long an owner's answer is waited for when nobody says that he waits no more.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -44,6 +47,17 @@ struct Line {
     requests: Arc<Semaphore>,
     /// Requests under way: by which it is heard that nobody waits any more.
     under_way: Mutex<HashMap<u64, CancellationToken>>,
+    /// What its other end follows.
+    followed: Mutex<HashMap<u64, Following>>,
+    /// What is to be told of that.
+    news: Arc<Unsaid>,
+}
+
+/// What has not been said yet of what is followed; once of each, however much happens.
+#[derive(Default)]
+struct Unsaid {
+    sayings: Mutex<HashMap<u64, Saying>>,
+    some: Notify,
 }
 
 /// What a request holds as long as it is under way.
@@ -65,11 +79,20 @@ pub(super) async fn hear(hearing: Hearing, stream: impl AsyncRead + AsyncWrite +
     let (from, mut to) = tokio::io::split(stream);
     let (say, said) = mpsc::channel(MOST_OF_LINE);
     let requests = Arc::new(Semaphore::new(MOST_OF_LINE));
-    let line = Arc::new(Line { hearing, say, requests, under_way: Mutex::default() });
+    let line = Arc::new(Line {
+        hearing,
+        say,
+        requests,
+        under_way: Mutex::default(),
+        followed: Mutex::default(),
+        news: Arc::default(),
+    });
     let ended = tokio::select! {
+        ended = line.tell() => ended,
         ended = line.read(BufReader::new(from)) => ended,
         ended = frame::write(&mut to, said) => ended,
     };
+    line.followed().clear();
     if let Err(error) = ended {
         tracing::debug!(%error, "a line from another node has ended");
     }
@@ -90,13 +113,28 @@ impl Line {
                     self.request(&mut from, head, &mut last).await?;
                     continue;
                 }
+                Kind::Follow => {
+                    if head.length > frame::REQUEST_BYTES {
+                        return Err(io::ErrorKind::InvalidData.into());
+                    }
+                    let body = frame::read_body(&mut from, head.length, true, || {}).await?;
+                    let Some(request) = frame::request_of(body) else {
+                        return Err(io::ErrorKind::InvalidData.into());
+                    };
+                    let answer = self.follow(head.number, request.key);
+                    self.answer(head.number, answer).await;
+                    continue;
+                }
                 Kind::Cancel => {
+                    self.followed().remove(&head.number);
                     if let Some(waiting) = self.under_way().remove(&head.number) {
                         waiting.cancel();
                     }
                 }
                 Kind::Ping => self.pong(),
-                Kind::Answer | Kind::Pong => return Err(io::ErrorKind::InvalidData.into()),
+                Kind::Answer | Kind::Pong | Kind::Grown | Kind::Over => {
+                    return Err(io::ErrorKind::InvalidData.into());
+                }
             }
             frame::read_body(&mut from, head.length, false, || {}).await?;
         }
@@ -151,6 +189,45 @@ impl Line {
         Ok(())
     }
 
+    /// Tells of this execution from now on, if it is this node's.
+    fn follow(&self, number: u64, key: Key) -> Answer {
+        let shared = &self.hearing.shared;
+        if !shared.owns(key.shard) {
+            return Answer::Elsewhere;
+        }
+        let mut followed = self.followed();
+        if followed.len() >= MOST_FOLLOWED {
+            return Answer::Full;
+        }
+        let news = self.news.clone();
+        let tell: Tell = Arc::new(move |saying| news.note(number, saying));
+        followed.insert(number, News::follow(shared, key, true, tell));
+        Answer::Followed
+    }
+
+    /// Says what there is to be told of what is followed.
+    async fn tell(&self) -> io::Result<()> {
+        loop {
+            self.news.some.notified().await;
+            for (number, saying) in self.news.take() {
+                let kind = match saying {
+                    Saying::Grown => Kind::Grown,
+                    Saying::Over => {
+                        self.followed().remove(&number);
+                        Kind::Over
+                    }
+                };
+                if self.say.send(frame::frame(kind, number, &[])).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn followed(&self) -> MutexGuard<'_, HashMap<u64, Following>> {
+        self.followed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Room for a request of this length, if there is some.
     fn place(&self, bytes: usize) -> Option<Place> {
         let hearing = &self.hearing;
@@ -172,6 +249,23 @@ impl Line {
 
     fn under_way(&self) -> MutexGuard<'_, HashMap<u64, CancellationToken>> {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Unsaid {
+    fn note(&self, number: u64, saying: Saying) {
+        let mut sayings = self.sayings.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = sayings.entry(number).or_insert(saying);
+        // What is over stays so.
+        if saying == Saying::Over {
+            *known = saying;
+        }
+        drop(sayings);
+        self.some.notify_one();
+    }
+
+    fn take(&self) -> HashMap<u64, Saying> {
+        std::mem::take(&mut *self.sayings.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -83,11 +83,11 @@ async fn a_message_that_comes_again_happens_once_and_one_that_is_in_doubt_is_ans
 {
     let mut node = node().await;
     let mut end = node.line();
-    end.write_all(&frame::request(1, &stop(5)).unwrap()).await.unwrap();
+    end.write_all(&frame::request(Kind::Request, 1, &stop(5)).unwrap()).await.unwrap();
     node.apply().await;
     let applied = StimulusReply::Applied { at: machine::Timestamp(1) };
     assert_eq!(answer(&mut end).await, (1, Answer::Stimulus(applied)));
-    end.write_all(&frame::request(2, &stop(5)).unwrap()).await.unwrap();
+    end.write_all(&frame::request(Kind::Request, 2, &stop(5)).unwrap()).await.unwrap();
     assert_eq!(answer(&mut end).await, (2, Answer::Unknown));
     assert!(node.mail.try_recv().is_err(), "it happens once");
 
@@ -122,7 +122,7 @@ async fn a_message_that_comes_again_happens_once_and_one_that_is_in_doubt_is_ans
 async fn a_start_or_stop_of_which_nobody_waits_any_more_is_let_go() {
     let mut node = node().await;
     let mut end = node.line();
-    end.write_all(&frame::request(1, &stop(5)).unwrap()).await.unwrap();
+    end.write_all(&frame::request(Kind::Request, 1, &stop(5)).unwrap()).await.unwrap();
     let Some(Mail::Stimulus(mail)) = node.mail.recv().await else { panic!("a stimulus") };
     end.write_all(&frame::frame(Kind::Cancel, 1, &[])).await.unwrap();
     mail.reply.unwrap().closed().await;
@@ -144,7 +144,7 @@ async fn what_is_wrong_ends_the_line_and_nothing_is_kept_of_it() {
     assert!(node.mail.try_recv().is_err());
     // One of which only a part comes is given up, too.
     let mut end = node.line();
-    end.write_all(&frame::request(1, &stop(5)).unwrap()[..20]).await.unwrap();
+    end.write_all(&frame::request(Kind::Request, 1, &stop(5)).unwrap()[..20]).await.unwrap();
     assert!(is_ended(end).await);
     node.cluster.stop().await;
 }
@@ -157,7 +157,7 @@ async fn whoever_asks_more_than_there_is_room_for_hears_that_it_is_full() {
     let long = vec![b' '; 30 * 1024 * 1024];
     let requests = (0..4).map(|number| {
         let request = Request { stimulus: long.clone().into(), ..stop(u128::from(number)) };
-        frame::request(number, &request).unwrap()
+        frame::request(Kind::Request, number, &request).unwrap()
     });
     // Two have room; they are in nobody's hands until the last has come.
     let requests: Vec<_> = requests.collect();
@@ -185,13 +185,13 @@ async fn whoever_asks_more_than_there_is_room_for_hears_that_it_is_full() {
     );
     // A mailbox that is full says the same.
     for number in 10..18 {
-        let stimulus = frame::request(number, &stop(u128::from(number))).unwrap();
+        let stimulus = frame::request(Kind::Request, number, &stop(u128::from(number))).unwrap();
         writer.write_all(&stimulus).await.unwrap();
     }
     while node.mail.len() < 8 {
         tokio::task::yield_now().await;
     }
-    writer.write_all(&frame::request(18, &stop(18)).unwrap()).await.unwrap();
+    writer.write_all(&frame::request(Kind::Request, 18, &stop(18)).unwrap()).await.unwrap();
     assert_eq!(answer(&mut end).await, (18, Answer::Full));
     node.mail.close();
     node.cluster.stop().await;
@@ -229,7 +229,7 @@ async fn a_stranger_gets_no_further_than_a_handshake() {
     let stream = TcpStream::connect(&address).await.unwrap();
     let name = rustls::pki_types::ServerName::try_from("x.invalid").unwrap();
     if let Ok(mut stream) = TlsConnector::from(Arc::new(silent)).connect(name, stream).await {
-        let _ = stream.write_all(&frame::request(1, &stop(1)).unwrap()).await;
+        let _ = stream.write_all(&frame::request(Kind::Request, 1, &stop(1)).unwrap()).await;
         let mut rest = Vec::new();
         let _ = stream.read_to_end(&mut rest).await;
         assert!(rest.is_empty(), "nothing is said to it");
