@@ -4,7 +4,8 @@
 //! I/O, both with 64 executions at once; a Map of 100 tasks; and one-task executions one at a time.
 //! The functions that are called live in this program. Beside each load's figures stands a
 //! yardstick, taken in the same run: how fast a bare loop appends the same rows in the same batches.
-//! Then, on a server without AWS's quotas, what executions that never rest cost their neighbours.
+//! Then, on a server without AWS's quotas, what executions that never rest cost their neighbours; and what
+//! starts, stops and answers cost at two nodes beside one.
 //!
 //! Arguments: `--seconds N` for each load (10 by default), `--only NAME`.
 
@@ -12,6 +13,7 @@ mod functions;
 mod load;
 mod meter;
 mod neighbours;
+mod nodes;
 mod report;
 mod yardstick;
 
@@ -91,6 +93,9 @@ async fn main() -> Result<()> {
     server.stop()?;
     if arguments.only.as_deref().is_none_or(|name| name == "neighbours") {
         println!("{}", neighbours::measure(&cluster, &functions, arguments.length).await?);
+    }
+    if arguments.only.as_deref().is_none_or(|name| name == "nodes") {
+        println!("{}", nodes::measure(&cluster, arguments.length).await?);
     }
     cluster.stop().await;
     Ok(())

@@ -1,4 +1,5 @@
-//! Real faults: the real binary and a real Postgres under load, both killed at random.
+//! Real faults: the real binary and a real Postgres under load, both killed at random, nodes that stand
+//! still, and lines between them that are cut.
 //! Afterwards every acknowledged execution is there, ended once, with one linear history and
 //! each outcome applied once.
 
@@ -10,6 +11,7 @@ mod schedules;
 use std::time::Duration;
 
 use tests::database::Durable;
+use tests::relay::{Mode, Relay};
 use tests::server::{Server, ServerOptions, free_address};
 use tests::signing::Key;
 use tests::wire::Client;
@@ -36,18 +38,27 @@ enum Victim {
     SecondNode,
     /// The second node is told to stop and comes back, while it calls.
     SecondNodeStops,
+    /// The first node stands still for longer than its lease.
+    FirstNodeFreezes,
+    /// Nothing goes from node to node but through the database.
+    Lines,
+    /// What one node asks of the other is heard, and not answered.
+    AnswersOfLines,
     Database,
     DatabaseForLong,
     Everything,
 }
 
-const VICTIMS: [Victim; 7] = [
+const VICTIMS: [Victim; 10] = [
     Victim::FirstNode,
     Victim::SecondNodeStops,
+    Victim::AnswersOfLines,
     Victim::Database,
     Victim::SecondNode,
+    Victim::FirstNodeFreezes,
     Victim::FirstNode,
     Victim::Everything,
+    Victim::Lines,
     Victim::DatabaseForLong,
 ];
 
@@ -56,17 +67,20 @@ struct Nodes {
     url: String,
     addresses: [std::net::SocketAddr; 2],
     servers: [Option<Server>; 2],
+    /// What stands before the port at which each listens for the other.
+    relays: [Relay; 2],
 }
 
 impl Nodes {
-    fn start(url: String) -> Self {
+    async fn start(url: String) -> Self {
         let one = free_address().expect("a port");
         let mut other = one;
         while other == one {
             other = free_address().expect("a port");
         }
         let addresses = [one, other];
-        let mut nodes = Self { url, addresses, servers: [None, None] };
+        let relays = [Relay::start().await, Relay::start().await];
+        let mut nodes = Self { url, addresses, servers: [None, None], relays };
         nodes.restart(0);
         nodes.restart(1);
         nodes
@@ -85,12 +99,28 @@ impl Nodes {
         }
     }
 
+    /// Stands still for longer than its lease.
+    async fn freeze(&self, index: usize) {
+        let Some(server) = &self.servers[index] else { return };
+        server.freeze().expect("a process of ours can be stopped");
+        tokio::time::sleep(LEASE + Duration::from_secs(1)).await;
+        server.thaw().expect("it can go on");
+    }
+
+    fn set_lines(&self, mode: Mode) {
+        for relay in &self.relays {
+            relay.set(mode);
+        }
+    }
+
     fn restart(&mut self, index: usize) {
         let options = ServerOptions {
             args: Vec::new(),
             env: vec![
                 ("STATEWRIGHT_LEASE_SECONDS".to_owned(), LEASE.as_secs().to_string()),
                 ("STATEWRIGHT_LOG_LEVEL".to_owned(), "info".to_owned()),
+                ("STATEWRIGHT_NODES_LISTEN".to_owned(), self.relays[index].behind()),
+                ("STATEWRIGHT_NODES_ADDRESS".to_owned(), self.relays[index].address()),
                 ("STATEWRIGHT_ACCESS_KEYS".to_owned(), format!("{}:{}", KEY.0, KEY.1)),
             ],
             ..ServerOptions::default()
@@ -118,7 +148,7 @@ impl Nodes {
 async fn nothing_acknowledged_is_lost_whatever_is_killed() {
     let kills = std::env::var("CRASH_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(KILLS);
     let mut database = Durable::start().await;
-    let mut nodes = Nodes::start(database.url().to_owned());
+    let mut nodes = Nodes::start(database.url().to_owned()).await;
     let load = Load::start(nodes.clients()).await;
     let wishes = Wishes::start(nodes.clients()).await;
     for round in 0..kills {
@@ -128,6 +158,14 @@ async fn nothing_acknowledged_is_lost_whatever_is_killed() {
             Victim::FirstNode => nodes.kill(0),
             Victim::SecondNode => nodes.kill(1),
             Victim::SecondNodeStops => nodes.stop(1),
+            Victim::FirstNodeFreezes => nodes.freeze(0).await,
+            Victim::Lines | Victim::AnswersOfLines => {
+                let mode =
+                    if matches!(victim, Victim::Lines) { Mode::Refuse } else { Mode::CutAnswers };
+                nodes.set_lines(mode);
+                load.wait_for_more(BETWEEN).await;
+                nodes.set_lines(Mode::Pass);
+            }
             Victim::Database => database.kill().await,
             Victim::DatabaseForLong => {
                 database.kill().await;
@@ -139,7 +177,7 @@ async fn nothing_acknowledged_is_lost_whatever_is_killed() {
                 database.kill().await;
             }
         }
-        if !matches!(victim, Victim::FirstNode | Victim::SecondNode | Victim::SecondNodeStops) {
+        if matches!(victim, Victim::Database | Victim::DatabaseForLong | Victim::Everything) {
             database.start_again().await;
         }
         for index in 0..2 {

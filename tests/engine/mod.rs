@@ -2,8 +2,10 @@
 
 mod activities;
 mod cut;
+mod direct;
 mod lives;
 mod memory;
+mod news;
 mod node;
 mod panics;
 mod proxy;

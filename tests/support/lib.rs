@@ -9,6 +9,7 @@ pub mod model;
 pub mod network;
 pub mod pooler;
 pub mod psql;
+pub mod relay;
 pub mod server;
 pub mod signing;
 pub mod wire;

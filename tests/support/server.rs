@@ -135,8 +135,22 @@ impl Server {
 
     /// Asks the server to stop (SIGTERM).
     pub fn terminate(&self) -> Result<()> {
+        self.signal("TERM")
+    }
+
+    /// Has the process stand still (SIGSTOP).
+    pub fn freeze(&self) -> Result<()> {
+        self.signal("STOP")
+    }
+
+    /// Has it go on (SIGCONT).
+    pub fn thaw(&self) -> Result<()> {
+        self.signal("CONT")
+    }
+
+    fn signal(&self, name: &str) -> Result<()> {
         // The shell's own `kill`: small images have no separate program of that name.
-        Command::new("sh").arg("-c").arg(format!("kill -TERM {}", self.pid())).status()?;
+        Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.pid())).status()?;
         Ok(())
     }
 

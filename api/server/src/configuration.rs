@@ -3,6 +3,7 @@
 mod connections;
 mod limits;
 mod memory;
+mod nodes;
 mod outgoing;
 mod secrets;
 mod settings;
@@ -21,6 +22,7 @@ use crate::logs::LogFormat;
 
 pub use connections::{ConnectionSettings, Connections, TlsSettings};
 pub use limits::{LimitsSetting, NamedLimits, SingleLimits};
+pub use nodes::NodeSettings;
 pub use outgoing::OutgoingSettings;
 pub use secrets::{AccessKeySetting, AccessKeyTable, SecretText};
 pub use settings::Settings;
@@ -99,13 +101,12 @@ impl Settings {
             "`node_name` has {} bytes or a NUL, expected 255 bytes at most",
             name.len()
         );
-        let limits = limits::decide(self.limits)?;
         let call_timeout = self.call_timeout_seconds.unwrap_or(CALL_TIMEOUT_SECONDS);
         let call_timeout = within("call_timeout_seconds", call_timeout, 0, 99_999_999)?;
         let engine = EngineOptions {
             account,
             region,
-            limits,
+            limits: limits::decide(self.limits)?,
             lanes: within("lanes", self.lanes.unwrap_or(defaults.lanes), 1, 64)?,
             concurrency: within(
                 "concurrency",
@@ -119,6 +120,7 @@ impl Settings {
             lease: Duration::from_secs(within("lease_seconds", lease, 2, 3600)?),
             drain: Duration::from_secs(within("drain_seconds", drain, 0, 86_400)?),
             name,
+            nodes: nodes::decide(self.nodes)?,
             lambda_endpoint: self.lambda_endpoint,
             ..EngineOptions::default()
         };

@@ -14,8 +14,9 @@ use uuid::Uuid;
 use crate::loops::{Dead, Loops};
 use crate::metrics::METRICS;
 use crate::options::EngineOptions;
-use crate::post::ask::{Unanswered, ask};
-use crate::post::mail::{Key, Mail, Message, StimulusMail, StimulusReply};
+use crate::post::ask::{Answered, Unanswered, ask};
+use crate::post::mail::{Answer, Key, Mail, Message, StimulusMail, StimulusReply};
+use crate::post::news::{Following, News, Saying, Tell};
 use crate::post::{Mailboxes, NotPosted};
 use crate::programs::ProgramError;
 use crate::shared::Shared;
@@ -212,6 +213,18 @@ impl Engine {
         self.shared.appended.subscribe()
     }
 
+    /// Calls `told` whenever the log of this execution may have grown, on whichever node it is written,
+    /// as long as the answer is kept. `told` is called on loops of the engine, and must not take long.
+    pub fn follow(
+        &self,
+        shard: i16,
+        id: Uuid,
+        told: impl Fn() + Send + Sync + 'static,
+    ) -> Following {
+        let tell: Tell = Arc::new(move |_: Saying| told());
+        News::follow(&self.shared, Key { shard, id }, false, tell)
+    }
+
     /// Changes whenever an access key may have been made or revoked, here or elsewhere: what is
     /// remembered of them is to be read again. A change may go unheard while the database is away.
     pub fn access_keys_changed(&self) -> watch::Receiver<()> {
@@ -279,18 +292,7 @@ impl Engine {
         patience: Duration,
     ) -> Result<StimulusReply, StimulateError> {
         if !self.shared.owns(key.shard) {
-            if let Message::Heartbeat { task } = message {
-                return Ok(match self.shared.heartbeats.ask(key, *task).await {
-                    Some(true) => StimulusReply::Applied { at: self.now() },
-                    Some(false) => StimulusReply::Stale,
-                    None if self.is_orphaned(key.shard).await => {
-                        return Err(StimulateError::Absent(Absent::Orphaned));
-                    }
-                    None => StimulusReply::Elsewhere,
-                });
-            }
-            let answer = ask(&self.shared, key, message, patience).await?;
-            return Ok(serde_json::from_slice(&answer).unwrap_or(StimulusReply::Unavailable));
+            return self.stimulate_elsewhere(key, message, patience).await;
         }
         let Some(stimulus) = message.stimulus() else { return Ok(StimulusReply::Stale) };
         let (mail, outcome) = StimulusMail::asked(key, stimulus);
@@ -303,8 +305,25 @@ impl Engine {
         Ok(outcome.ok().and_then(Result::ok).unwrap_or(StimulusReply::Unavailable))
     }
 
-    async fn is_orphaned(&self, shard: i16) -> bool {
-        matches!(self.shared.store.orphaned(shard).await, Ok(Some(_)))
+    /// Asks the owner of a shard that is not ours.
+    async fn stimulate_elsewhere(
+        &self,
+        key: Key,
+        message: &Message,
+        patience: Duration,
+    ) -> Result<StimulusReply, StimulateError> {
+        let Answered { answer, is_in_doubt } = ask(&self.shared, key, message, patience).await?;
+        let reply = match answer {
+            Answer::Stimulus(reply) => reply,
+            Answer::Elsewhere => StimulusReply::Elsewhere,
+            Answer::Full => return Err(StimulateError::Throttled),
+            Answer::Start(..) | Answer::Followed | Answer::Unknown => StimulusReply::Unavailable,
+        };
+        // A task that is over may have been ended by this very message.
+        let ends_task =
+            matches!(message, Message::TokenSucceeded { .. } | Message::TokenFailed { .. });
+        let is_unknown = is_in_doubt && ends_task && reply == StimulusReply::Stale;
+        Ok(if is_unknown { StimulusReply::Unavailable } else { reply })
     }
 
     /// Puts mail into the box of a shard's owner; what finds it full is counted.

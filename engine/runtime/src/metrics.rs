@@ -15,6 +15,7 @@ use prometheus::{
 mod busiest;
 mod declared;
 mod part;
+mod place;
 mod reading;
 mod tasks;
 

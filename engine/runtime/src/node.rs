@@ -19,8 +19,10 @@ use crate::options::EngineOptions;
 use crate::owner::drive::Drive;
 use crate::owner::{Owner, Rules};
 use crate::perform::Perform;
+use crate::post::direct::Direct;
 use crate::post::inbox::Inbox;
 use crate::post::mail::Mail;
+use crate::post::news::News;
 use crate::post::{Mailboxes, hints};
 use crate::shared::Shared;
 use crate::sleep::passivate;
@@ -52,21 +54,20 @@ impl Engine {
         lives::look(&shared).await;
         let name = Name::take(shared.clone()).await;
         let owners = Mailboxes::new(boxes.clone());
+        // Before the first beat, which says where it is.
+        listen(&shared, &owners, &loops, &stop).await?;
         let membership = membership::drive::Drive::new(shared.clone(), boxes, fenced);
         begin_beats(&loops, membership, stop.clone()).await?;
         // The others need not wait for their next beat to make room.
         let _ = shared.store.hint_nodes().await;
         let sleepers =
             Sleepers { shared: shared.clone(), owners: owners.clone(), seen: HashMap::new() };
-        let inbox = Inbox {
-            shared: shared.clone(),
-            owners: owners.clone(),
-            taken: HashMap::new(),
-            swept: Timestamp::default(),
-        };
+        let (inbox_of, swept) = (owners.clone(), Timestamp::default());
+        let inbox = Inbox { shared: shared.clone(), owners: inbox_of, swept };
         loops.beside("the node's name", name.keep());
         loops.beside("deleted state machines", lives::run(shared.clone(), stop.clone()));
         loops.beside("sleepers", sleepers.run(stop.clone()));
+        loops.beside("news", News::run(shared.clone(), stop.clone()));
         loops.beside("the inbox", inbox.run(stop.clone()));
         loops.beside("hints", hints::run(shared.clone(), owners.clone(), stop.clone()));
         let engine =
@@ -75,6 +76,27 @@ impl Engine {
         loops.beside("schedules", Fire::new(engine.clone(), shared).run());
         Ok(engine)
     }
+}
+
+/// Has other nodes reach this one, and this one others, where they may.
+async fn listen(
+    shared: &Arc<Shared>,
+    owners: &Mailboxes,
+    loops: &Loops,
+    stop: &CancellationToken,
+) -> Result<(), store::Error> {
+    let nodes = &shared.options.nodes;
+    if !nodes.are_direct {
+        return Ok(());
+    }
+    let (direct, listener) = Direct::open(&shared.store, nodes).await?;
+    if let Some(listener) = listener {
+        let run = listener.run(shared.clone(), owners.clone(), stop.clone());
+        loops.beside("the port for other nodes", run);
+    }
+    // Nobody else sets it.
+    let _ = shared.direct.set(direct);
+    Ok(())
 }
 
 /// Begins the signs of life; returns when the first was answered.

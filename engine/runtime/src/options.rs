@@ -50,8 +50,28 @@ pub struct EngineOptions {
     /// Called before each step, on its thread: for trials of what becomes of a node when a step panics
     /// or takes long.
     pub before_step: Option<fn(&Identity)>,
+    /// How other nodes reach this one.
+    pub nodes: Nodes,
     /// What tells the time.
     pub clock: Clock,
+}
+
+/// How nodes reach each other, but for the database.
+#[derive(Clone, Debug)]
+pub struct Nodes {
+    /// Whether they speak to each other at all.
+    pub are_direct: bool,
+    /// Where to listen for other nodes: `HOST:PORT`. By default at any port of the address by which the
+    /// database knows this machine.
+    pub listen: Option<String>,
+    /// Where other nodes are told to connect to, if that is elsewhere: `HOST:PORT`.
+    pub address: Option<String>,
+}
+
+impl Default for Nodes {
+    fn default() -> Self {
+        Self { are_direct: true, listen: None, address: None }
+    }
 }
 
 impl Default for EngineOptions {
@@ -76,6 +96,7 @@ impl Default for EngineOptions {
             call_timeout: Some(Duration::from_hours(1)),
             outgoing_allow: Vec::new(),
             before_step: None,
+            nodes: Nodes::default(),
             clock: Clock::default(),
         }
     }

@@ -1,10 +1,14 @@
 //! What owner loops are told, on this node and by others.
 
 pub(crate) mod ask;
+pub(crate) mod direct;
 pub(crate) mod heartbeats;
 pub(crate) mod hints;
 pub(crate) mod inbox;
 pub(crate) mod mail;
+pub(crate) mod news;
+pub(crate) mod read;
+pub(crate) mod taken;
 
 use std::sync::{Arc, Mutex, PoisonError};
 

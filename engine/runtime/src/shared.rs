@@ -1,7 +1,7 @@
 //! What all loops of a node share.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use machine::Timestamp;
 use store::Store;
@@ -17,7 +17,10 @@ use crate::metrics::METRICS;
 use crate::options::EngineOptions;
 use crate::perform::Perform;
 use crate::post::ask::Gone;
+use crate::post::direct::Direct;
 use crate::post::heartbeats::Heartbeats;
+use crate::post::news::News;
+use crate::post::taken::Taken;
 use crate::programs::Programs;
 use crate::task::calls::Calls;
 use crate::task::token::Seal;
@@ -67,6 +70,12 @@ pub(crate) struct Shared {
     pub(crate) skew: Skew,
     /// Nodes that were found to be gone.
     pub(crate) gone: Gone,
+    /// What speaks to other nodes, once it is there; without it all goes through the inbox.
+    pub(crate) direct: OnceLock<Direct>,
+    /// Who follows which executions.
+    pub(crate) news: News,
+    /// Messages of other nodes that were taken lately.
+    pub(crate) taken: Taken,
     /// Tenures of some shards have begun.
     pub(crate) begun: watch::Sender<()>,
     /// The node was told to stop: it takes no new work.
@@ -101,6 +110,9 @@ impl Shared {
             share: Share::default(),
             skew: Skew::default(),
             gone: Gone::default(),
+            direct: OnceLock::new(),
+            news: News::default(),
+            taken: Taken::default(),
             begun: watch::channel(()).0,
             draining: CancellationToken::new(),
             drained: CancellationToken::new(),

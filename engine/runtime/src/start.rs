@@ -15,7 +15,7 @@ use crate::engine::{Absent, ELSEWHERE, Engine, PATIENCE};
 use crate::metrics::METRICS;
 use crate::post::NotPosted;
 use crate::post::ask::{Unanswered, ask};
-use crate::post::mail::{Key, Mail, Message, StartMail, StartReply};
+use crate::post::mail::{Answer, Key, Mail, Message, StartMail, StartReply};
 use crate::programs::ProgramError;
 
 /// Names tried for a start without one, until one falls into a shard of ours.
@@ -95,8 +95,8 @@ impl Engine {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let reply = if self.shared.owns(shard) {
-                self.start_here(&named, &program, left).await?
+            let (reply, started_at) = if self.shared.owns(shard) {
+                (self.start_here(&named, &program, left).await?, started_at)
             } else {
                 self.start_elsewhere(&named, left).await?
             };
@@ -191,12 +191,12 @@ impl Engine {
         Ok(Started { arn, name, started_at })
     }
 
-    /// Asks the owner of a shard that is not ours.
+    /// Asks the owner of a shard that is not ours; what became of it, and when it was begun if it was.
     async fn start_elsewhere(
         &self,
         named: &Named,
         patience: Duration,
-    ) -> Result<StartReply, StartError> {
+    ) -> Result<(StartReply, Timestamp), StartError> {
         let start = &named.start;
         let message = Message::Start {
             revision: start.revision_id,
@@ -208,12 +208,19 @@ impl Engine {
             input: start.input.raw().to_owned(),
             life: Some(start.life),
         };
-        match ask(&self.shared, named.key, &message, patience).await {
-            // Whether it was started or its name was taken, the row tells.
-            Ok(_) => Ok(StartReply::Taken),
-            Err(Unanswered::Store) => Err(StartError::Unavailable),
-            Err(Unanswered::Orphaned) => Err(StartError::Absent(Absent::Orphaned)),
-            Err(Unanswered::Silent) => Err(StartError::Absent(Absent::Silent)),
+        let answered = ask(&self.shared, named.key, &message, patience).await;
+        let answered = answered.map_err(|why| match why {
+            Unanswered::Store => StartError::Unavailable,
+            Unanswered::Orphaned => StartError::Absent(Absent::Orphaned),
+            Unanswered::Silent => StartError::Absent(Absent::Silent),
+        })?;
+        match answered.answer {
+            Answer::Start(reply, at) => Ok((reply, at)),
+            Answer::Full => Err(StartError::Throttled),
+            Answer::Elsewhere => Ok((StartReply::Elsewhere, named.started_at)),
+            Answer::Stimulus(_) | Answer::Followed | Answer::Unknown => {
+                Err(StartError::Unavailable)
+            }
         }
     }
 

@@ -42,6 +42,7 @@ mod lives;
 mod load;
 mod masking;
 pub mod model;
+mod neighbours;
 mod notify;
 mod offers;
 mod schedules;
@@ -72,6 +73,7 @@ pub use lane::Lane;
 pub use lives::Life;
 pub use load::{Sleeper, TurnRow};
 pub use masking::{MASK, masked_url};
+pub use neighbours::Neighbour;
 pub use notify::{Hint, Hints};
 pub use offers::Offer;
 pub use schedules::{

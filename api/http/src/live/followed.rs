@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
+use runtime::{Engine, Following};
 use store::Store;
 use tokio::sync::{Mutex, Semaphore, watch};
 
@@ -27,6 +28,8 @@ pub(super) struct Followed {
     news: watch::Sender<u64>,
     /// The number after the last event that is known.
     known: AtomicI64,
+    /// What tells of news; not yet there for a moment.
+    following: OnceLock<Following>,
     /// Held while something is read: who wants the same waits for it.
     read: Mutex<Read>,
 }
@@ -68,8 +71,26 @@ impl Followed {
             log,
             news: watch::Sender::new(0),
             known: AtomicI64::new(0),
+            following: OnceLock::new(),
             read: Mutex::default(),
         })
+    }
+
+    /// Hears of news from the engine, on whichever node they come about.
+    pub(super) fn follow(self: &Arc<Self>, engine: &Engine) {
+        self.following.get_or_init(|| {
+            let followed = Arc::downgrade(self);
+            engine.follow(self.log.shard, self.log.execution_id, move || {
+                if let Some(followed) = followed.upgrade() {
+                    followed.stir();
+                }
+            })
+        });
+    }
+
+    /// Whether somebody tells of news at this moment.
+    pub(super) fn is_told(&self) -> bool {
+        self.following.get().is_some_and(Following::is_told)
     }
 
     /// Tells followers that there may be something new.

@@ -8,8 +8,6 @@ use std::time::Duration;
 use runtime::Engine;
 use runtime::metrics::METRICS;
 use tokio::sync::Semaphore;
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
 use tokio::time::MissedTickBehavior;
 use uuid::Uuid;
 
@@ -18,10 +16,8 @@ use super::part;
 use crate::operations::history::Followable;
 use crate::room::{Holder, Room};
 
-/// How often the database is asked whether logs that other nodes write have grown.
+/// How often the database is asked whether logs have grown of which nobody tells.
 const LOOK: Duration = Duration::from_secs(2);
-/// Every how many looks it is asked about all logs, those that this node writes included.
-const ALL: u32 = 15;
 /// Reads of logs at the same time.
 const READS: usize = 4;
 
@@ -106,32 +102,21 @@ impl Followers {
             (followed, !std::mem::replace(&mut list.is_watched, true))
         };
         METRICS.doors.streams.inc();
+        // Before anybody reads: what is appended in between is not missed.
+        followed.follow(engine);
         if watch {
-            // Subscribed before anybody reads: what is appended in between is not missed.
-            let appended = engine.appended();
-            tokio::spawn(self.clone().keep_watch(engine.clone(), appended));
+            tokio::spawn(self.clone().keep_watch(engine.clone()));
         }
         Ok(Seat { followers: self.clone(), followed })
     }
 
-    /// Tells followers when logs grow, as long as there are any.
-    async fn keep_watch(self: Arc<Self>, engine: Engine, mut appended: Receiver<Uuid>) {
+    /// Looks for followers whom nobody tells, as long as there are any.
+    async fn keep_watch(self: Arc<Self>, engine: Engine) {
         let mut looks = tokio::time::interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut count = 0_u32;
         while self.goes_on() {
-            tokio::select! {
-                heard = appended.recv() => match heard {
-                    Ok(id) => self.stir(id),
-                    Err(RecvError::Lagged(_)) => self.stir_all(),
-                    // The engine is gone, and with it all that could be new.
-                    Err(RecvError::Closed) => return,
-                },
-                _ = looks.tick() => {
-                    count = count.wrapping_add(1);
-                    self.look(&engine, count.is_multiple_of(ALL)).await;
-                }
-            }
+            looks.tick().await;
+            self.look(&engine).await;
         }
     }
 
@@ -142,18 +127,8 @@ impl Followers {
         list.is_watched
     }
 
-    fn stir(&self, id: Uuid) {
-        for kept in self.list().executions.get(&id).into_iter().flatten() {
-            kept.followed.stir();
-        }
-    }
-
-    fn stir_all(&self) {
-        self.list().executions.values().flatten().for_each(|kept| kept.followed.stir());
-    }
-
-    /// Asks the database, in one statement, how far the logs go that this node does not write.
-    async fn look(&self, engine: &Engine, all: bool) {
+    /// Asks the database, in one statement, how far the logs go of which nobody tells.
+    async fn look(&self, engine: &Engine) {
         let executions: Vec<Vec<Arc<Followed>>> = {
             let list = self.list();
             let followed = |all: &Vec<Kept>| all.iter().map(|kept| kept.followed.clone()).collect();
@@ -162,8 +137,8 @@ impl Followers {
         executions.iter().flatten().for_each(|followed| followed.forget());
         let asked: Vec<(i16, Uuid)> = executions
             .iter()
+            .filter(|kept| !kept.iter().all(|followed| followed.is_told()))
             .filter_map(|kept| Some(&kept.first()?.log))
-            .filter(|log| all || !engine.owns(log.shard))
             .map(|log| (log.shard, log.execution_id))
             .collect();
         if asked.is_empty() {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::connections::{ConnectionSettings, TlsSettings};
 use super::limits::{LimitsSetting, limits_of_flag};
+use super::nodes::NodeSettings;
 use super::outgoing::OutgoingSettings;
 use super::secrets::{AccessKeySetting, SecretText};
 use crate::database_url::DatabaseUrl;
@@ -78,6 +79,10 @@ pub struct Settings {
     /// [default: host and listening address]
     #[arg(long, value_name = "NAME")]
     pub node_name: Option<String>,
+    /// How other nodes reach this one.
+    #[command(flatten)]
+    #[serde(default)]
+    pub nodes: NodeSettings,
     /// A Lambda-compatible server for functions that are not registered
     #[arg(long, value_name = "URL")]
     pub lambda_endpoint: Option<String>,

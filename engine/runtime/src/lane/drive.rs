@@ -103,6 +103,7 @@ impl Drive {
             if !turn.offers.is_empty() {
                 self.shared.pollers.scheduled();
             }
+            self.shared.news.grown(write.key.id);
             let _ = self.shared.appended.send(write.key.id);
         }
     }

@@ -2,13 +2,12 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use prometheus::{
-    Gauge, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-};
+use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge};
 use prometheus::{Registry, TextEncoder};
 use store::Status;
 
 use super::busiest::Busiest;
+use super::place::Place;
 use super::tasks::{self, Tasks};
 use super::{Counted, Declaring, Kind, Metric, seconds};
 
@@ -111,7 +110,7 @@ impl Metrics {
 
     /// Shows at once what has not happened yet, so that its first time is seen to be one more.
     fn show_zeros(&self) {
-        let Self { executions, tasks, calls, loops, .. } = self;
+        let Self { executions, tasks, calls, loops, place, .. } = self;
         for status in Status::ALL.into_iter().filter(|status| *status != Status::Running) {
             executions.time.with_label_values(&[status.as_str()]);
         }
@@ -132,6 +131,9 @@ impl Metrics {
         }
         for outcome in ["started", "skipped", "failed"] {
             loops.firings.with_label_values(&[outcome]);
+        }
+        for way in ["direct", "inbox", "notification"] {
+            place.messages.with_label_values(&[way]);
         }
     }
 
@@ -314,53 +316,6 @@ impl Loops {
                 &DAYS,
                 "Time from when a firing was to start its execution to when it had.",
             ),
-        }
-    }
-}
-
-/// A node among others, and its database.
-pub(crate) struct Place {
-    pub(crate) connections: IntGaugeVec,
-    pub(crate) most_connections: IntGauge,
-    pub(crate) connection_wait: Gauge,
-    pub(crate) lease: Gauge,
-    pub(crate) clock_ahead: Gauge,
-    pub(crate) shards_owned: IntGauge,
-    pub(crate) shards_due: IntGauge,
-    pub(crate) nodes: IntGauge,
-}
-
-impl Place {
-    fn declare(d: &mut Declaring) -> Self {
-        Self {
-            connections: d.gauges(
-                "statewright_database_connections",
-                &["state"],
-                "Connections of the pool, in_use or idle; lanes and hints have their own.",
-            ),
-            most_connections: d.gauge(
-                "statewright_database_connections_most",
-                "How many connections the pool may have.",
-            ),
-            connection_wait: d.time(
-                "statewright_database_wait_seconds",
-                "How long this very reading waited for a connection of the pool and an empty statement, a \
-                 second at most.",
-            ),
-            clock_ahead: d.time(
-                "statewright_clock_ahead_seconds",
-                "How far the node's clock is ahead of the database's; below zero it is behind.",
-            ),
-            lease: d.time(
-                "statewright_lease_seconds",
-                "For how long the node's lease still holds; below zero it has run out.",
-            ),
-            shards_owned: d.gauge(
-                "statewright_shards_owned",
-                "Shards that this node owns and has taken over.",
-            ),
-            shards_due: d.gauge("statewright_shards_due", "This node's fair share of the shards."),
-            nodes: d.gauge("statewright_nodes", "Nodes that live, this one included."),
         }
     }
 }

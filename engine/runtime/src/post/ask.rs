@@ -1,5 +1,5 @@
-//! Asking the node that owns an execution: a message in its inbox, and its answer there. Where nobody
-//! could answer, whoever asks hears so at once.
+//! Asking the node that owns an execution: over a line to it ([`super::direct`]), or by a message in its
+//! inbox, and its answer there. Where nobody could answer, whoever asks hears so at once.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -9,7 +9,9 @@ use store::Store;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::post::mail::{Key, Message};
+use crate::metrics::METRICS;
+use crate::post::direct::{Request, Told};
+use crate::post::mail::{Answer, Key, Message, StartReply, StimulusReply};
 use crate::shared::Shared;
 
 /// How long an answer is waited for before it is asked whether anybody is there to give it.
@@ -53,15 +55,74 @@ pub(crate) enum Unanswered {
     Silent,
 }
 
-/// Writes a message and waits for its answer.
+/// What the owner of an execution answers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Answered {
+    pub(crate) answer: Answer,
+    /// It may be the answer to the same message that has come before: what it says did not happen may have
+    /// happened then.
+    pub(crate) is_in_doubt: bool,
+}
+
+/// Asks the owner of an execution and waits for its answer.
 pub(crate) async fn ask(
     shared: &Shared,
     key: Key,
     message: &Message,
     patience: Duration,
-) -> Result<Bytes, Unanswered> {
-    let id = Uuid::now_v7();
+) -> Result<Answered, Unanswered> {
+    let began = Instant::now();
     let stimulus = Bytes::from(serde_json::to_vec(message).unwrap_or_default());
+    let request = Request { message: Uuid::now_v7(), key, stimulus };
+    let told = match shared.direct.get() {
+        Some(direct) => tokio::time::timeout(patience, direct.ask(request.clone())).await,
+        None => Ok(Told::Nothing),
+    };
+    let is_in_doubt = match told {
+        Ok(Told::Answer(answer)) => {
+            METRICS.place.messages.with_label_values(&["direct"]).inc();
+            return Ok(Answered { answer, is_in_doubt: false });
+        }
+        Ok(Told::Nothing) => false,
+        Ok(Told::InDoubt) => true,
+        // Its node is there, and at work on it.
+        Err(_) => return Err(Unanswered::Silent),
+    };
+    if let Message::Heartbeat { task } = message {
+        let answer = by_notification(shared, key, *task).await?;
+        return Ok(Answered { answer, is_in_doubt });
+    }
+    let left = patience.saturating_sub(began.elapsed());
+    match by_inbox(shared, request, matches!(message, Message::Start { .. }), left).await {
+        Ok(answer) => Ok(Answered { answer, is_in_doubt }),
+        // Nothing happened by the inbox, that is.
+        Err(Unanswered::Orphaned) if is_in_doubt => Err(Unanswered::Silent),
+        Err(why) => Err(why),
+    }
+}
+
+/// Says a heartbeat to all nodes; it writes nothing.
+async fn by_notification(shared: &Shared, key: Key, task: u64) -> Result<Answer, Unanswered> {
+    METRICS.place.messages.with_label_values(&["notification"]).inc();
+    Ok(Answer::Stimulus(match shared.heartbeats.ask(key, task).await {
+        Some(true) => StimulusReply::Applied { at: shared.now() },
+        Some(false) => StimulusReply::Stale,
+        None if matches!(shared.store.orphaned(key.shard).await, Ok(Some(_))) => {
+            return Err(Unanswered::Orphaned);
+        }
+        None => StimulusReply::Elsewhere,
+    }))
+}
+
+/// Writes a message and waits for its answer.
+async fn by_inbox(
+    shared: &Shared,
+    request: Request,
+    is_start: bool,
+    patience: Duration,
+) -> Result<Answer, Unanswered> {
+    METRICS.place.messages.with_label_values(&["inbox"]).inc();
+    let Request { message: id, key, stimulus } = request;
     let message = store::Message { id, shard: key.shard, execution_id: key.id, stimulus };
     let answered = answered(shared, &message);
     let answer = tokio::time::timeout(patience, answered).await.unwrap_or(Err(Unanswered::Silent));
@@ -71,7 +132,14 @@ pub(crate) async fn ask(
         // Nobody waits any more: what has not been taken up must not happen later.
         let _ = shared.store.forget(id).await;
     }
-    answer
+    let answer = answer?;
+    Ok(if is_start {
+        // Whether it was started or its name was taken, the row tells.
+        Answer::Start(StartReply::Taken, shared.now())
+    } else {
+        let reply = serde_json::from_slice(&answer).unwrap_or(StimulusReply::Unavailable);
+        Answer::Stimulus(reply)
+    })
 }
 
 async fn answered(shared: &Shared, message: &store::Message) -> Result<Bytes, Unanswered> {

@@ -1,19 +1,17 @@
 //! Stimuli for executions that another node owns: written to its inbox, and answered there in
 //! the commit that applies them.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use machine::Timestamp;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
-use crate::clock::moment;
-use crate::post::mail::{Key, Mail, Message, StartMail, StimulusMail};
-use crate::post::{Mailboxes, NotPosted};
-use crate::programs::ProgramError;
+use crate::post::Mailboxes;
+use crate::post::mail::{Key, Mail, StartMail, StimulusMail};
+use crate::post::read::{Read, Unread, read};
+use crate::post::taken::Known;
 use crate::shared::Shared;
 
 #[cfg(test)]
@@ -25,8 +23,6 @@ const EVERY: Duration = Duration::from_secs(5);
 const SOON: Duration = Duration::from_millis(200);
 /// Most messages taken by one look.
 const AT_ONCE: i64 = 500;
-/// After how long an unanswered message is taken up again.
-const AGAIN_MS: i64 = 15_000;
 /// How often, and how old, answers that nobody fetched are removed.
 const SWEEP: Duration = Duration::from_mins(5);
 
@@ -34,8 +30,6 @@ const SWEEP: Duration = Duration::from_mins(5);
 pub(crate) struct Inbox {
     pub(crate) shared: Arc<Shared>,
     pub(crate) owners: Mailboxes,
-    /// When which message was handed to its owner.
-    pub(crate) taken: HashMap<Uuid, Timestamp>,
     /// When answers that nobody fetched were last removed.
     pub(crate) swept: Timestamp,
 }
@@ -63,8 +57,6 @@ impl Inbox {
 
     /// Hands new messages to their owners; whether some were left because a mailbox is full.
     async fn look(&mut self) -> bool {
-        let now = self.shared.now();
-        self.taken.retain(|_, taken| now.0 - taken.0 < AGAIN_MS);
         let messages = match self.shared.store.inbox(&self.shared.owned(), AT_ONCE).await {
             Ok(messages) => messages,
             Err(error) => {
@@ -74,23 +66,36 @@ impl Inbox {
         };
         let mut has_left = false;
         for message in messages {
-            if self.taken.contains_key(&message.id) {
-                continue;
-            }
-            match self.mail_of(&message).await {
-                // A full mailbox must not keep the other owners waiting.
-                Ok(mail) => match self.owners.post(message.shard, mail) {
-                    Ok(()) => drop(self.taken.insert(message.id, now)),
-                    Err(NotPosted::Full | NotPosted::Gone) => has_left = true,
-                },
-                Err(Unread::Passing) => has_left = true,
-                Err(Unread::Unreadable) => {
-                    // It would stand in the way of the others; its poster is told "unavailable".
-                    let _ = self.shared.store.forget(message.id).await;
+            match self.shared.taken.take(message.id, Instant::now()) {
+                Known::New => has_left |= !self.hand_over(&message).await,
+                // Its answer will be there soon, or has been written since.
+                Known::Taken => {}
+                // It came over a line before, on which nobody waits any more.
+                Known::Answered(answer) => {
+                    let _ = self.shared.store.answer_alone(message.id, &answer).await;
                 }
             }
         }
         has_left
+    }
+
+    /// Hands a message to its owner; `false` if it is to be handed over later.
+    async fn hand_over(&self, message: &store::Message) -> bool {
+        let is_done = match self.mail_of(message).await {
+            // A full mailbox must not keep the other owners waiting.
+            Ok(mail) => self.owners.post(message.shard, mail).is_ok(),
+            // Its poster waits until there is room.
+            Err(Unread::Passing | Unread::Full) => false,
+            Err(Unread::Unreadable) => {
+                // It would stand in the way of the others; its poster is told "unavailable".
+                let _ = self.shared.store.forget(message.id).await;
+                true
+            }
+        };
+        if !is_done {
+            self.shared.taken.give_back(message.id);
+        }
+        is_done
     }
 
     /// Removes answers whose posters are gone.
@@ -105,83 +110,14 @@ impl Inbox {
         }
     }
 
-    /// The life that a state machine's name has now; of one that is gone the first.
-    async fn life_of(&self, account: &str, name: &str) -> Result<Uuid, Unread> {
-        let machine = self.shared.store.state_machine(account, name).await;
-        let machine = machine.map_err(|error| {
-            if error.is_unavailable() { Unread::Passing } else { Unread::Unreadable }
-        })?;
-        Ok(machine.map_or_else(Uuid::nil, |machine| machine.life))
-    }
-
     async fn mail_of(&self, message: &store::Message) -> Result<Mail, Unread> {
         let key = Key { shard: message.shard, id: message.execution_id };
-        let said = match serde_json::from_slice::<Message>(&message.stimulus) {
-            Ok(said) => said,
-            Err(error) => {
-                tracing::error!(%error, message.id = %message.id, "a message cannot be read");
-                return Err(Unread::Unreadable);
-            }
-        };
-        Ok(match said {
-            Message::Start {
-                revision,
-                identity,
-                version,
-                alias,
-                trace_header,
-                account,
-                input,
-                life,
-            } => {
-                let program = self.shared.programs.of(revision).await.map_err(|error| {
-                    let is_passing =
-                        matches!(&error, ProgramError::Store(error) if error.is_unavailable());
-                    if is_passing { Unread::Passing } else { Unread::Unreadable }
-                })?;
-                let life = match life {
-                    Some(life) => life,
-                    None => self.life_of(&account, &identity.state_machine_name).await?,
-                };
-                // Its poster waits until there is room.
-                let memory =
-                    self.shared.standing.memory.admit(input.len()).ok_or(Unread::Passing)?;
-                let row = store::NewExecution {
-                    account,
-                    state_machine: identity.state_machine_name.clone(),
-                    life,
-                    name: identity.name.clone(),
-                    revision_id: revision,
-                    version,
-                    alias,
-                    input: Bytes::from(input.clone().into_bytes()),
-                    started_at: moment(self.shared.now()),
-                    trace_header,
-                };
-                Mail::Start(Box::new(StartMail {
-                    key,
-                    program,
-                    identity: *identity,
-                    row,
-                    input: asl::Payload::from_text(input).map_err(|_| Unread::Unreadable)?,
-                    memory,
-                    reply: None,
-                    message: Some(message.id),
-                }))
-            }
-            other => {
-                let stimulus = other.into_stimulus().ok_or(Unread::Unreadable)?;
-                let mail = StimulusMail::new(key, stimulus);
-                Mail::Stimulus(Box::new(StimulusMail { message: Some(message.id), ..mail }))
+        let asked_by = Some(message.id);
+        Ok(match read(&self.shared, key, &message.stimulus).await? {
+            Read::Start(mail) => Mail::Start(Box::new(StartMail { message: asked_by, ..*mail })),
+            Read::Stimulus(mail) => {
+                Mail::Stimulus(Box::new(StimulusMail { message: asked_by, ..*mail }))
             }
         })
     }
-}
-
-/// Why a message was not handed to its owner.
-enum Unread {
-    /// The store is away, or memory full: it is read again.
-    Passing,
-    /// It never can be.
-    Unreadable,
 }

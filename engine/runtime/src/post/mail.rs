@@ -79,7 +79,7 @@ pub(crate) struct StartMail {
 }
 
 /// What became of a start.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub(crate) enum StartReply {
     Started,
     /// Another execution has this name.
@@ -130,6 +130,43 @@ impl StimulusReply {
     /// As the inbox has it.
     pub(crate) fn encoded(self) -> Bytes {
         Bytes::from(serde_json::to_vec(&self).expect("a plain enum"))
+    }
+}
+
+/// What another node says to a message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Answer {
+    /// What became of a start, and when it was begun, if it was.
+    Start(StartReply, Timestamp),
+    Stimulus(StimulusReply),
+    /// It tells from now on when the log of the execution grows.
+    Followed,
+    /// The owner's mailbox is full: nothing happened.
+    Full,
+    /// That node does not own the shard: nothing happened there.
+    Elsewhere,
+    /// That node cannot say; it may have happened, or may yet.
+    Unknown,
+}
+
+impl Answer {
+    /// As the inbox has it, where it would be the same if the message came again.
+    pub(crate) fn to_keep(self) -> Option<Bytes> {
+        match self {
+            // The row tells which of them it was.
+            Self::Start(StartReply::Started | StartReply::Taken, _) => {
+                Some(Bytes::from_static(b"{}"))
+            }
+            Self::Stimulus(reply @ (StimulusReply::Applied { .. } | StimulusReply::Stale)) => {
+                Some(reply.encoded())
+            }
+            Self::Start(..)
+            | Self::Stimulus(_)
+            | Self::Followed
+            | Self::Full
+            | Self::Elsewhere
+            | Self::Unknown => None,
+        }
     }
 }
 

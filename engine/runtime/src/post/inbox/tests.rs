@@ -1,8 +1,10 @@
 //! Messages wait for room in a mailbox, and do not outlive their posters.
 
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 use super::*;
+use crate::post::mail::Message;
 use crate::{EngineOptions, stage};
 
 fn key(shard: i16) -> Key {
@@ -35,7 +37,7 @@ async fn a_full_mailbox_keeps_no_other_owner_waiting() {
         assert!(shared.store.post(&message, &[]).await.unwrap());
     }
     let (owners, swept) = (Mailboxes::new(vec![full, free]), Timestamp::default());
-    let mut inbox = Inbox { shared, owners, taken: HashMap::new(), swept };
+    let mut inbox = Inbox { shared, owners, swept };
     assert!(inbox.look().await, "one is left for later");
     assert!(matches!(received.try_recv(), Ok(Mail::Stimulus(_))));
     assert!(matches!(waiting.try_recv(), Ok(Mail::Wake(_))));

@@ -113,7 +113,18 @@ impl Drive {
         let (gained, left) = tokio::join!(self.gain(gained), self.give_up(&lost));
         self.membership.taken_in(&gained);
         self.membership.let_go(&left);
+        self.look_around().await;
         self.shed().await
+    }
+
+    /// Says where other nodes reach this one, and learns where to reach them. What cannot be learnt now
+    /// goes through the inbox.
+    async fn look_around(&self) {
+        let Some(direct) = self.shared.direct.get() else { return };
+        match self.store.neighbours(self.shared.options.node, direct.address()).await {
+            Ok(neighbours) => direct.see(neighbours),
+            Err(error) => tracing::debug!(%error, "it cannot be read where other nodes are"),
+        }
     }
 
     /// Notes for others what a beat told.
