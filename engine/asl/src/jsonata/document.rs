@@ -40,13 +40,13 @@ pub fn evaluate(
     let found = check(&ast, Sees { result: true, error_output: true });
     let mentioned = found.free;
     let (regexes, literals) = Regexes::compile(&found.literals);
-    let (named, names) = regexes::name(expression, &literals);
+    let (named, before) = regexes::name(expression, &literals);
     let guards = GUARDS.iter().filter(|(name, ..)| mentioned.contains(name));
     let guards: String = guards.map(|(_, guard, _)| *guard).collect();
-    let text = if guards.is_empty() && names.is_empty() {
+    let text = if guards.is_empty() && before.is_empty() {
         expression
     } else {
-        &format!("({names}{guards}{named}\n)")
+        &format!("({before}{guards}{named}\n)")
     };
     let program = Expression::compile(text).map_err(code)?;
     let chances = [Chance(1), Chance(2)];

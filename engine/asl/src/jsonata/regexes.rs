@@ -95,8 +95,8 @@ impl Regexes {
                 clippy::cast_sign_loss,
                 reason = "saturates"
             )]
-            let matches = limit.map_or(usize::MAX, |it| it as usize).min(text.len());
-            take(text.len().saturating_mul(matches))?;
+            let times = limit.map_or(usize::MAX, |it| it as usize).min(text.len());
+            take(text.len().saturating_mul(times))?;
             return Ok(None);
         };
         if limit.is_some_and(|limit| limit <= 0.0) {
@@ -104,8 +104,8 @@ impl Regexes {
         }
         match function {
             "contains" => Ok(Some(Value::Bool(find(regex, text, 0, &take)?.is_some()))),
-            "match" => matches(text, &find_all(regex, text, limit, &take)?),
-            "split" => split(text, &find_all(regex, text, limit, &take)?, limit),
+            "match" => Ok(matches(text, &find_all(regex, text, limit, &take)?)),
+            "split" => Ok(Some(split(text, &find_all(regex, text, limit, &take)?, limit))),
             _ => match by {
                 Some(by) => replace(text, &find_all(regex, text, limit, &take)?, by, &take),
                 None => Ok(None),
@@ -179,20 +179,20 @@ fn find_all(
 }
 
 /// An object for each match. A group that took no part is undefined, which JSON cannot say.
-fn matches(text: &str, found: &[Match]) -> Answer {
+fn matches(text: &str, found: &[Match]) -> Option<Value> {
     let (mut units, mut counted) = (0, 0);
     let mut all = Vec::with_capacity(found.len());
     for found in found {
         units += text[counted..found.start()].encode_utf16().count();
         counted = found.start();
         let groups = found.captures.iter().map(|it| it.clone().map(|it| Value::from(&text[it])));
-        let Some(groups) = groups.collect::<Option<Vec<Value>>>() else { return Ok(None) };
+        let groups: Vec<Value> = groups.collect::<Option<_>>()?;
         all.push(json!({"match": &text[found.range()], "index": units, "groups": groups}));
     }
-    Ok(Some(json!({"found": all})))
+    Some(json!({"found": all}))
 }
 
-fn split(text: &str, found: &[Match], limit: Option<f64>) -> Answer {
+fn split(text: &str, found: &[Match], limit: Option<f64>) -> Value {
     let mut pieces = Vec::with_capacity(found.len() + 1);
     let mut start = 0;
     for found in found {
@@ -203,7 +203,7 @@ fn split(text: &str, found: &[Match], limit: Option<f64>) -> Answer {
     if found.is_empty() || limit.is_none_or(|limit| (found.len() as f64) < limit) {
         pieces.push(Value::from(&text[start..]));
     }
-    Ok(Some(Value::Array(pieces)))
+    Value::Array(pieces)
 }
 
 fn replace(
