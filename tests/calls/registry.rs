@@ -128,8 +128,8 @@ async fn what_is_not_served_is_named() {
     for arn in ["arn:aws:states:::sqs:sendMessage", "arn:aws:states:::aws-sdk:s3:getObject"] {
         let expected = format!(
             "Statewright.IntegrationNotServed: `{arn}` is not served here: a task may call a \
-             Lambda function by ARN, `arn:aws:states:::lambda:invoke`, an activity, an \
-             `http(s)://` URL, or Step Functions itself by `arn:aws:states:::aws-sdk:sfn:…`"
+             Lambda function by ARN, an activity, an `http(s)://` URL, or \
+             `arn:aws:states:::lambda:invoke` or `arn:aws:states:::aws-sdk:sfn:…`"
         );
         assert_eq!(caller.perform(&of_resource(arn, "{}")).await, expected);
     }

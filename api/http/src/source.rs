@@ -2,12 +2,14 @@
 //! JSON text comes out, and where each of its values is in what was written.
 //!
 //! ```text
-//! text ─► substitution: ${Names} ─► comments · yaml ─► JSON text, and places
+//! JSON ─► comments ─► substitution: ${Names} ─┐
+//! YAML ─► yaml ─► scalar: ${Names} ───────────┴► JSON text, and places
 //! ```
 //!
 //! AWS's own protocol takes JSON and nothing else; this is for the command line and the REST API.
 
 mod comments;
+mod scalar;
 mod substitution;
 mod yaml;
 
@@ -67,21 +69,23 @@ impl Source {
     /// # Errors
     /// It is too long; YAML that is not YAML, or that says what JSON cannot say; a comment without an end.
     pub fn read(text: String, syntax: Syntax, fill: Fill<'_>) -> Result<Self, SyntaxError> {
-        // A quotation mark in a comment quotes nothing.
-        let text = match syntax {
-            Syntax::Json => comments::blanked(text)?,
-            Syntax::Yaml => text,
-        };
-        let (text, edits, unfilled) = substitution::fill(text, syntax, fill)?;
-        let (json, places) = match syntax {
-            Syntax::Json => (text, None),
-            Syntax::Yaml => {
-                let (value, places) = yaml::parse(&text).map_err(|it| edits.back_of(it))?;
-                let json = serde_json::to_string(&value).expect("JSON can be written");
-                (json, Some(places))
+        if text.len() > MAX_BYTES {
+            return Err(substitution::too_long());
+        }
+        match syntax {
+            Syntax::Json => {
+                // A quotation mark in a comment quotes nothing.
+                let text = comments::blanked(text)?;
+                let (json, edits, unfilled) = substitution::fill(text, fill)?;
+                Ok(Self { json, places: None, edits, unfilled })
             }
-        };
-        Ok(Self { json, places, edits, unfilled })
+            Syntax::Yaml => {
+                let (value, places, unfilled) = yaml::parse(&text, fill)?;
+                let json = serde_json::to_string(&value).expect("JSON can be written");
+                let edits = substitution::Edits::default();
+                Ok(Self { json, places: Some(places), edits, unfilled })
+            }
+        }
     }
 
     /// The JSON text.

@@ -80,8 +80,7 @@ pub fn validate(order: &Order) -> anyhow::Result<Exit> {
 
 /// Refuses to allow what is no warning: errors are not switched off.
 fn warnings_only(allowed: &[String]) -> anyhow::Result<()> {
-    let aws = [Code::NoDollar, Code::NoPath, Code::PassResultIsStatic];
-    let mut known: Vec<&str> = aws.iter().chain(&Code::ADVICE).map(|code| code.as_str()).collect();
+    let mut known: Vec<&str> = Code::warnings().map(Code::as_str).collect();
     known.push(NO_SUBSTITUTION);
     if let Some(code) = allowed.iter().find(|code| !known.contains(&code.as_str())) {
         bail!("`{code}` is no warning; these can be allowed: {}", known.join(", "));

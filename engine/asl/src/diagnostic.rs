@@ -124,6 +124,11 @@ impl Code {
         Self::UnknownParameter,
     ];
 
+    /// All warnings: AWS's, and [`Code::ADVICE`].
+    pub fn warnings() -> impl Iterator<Item = Self> {
+        [Self::NoDollar, Self::NoPath, Self::PassResultIsStatic].into_iter().chain(Self::ADVICE)
+    }
+
     /// As AWS spells it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -24,6 +24,27 @@ pub enum Service {
     Sdk(Arc<str>),
 }
 
+/// Integrations whose tasks are performed here.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Served {
+    /// `lambda:invoke`.
+    Lambda,
+    /// All of `aws-sdk:sfn`.
+    StepFunctions,
+}
+
+impl Served {
+    pub const ALL: [Self; 2] = [Self::Lambda, Self::StepFunctions];
+
+    /// The service as ARNs name it, and its action, if it is not all that there are.
+    pub fn name(self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Self::Lambda => ("lambda", Some("invoke")),
+            Self::StepFunctions => ("aws-sdk:sfn", None),
+        }
+    }
+}
+
 /// The API that an integration calls.
 #[derive(Clone, Copy, Debug)]
 pub struct Api {
@@ -221,8 +242,15 @@ impl Integration {
 
     /// Whether it is `lambda:invoke`, whatever ends its task.
     pub fn invokes_lambda(&self) -> bool {
-        matches!(&self.service, Service::Optimised(name) if **name == *"lambda")
-            && *self.action == *"invoke"
+        self.served() == Some(Served::Lambda)
+    }
+
+    /// Which of those performed here it is, whatever ends its task.
+    pub fn served(&self) -> Option<Served> {
+        Served::ALL.into_iter().find(|served| {
+            let (service, action) = served.name();
+            service == self.resource_type() && action.is_none_or(|action| *action == *self.action)
+        })
     }
 
     /// Whether AWS has it: the service and its action, and this pattern of them.

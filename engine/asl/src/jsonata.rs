@@ -22,6 +22,7 @@ mod guarded;
 mod guards;
 mod meter;
 mod query;
+mod regexes;
 mod result;
 mod source;
 mod template;

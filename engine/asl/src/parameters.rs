@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::Payload;
 use crate::expression::EvaluationError;
-use crate::integration::{Api, Integration, Service};
+use crate::integration::{Api, Integration};
 
 /// No more mistakes than this are listed.
 const MOST_MISTAKES: usize = 10;
@@ -28,7 +28,9 @@ impl Integration {
     /// is of any type, and the service itself says what it thinks of it.
     pub fn check(&self, parameters: &Payload) -> Result<(), EvaluationError> {
         let Some(api) = self.api() else { return Ok(()) };
-        let mut found = Mistakes { api, names_all: self.names_all_parameters(), list: Vec::new() };
+        // No call leaves out what its author asks for.
+        let names_all = self.served().is_some();
+        let mut found = Mistakes { api, names_all, list: Vec::new() };
         let none = Map::new();
         found.structure(api.input(), parameters.value().as_object().unwrap_or(&none));
         if found.list.is_empty() {
@@ -40,15 +42,6 @@ impl Integration {
     /// The refusal of parameters without this one, which the call cannot be made without.
     pub fn without(parameters: &Payload, name: &str) -> EvaluationError {
         unfit(parameters, &missing(name))
-    }
-
-    /// Whether parameters that the API does not have are refused: where tasks are performed here, so
-    /// that no call leaves out what its author asks for.
-    fn names_all_parameters(&self) -> bool {
-        match &self.service {
-            Service::Optimised(service) => &**service == "lambda",
-            Service::Sdk(service) => &**service == "sfn",
-        }
     }
 }
 
@@ -65,6 +58,7 @@ fn missing(name: &str) -> String {
 
 struct Mistakes {
     api: Api,
+    /// Whether parameters that the API does not have are refused.
     names_all: bool,
     list: Vec<String>,
 }

@@ -7,7 +7,7 @@ use crate::diagnostic::bounded;
 use crate::parse::MAX_DEPTH;
 
 /// How deeply arrays and objects are nested in this text, which need not be JSON.
-pub(crate) fn depth(text: &str) -> usize {
+pub fn depth(text: &str) -> usize {
     let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
     for byte in text.bytes() {
         match byte {

@@ -8,7 +8,7 @@ use crate::choice_rule::Condition;
 pub use crate::expression::Expression;
 use crate::flow::Flow;
 pub use crate::flow::{DataFlow, Filter, PathFlow, QueryFlow, ResultPath};
-pub use crate::integration::{Integration, Service};
+pub use crate::integration::{Integration, Served, Service};
 use crate::intrinsic::Call;
 use crate::jsonata::Query;
 use crate::path::Path;

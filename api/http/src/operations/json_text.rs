@@ -2,6 +2,7 @@
 
 use asl::Payload;
 use asl::json_text::{Reading, complaint};
+use asl::position::depth;
 
 /// The deepest nesting accepted at the door, in arrays and objects. Deeper texts could not be
 /// wrapped a few times more (by a `ResultPath`, say) and still be read.
@@ -10,7 +11,7 @@ pub const MAX_DEPTH: usize = 100;
 /// The payload of this text, or what AWS's parser would say against it.
 pub fn parse(text: &str) -> Result<Payload, String> {
     let payload = match Payload::from_text(text) {
-        Ok(payload) if nesting(text) <= MAX_DEPTH => payload,
+        Ok(payload) if depth(text) <= MAX_DEPTH => payload,
         Ok(_) | Err(_) => return Err(objection(text)),
     };
     // What the grammar allows and no double can hold (`1e999`), or no text (a lone surrogate).
@@ -27,25 +28,6 @@ fn objection(text: &str) -> String {
     let reading = Reading { source: "(String)", max_depth: MAX_DEPTH, alone: true };
     let complaint = if text.trim().is_empty() { None } else { complaint(text, reading) };
     complaint.map_or(OTHER.to_owned(), |complaint| complaint.message)
-}
-
-/// How deep arrays and objects are nested in a text that is JSON.
-fn nesting(text: &str) -> usize {
-    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
-    for byte in text.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b'{' | b'[' if !in_string => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
 }
 
 #[cfg(test)]

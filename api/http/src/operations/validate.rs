@@ -2,7 +2,7 @@
 
 use asl::{Code, Diagnostic, MAX_DEFINITION_BYTES, Severity};
 
-use crate::error::OperationError;
+use crate::error::{Kind, OperationError};
 
 use super::state_machines::MachineType;
 
@@ -34,13 +34,26 @@ pub fn validate(
 
 /// Checks a definition as AWS does, and says what is strange about it beyond that; without the warnings of
 /// these codes.
-pub fn advised(definition: &str, kind: MachineType, allowed: &[String]) -> Verdict {
+///
+/// # Errors
+/// A code that is of no warning: errors are not switched off.
+pub fn advised(
+    definition: &str,
+    kind: MachineType,
+    allowed: &[String],
+) -> Result<Verdict, OperationError> {
+    let is_known = |allowed: &str| Code::warnings().any(|code| code.as_str() == allowed);
+    if let Some(code) = allowed.iter().find(|code| !is_known(code)) {
+        let known: Vec<&str> = Code::warnings().map(Code::as_str).collect();
+        let message = format!("`{code}` is no warning; these can be allowed: {}", known.join(", "));
+        return Err(OperationError::new(Kind::ValidationException, message));
+    }
     let mut diagnostics = asl::review(definition, kind.into());
     diagnostics.retain(|found| match found.severity {
         Severity::Error => found.code != Code::UnsupportedFeature,
         Severity::Warning => !allowed.iter().any(|code| code == found.code.as_str()),
     });
-    Verdict::of(diagnostics, MOST)
+    Ok(Verdict::of(diagnostics, MOST))
 }
 
 /// AWS shows no more of them at once.

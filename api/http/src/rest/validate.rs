@@ -51,7 +51,7 @@ pub(crate) async fn validate(Json(request): Json<ToValidate>) -> Result<Response
     // Without any value nothing is looked for, as when a state machine is created.
     let fill = request.substitutions.as_ref().map_or(Fill::Leave, Fill::With);
     let source = definition_text(&request.definition, fill)?;
-    let verdict = validate::advised(source.json(), request.r#type, &request.allow);
+    let verdict = validate::advised(source.json(), request.r#type, &request.allow)?;
     let diagnostics = verdict.diagnostics.iter().map(Finding::from).collect();
     let shown = Verdict { valid: verdict.valid, diagnostics, truncated: verdict.truncated };
     Ok(axum::Json(shown).into_response())

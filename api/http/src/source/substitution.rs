@@ -1,11 +1,11 @@
-//! `${Name}` in a definition: a value of that name takes its place, as AWS's templates have it. Within
-//! quotes it is text; without, it is a value of its own: `"MaxConcurrency": ${Most}`.
+//! `${Name}` in a definition of JSON: a value of that name takes its place, as AWS's templates have it.
+//! Within quotes it is text; without, it is a value of its own: `"MaxConcurrency": ${Most}`.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{MAX_BYTES, Position, Syntax, SyntaxError};
+use super::{MAX_BYTES, Position, SyntaxError};
 
 /// The values by their names.
 pub type Values = BTreeMap<String, Value>;
@@ -31,8 +31,76 @@ pub struct Unfilled {
     pub position: Position,
 }
 
-/// No more of those without a value are told of.
-const MAX_UNFILLED: usize = 100;
+/// The values for names, and the names that were asked for and had none.
+pub(super) struct Names<'v> {
+    values: Option<&'v Values>,
+    guesses: bool,
+    pub(super) unfilled: Vec<Unfilled>,
+}
+
+impl<'v> Names<'v> {
+    pub(super) fn new(fill: Fill<'v>) -> Self {
+        let (values, guesses) = match fill {
+            Fill::Leave => (None, false),
+            Fill::With(values) => (Some(values), false),
+            Fill::Guess(values) => (Some(values), true),
+        };
+        Self { values, guesses, unfilled: Vec::new() }
+    }
+
+    /// The value of this name, which stands here, as all or the beginning of a field's value.
+    pub(super) fn value(
+        &mut self,
+        name: &str,
+        position: Position,
+        field: Option<&str>,
+    ) -> Option<Value> {
+        /// No more of those without a value are told of.
+        const MAX_UNFILLED: usize = 100;
+        let values = self.values?;
+        if let Some(value) = values.get(name) {
+            return Some(value.clone());
+        }
+        let value = self.guesses.then(|| guess(name, field));
+        if self.unfilled.len() < MAX_UNFILLED {
+            let guess = value.as_ref().map(text_of);
+            self.unfilled.push(Unfilled { name: name.to_owned(), guess, position });
+        }
+        value
+    }
+}
+
+/// Something that may stand in this field.
+fn guess(name: &str, field: Option<&str>) -> Value {
+    const NUMBERS: [&str; 6] =
+        ["Seconds", "Attempts", "BackoffRate", "Concurrency", "Count", "Percentage"];
+    let known = match name {
+        "AWS::AccountId" => Some("123456789012"),
+        "AWS::Partition" => Some("aws"),
+        "AWS::Region" => Some("us-east-1"),
+        "AWS::URLSuffix" => Some("amazonaws.com"),
+        _ => None,
+    };
+    if let Some(known) = known {
+        return known.into();
+    }
+    let word: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    match field {
+        Some("Resource") => format!("arn:aws:lambda:us-east-1:123456789012:function:{word}").into(),
+        Some("Timestamp") => "2030-01-01T00:00:00Z".into(),
+        Some(field) if NUMBERS.iter().any(|end| field.ends_with(end)) => 1.into(),
+        Some(_) | None => word.into(),
+    }
+}
+
+/// The value as it is meant where nothing quotes it: a text may say a number, an object, …
+pub(super) fn unquoted(value: &Value) -> Value {
+    match value {
+        Value::String(text) => serde_json::from_str(text).unwrap_or_else(|_| value.clone()),
+        other => other.clone(),
+    }
+}
 
 /// What was put in place of something longer or shorter, so that positions can be told in the text as it was
 /// written.
@@ -62,42 +130,32 @@ impl Edits {
         }
         Position { column: column.max(1), ..position }
     }
-
-    pub(super) fn back_of(&self, error: SyntaxError) -> SyntaxError {
-        SyntaxError { position: error.position.map(|it| self.back(it)), ..error }
-    }
 }
 
 /// The text with its values in place, where they are, and which there were none for.
 ///
 /// # Errors
-/// The text is too long, or gets too long by its values; a value of YAML has several lines.
+/// The text gets too long by its values.
 pub(super) fn fill(
     text: String,
-    syntax: Syntax,
     fill: Fill<'_>,
 ) -> Result<(String, Edits, Vec<Unfilled>), SyntaxError> {
-    if text.len() > MAX_BYTES {
-        return Err(too_long());
-    }
-    let (Fill::With(values) | Fill::Guess(values)) = fill else {
+    if matches!(fill, Fill::Leave) {
         return Ok((text, Edits::default(), Vec::new()));
-    };
-    let guesses = matches!(fill, Fill::Guess(_));
+    }
     let mut filler = Filler {
-        syntax,
         rest: &text,
         shown: String::new(),
-        quote: None,
+        is_quoted: false,
         edits: Edits::default(),
-        unfilled: Vec::new(),
+        names: Names::new(fill),
         at: Place { line: 1, new: 1, old: 1 },
     };
-    filler.text(values, guesses)?;
-    Ok((filler.shown, filler.edits, filler.unfilled))
+    filler.text()?;
+    Ok((filler.shown, filler.edits, filler.names.unfilled))
 }
 
-fn too_long() -> SyntaxError {
+pub(super) fn too_long() -> SyntaxError {
     let message = format!("a definition is no longer than {MAX_BYTES} bytes");
     SyntaxError { position: None, message }
 }
@@ -110,31 +168,26 @@ struct Place {
     old: u64,
 }
 
-struct Filler<'t> {
-    syntax: Syntax,
+struct Filler<'t, 'v> {
     rest: &'t str,
     shown: String,
-    /// The quote that the place is within.
-    quote: Option<char>,
+    /// Whether the place is within quotation marks.
+    is_quoted: bool,
     edits: Edits,
-    unfilled: Vec<Unfilled>,
+    names: Names<'v>,
     at: Place,
 }
 
-impl<'t> Filler<'t> {
-    fn text(&mut self, values: &Values, guesses: bool) -> Result<(), SyntaxError> {
+impl<'t> Filler<'t, '_> {
+    fn text(&mut self) -> Result<(), SyntaxError> {
         while let Some(next) = self.rest.chars().next() {
             if let Some(name) = name_at(self.rest) {
-                self.name(name, values, guesses)?;
-            } else if self.quote == Some('"') && next == '\\' {
+                self.name(name);
+            } else if self.is_quoted && next == '\\' {
                 let length = self.rest.chars().take(2).map(char::len_utf8).sum();
                 self.keep(length);
             } else {
-                match self.quote {
-                    Some(quote) if quote == next => self.quote = None,
-                    None if self.opens_quote(next) => self.quote = Some(next),
-                    Some(_) | None => {}
-                }
+                self.is_quoted ^= next == '"';
                 self.keep(next.len_utf8());
             }
             if self.shown.len() > MAX_BYTES {
@@ -142,16 +195,6 @@ impl<'t> Filler<'t> {
             }
         }
         Ok(())
-    }
-
-    /// In YAML an apostrophe within a word is none that quotes.
-    fn opens_quote(&self, next: char) -> bool {
-        let at_start =
-            || self.shown.ends_with([' ', '\n', '\t', '[', '{', ',', ':']) || self.shown.is_empty();
-        match self.syntax {
-            Syntax::Json => next == '"',
-            Syntax::Yaml => (next == '"' || next == '\'') && at_start(),
-        }
     }
 
     fn keep(&mut self, length: usize) {
@@ -168,27 +211,20 @@ impl<'t> Filler<'t> {
         self.rest = rest;
     }
 
-    fn name(&mut self, name: &'t str, values: &Values, guesses: bool) -> Result<(), SyntaxError> {
+    fn name(&mut self, name: &'t str) {
         let written = name.len() + 3;
         let position = Position { line: self.at.line, column: self.at.old };
-        let guess = || guesses.then(|| self.guess(name));
-        let (value, is_known) = match values.get(name) {
-            Some(value) => (Some(value.clone()), true),
-            None => (guess(), false),
-        };
-        if !is_known && self.unfilled.len() < MAX_UNFILLED {
-            let guess = value.as_ref().map(text_of);
-            self.unfilled.push(Unfilled { name: name.to_owned(), guess, position });
-        }
-        let Some(value) = value else {
+        let field = self.field().map(str::to_owned);
+        let Some(value) = self.names.value(name, position, field.as_deref()) else {
             self.keep(written);
-            return Ok(());
+            return;
         };
-        let new = self.as_written(&value);
-        if new.contains('\n') {
-            let message = format!("the value of `{name}` has several lines; use JSON for it");
-            return Err(SyntaxError { position: Some(position), message });
-        }
+        let new = if self.is_quoted {
+            let quoted = Value::String(text_of(&value)).to_string();
+            quoted[1..quoted.len() - 1].to_owned()
+        } else {
+            unquoted(&value).to_string()
+        };
         let (length, old) =
             (new.chars().count() as u64, self.rest[..written].chars().count() as u64);
         self.edits.0.push(Edit { line: self.at.line, column: self.at.new, new: length, old });
@@ -196,68 +232,19 @@ impl<'t> Filler<'t> {
         self.at.old += old;
         self.shown.push_str(&new);
         self.rest = &self.rest[written..];
-        Ok(())
-    }
-
-    /// A value as it is to stand here.
-    fn as_written(&self, value: &Value) -> String {
-        let text = text_of(value);
-        match (self.syntax, self.quote) {
-            (Syntax::Json, Some(_)) | (Syntax::Yaml, Some('"')) => {
-                let quoted = Value::String(text).to_string();
-                quoted[1..quoted.len() - 1].to_owned()
-            }
-            // A text may say a number, an object, …: what is JSON is taken as such.
-            (Syntax::Json, None) => match serde_json::from_str::<Value>(&text) {
-                Ok(value) => value.to_string(),
-                Err(_) => Value::String(text).to_string(),
-            },
-            (Syntax::Yaml, Some(_)) => text.replace('\'', "''"),
-            (Syntax::Yaml, None) => text,
-        }
-    }
-
-    /// Something that may stand here, by the field it is in.
-    fn guess(&self, name: &str) -> Value {
-        const NUMBERS: [&str; 6] =
-            ["Seconds", "Attempts", "BackoffRate", "Concurrency", "Count", "Percentage"];
-        let known = match name {
-            "AWS::AccountId" => Some("123456789012"),
-            "AWS::Partition" => Some("aws"),
-            "AWS::Region" => Some("us-east-1"),
-            "AWS::URLSuffix" => Some("amazonaws.com"),
-            _ => None,
-        };
-        if let Some(known) = known {
-            return known.into();
-        }
-        let field = self.field();
-        let word: String =
-            name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-        match field {
-            Some("Resource") => {
-                format!("arn:aws:lambda:us-east-1:123456789012:function:{word}").into()
-            }
-            Some("Timestamp") => "2030-01-01T00:00:00Z".into(),
-            Some(field) if NUMBERS.iter().any(|end| field.ends_with(end)) => 1.into(),
-            Some(_) | None => word.into(),
-        }
     }
 
     /// The name of the field whose whole value begins here.
     fn field(&self) -> Option<&str> {
-        let before = match self.quote {
-            Some(quote) => self.shown.strip_suffix(quote)?,
-            None => &self.shown,
-        };
+        let before = if self.is_quoted { self.shown.strip_suffix('"')? } else { &self.shown };
         let before = before.trim_end().strip_suffix(':')?.trim_end();
-        let before = before.strip_suffix(['"', '\'']).unwrap_or(before);
+        let before = before.strip_suffix('"').unwrap_or(before);
         let start = before.rfind(|c: char| !c.is_ascii_alphanumeric()).map_or(0, |at| at + 1);
         Some(&before[start..]).filter(|name| !name.is_empty())
     }
 }
 
-fn text_of(value: &Value) -> String {
+pub(super) fn text_of(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
@@ -265,7 +252,7 @@ fn text_of(value: &Value) -> String {
 }
 
 /// The name of the `${Name}` that this text begins with.
-fn name_at(text: &str) -> Option<&str> {
+pub(super) fn name_at(text: &str) -> Option<&str> {
     const MAX_CHARS: usize = 255;
     let inside = text.strip_prefix("${")?;
     let is_part = |c: char| c.is_ascii_alphanumeric() || "_.:-".contains(c);
@@ -315,6 +302,70 @@ mod tests {
     }
 
     #[test]
+    fn what_a_value_says_is_no_yaml() {
+        let values = Values::from([
+            ("Colon".to_owned(), "a: b".into()),
+            ("Hash".to_owned(), "a # b".into()),
+            ("Lines".to_owned(), "a\nb: c".into()),
+            ("Key".to_owned(), "Pay".into()),
+            ("Object".to_owned(), json!({"a": [1]})),
+            ("One".to_owned(), "1".into()),
+        ]);
+        let check = |text: &str, expected: &str| {
+            let source = Source::read(text.to_owned(), Syntax::Yaml, Fill::With(&values)).unwrap();
+            assert_eq!(source.json(), expected, "{text}");
+        };
+        check(
+            "a: ${Colon}\nb: ${Hash} ${Hash}\nc: ${Lines}",
+            r#"{"a":"a: b","b":"a # b a # b","c":"a\nb: c"}"#,
+        );
+        check("# it's \"${One}\na: ${One}", r#"{"a":1}"#);
+        check(
+            "a: ${Object}\nb: [${One}, {c: ${Object}}]",
+            r#"{"a":{"a":[1]},"b":[1,{"c":{"a":[1]}}]}"#,
+        );
+        check("${Key}: {${Key}: 'it''s ${One}'}", r#"{"Pay":{"Pay":"it's 1"}}"#);
+        check(
+            "a: |\n  ${One}\nb: >-\n  ${One}\nc: ${One}${One}",
+            r#"{"a":"1\n","b":"1","c":"11"}"#,
+        );
+        check(
+            "a: &x ${One}\nb: *x\nc: &y '${One}'\nd: !!str ${One}",
+            r#"{"a":1,"b":1,"c":"1","d":"1"}"#,
+        );
+        check("a: \"\\\\${One}\"", r#"{"a":"\\1"}"#);
+        check("a: ${None}\nb: [${None}]", r#"{"a":"${None}","b":["${None}"]}"#);
+    }
+
+    #[test]
+    fn a_name_of_yaml_is_told_of_where_it_stands() {
+        let none = Values::new();
+        let text = "# ${Nobody}\nStates:\n  A: {TimeoutSeconds: ${T}, Resource: 'x${R} ${R}'}\n  B:\n    Resource: ${F}\n";
+        let source = Source::read(text.to_owned(), Syntax::Yaml, Fill::Guess(&none)).unwrap();
+        assert_eq!(
+            source.json(),
+            r#"{"States":{"A":{"TimeoutSeconds":1,"Resource":"xR R"},"B":{"Resource":"arn:aws:lambda:us-east-1:123456789012:function:F"}}}"#
+        );
+        let shown: Vec<String> = source
+            .unfilled()
+            .iter()
+            .map(|it| format!("{} {}:{}", it.name, it.position.line, it.position.column))
+            .collect();
+        assert_eq!(shown, ["T 3:23", "R 3:41", "R 3:46", "F 5:15"]);
+        let source = Source::read(text.to_owned(), Syntax::Yaml, Fill::Leave).unwrap();
+        assert!(source.json().contains(r#""TimeoutSeconds":"${T}","Resource":"x${R} ${R}""#));
+    }
+
+    #[test]
+    fn two_keys_of_yaml_that_a_value_makes_the_same_are_refused() {
+        let values = Values::from([("Key".to_owned(), "a".into())]);
+        let text = "a: 1\n${Key}: 2".to_owned();
+        let error = Source::read(text, Syntax::Yaml, Fill::With(&values)).unwrap_err();
+        assert_eq!(error.message, "duplicate mapping key: a");
+        assert_eq!(error.position.map(|it| (it.line, it.column)), Some((2, 1)));
+    }
+
+    #[test]
     fn what_is_no_name_or_has_no_value_stays() {
         check(
             r#"{"a": "${Other} ${a b} ${} $ {Name} \\${Most}"}"#,
@@ -360,9 +411,8 @@ mod tests {
         let text = format!("[{}]", "\"${X}\",".repeat(1000));
         let error = Source::read(text, Syntax::Json, Fill::With(&values)).unwrap_err();
         assert_eq!(error.message, "a definition is no longer than 8388608 bytes");
-        let values = Values::from([("X".to_owned(), "a\nb".into())]);
-        let error =
-            Source::read("a: ${X}".to_owned(), Syntax::Yaml, Fill::With(&values)).unwrap_err();
-        assert_eq!(error.message, "the value of `X` has several lines; use JSON for it");
+        let text = format!("a: [{}]", "'${X}',".repeat(1000));
+        let error = Source::read(text, Syntax::Yaml, Fill::With(&values)).unwrap_err();
+        assert_eq!(error.message, "a definition is no longer than 8388608 bytes");
     }
 }

@@ -3,25 +3,32 @@
 use std::collections::HashMap;
 use std::fmt::{self, Write as _};
 
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use serde_saphyr::Spanned;
 
-use super::{Position, SyntaxError};
+use super::scalar::{self, At, Scalars};
+use super::{Fill, Position, SyntaxError, Unfilled};
 
-/// The value of a YAML text and where each part of it is, by its location as a diagnostic
-/// writes it (`/States/Pay/Retry[0]`; the whole text is the empty one).
+/// The value of a YAML text, where each part of it is, by its location as a diagnostic writes it
+/// (`/States/Pay/Retry[0]`; the whole text is the empty one), and names that had no value.
 ///
 /// Depth, aliases and the number of nodes are bounded by the YAML reader's own limits.
 ///
 /// # Errors
-/// Text that is not YAML, keys that are no texts, keys said twice, numbers that JSON lacks.
-pub(super) fn parse(text: &str) -> Result<(Value, HashMap<String, Position>), SyntaxError> {
-    let tree: Spanned<Node> = serde_saphyr::from_str(text).map_err(|error| syntax_error(&error))?;
-    let mut places = Places::default();
-    let value = value_of(tree, &mut String::new(), &mut places);
-    Ok((value, places.by_location))
+/// Text that is not YAML, keys that are no texts, keys said twice, numbers that JSON lacks, values that are
+/// too long together.
+pub(super) fn parse(text: &str, fill: Fill<'_>) -> Result<Parsed, SyntaxError> {
+    let veiled = scalar::veil(text);
+    let tree: Spanned<Node> =
+        serde_saphyr::from_str(&veiled).map_err(|error| syntax_error(&error))?;
+    let mut reader = Reader { scalars: Scalars::new(&veiled, fill), places: Places::default() };
+    let value = reader.value_of(tree, &mut String::new(), None)?;
+    let Reader { scalars, places } = reader;
+    Ok((value, places.by_location, scalars.unfilled()))
 }
+
+pub(super) type Parsed = (Value, HashMap<String, Position>, Vec<Unfilled>);
 
 /// Where values are. What lies deep below long names is left out once the locations take too much memory: it
 /// is shown at what it is part of.
@@ -45,34 +52,76 @@ impl Places {
 enum Node {
     Scalar(Value),
     List(Vec<Spanned<Node>>),
-    Map(Vec<(String, Spanned<Node>)>),
+    Map(Vec<(Spanned<Node>, Spanned<Node>)>),
 }
 
-fn value_of(node: Spanned<Node>, location: &mut String, places: &mut Places) -> Value {
+struct Reader<'t, 'v> {
+    scalars: Scalars<'t, 'v>,
+    places: Places,
+}
+
+impl Reader<'_, '_> {
+    fn value_of(
+        &mut self,
+        node: Spanned<Node>,
+        location: &mut String,
+        field: Option<&str>,
+    ) -> Result<Value, SyntaxError> {
+        let at = at(&node);
+        self.places.add(location, at.position);
+        let parent = location.len();
+        match node.value {
+            Node::Scalar(Value::String(text)) => self.scalars.fill(text, at, field),
+            Node::Scalar(value) => Ok(value),
+            Node::List(items) => {
+                let mut values = Vec::with_capacity(items.len());
+                for (index, item) in items.into_iter().enumerate() {
+                    let _ = write!(location, "[{index}]");
+                    values.push(self.value_of(item, location, None)?);
+                    location.truncate(parent);
+                }
+                Ok(Value::Array(values))
+            }
+            Node::Map(fields) => {
+                let mut values = Map::with_capacity(fields.len());
+                for (key, field) in fields {
+                    let (name, position) = self.key(key)?;
+                    location.push('/');
+                    location.push_str(&name);
+                    let value = self.value_of(field, location, Some(&name))?;
+                    location.truncate(parent);
+                    if values.contains_key(&name) {
+                        let message = format!("duplicate mapping key: {name}");
+                        return Err(SyntaxError { position: Some(position), message });
+                    }
+                    values.insert(name, value);
+                }
+                Ok(Value::Object(values))
+            }
+        }
+    }
+
+    fn key(&mut self, key: Spanned<Node>) -> Result<(String, Position), SyntaxError> {
+        let at = at(&key);
+        match key.value {
+            Node::Scalar(Value::String(name)) => {
+                Ok((self.scalars.text(&name, at, None)?, at.position))
+            }
+            Node::Scalar(number @ Value::Number(_)) => Ok((number.to_string(), at.position)),
+            Node::Scalar(_) | Node::List(_) | Node::Map(_) => {
+                let message = "a key has to be a text; put it in quotes".to_owned();
+                Err(SyntaxError { position: Some(at.position), message })
+            }
+        }
+    }
+}
+
+fn at(node: &Spanned<Node>) -> At {
     let place = node.defined;
-    places.add(location, Position { line: place.line(), column: place.column() });
-    let parent = location.len();
-    match node.value {
-        Node::Scalar(value) => value,
-        Node::List(items) => {
-            let mut values = Vec::with_capacity(items.len());
-            for (index, item) in items.into_iter().enumerate() {
-                let _ = write!(location, "[{index}]");
-                values.push(value_of(item, location, places));
-                location.truncate(parent);
-            }
-            Value::Array(values)
-        }
-        Node::Map(fields) => {
-            let mut values = Map::with_capacity(fields.len());
-            for (name, field) in fields {
-                location.push('/');
-                location.push_str(&name);
-                values.insert(name, value_of(field, location, places));
-                location.truncate(parent);
-            }
-            Value::Object(values)
-        }
+    let byte = place.span().byte_offset().and_then(|it| usize::try_from(it).ok());
+    At {
+        position: Position { line: place.line(), column: place.column() },
+        byte: byte.unwrap_or(usize::MAX),
     }
 }
 
@@ -83,7 +132,7 @@ fn syntax_error(error: &serde_saphyr::Error) -> SyntaxError {
     let text = error.without_snippet().to_string();
     let line = text.lines().next().unwrap_or_default();
     let message = line.rsplit_once(" at line ").map_or(line, |(message, _)| message);
-    SyntaxError { position, message: message.to_owned() }
+    SyntaxError { position, message: scalar::unveil(message) }
 }
 
 impl<'de> Deserialize<'de> for Node {
@@ -145,18 +194,8 @@ impl<'de> Visitor<'de> for NodeVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Node, A::Error> {
         let mut map = Vec::new();
-        while let Some((key, field)) = fields.next_entry::<Spanned<Node>, Spanned<Node>>()? {
-            let name = match key.value {
-                Node::Scalar(Value::String(name)) => name,
-                Node::Scalar(number @ Value::Number(_)) => number.to_string(),
-                Node::Scalar(_) | Node::List(_) | Node::Map(_) => {
-                    let (line, column) = (key.defined.line(), key.defined.column());
-                    return Err(A::Error::custom(format!(
-                        "line {line}, column {column}: a key has to be a text; put it in quotes"
-                    )));
-                }
-            };
-            map.push((name, field));
+        while let Some(field) = fields.next_entry()? {
+            map.push(field);
         }
         Ok(Node::Map(map))
     }
@@ -168,14 +207,18 @@ mod tests {
 
     use super::*;
 
+    fn read(text: &str) -> Result<Value, SyntaxError> {
+        parse(text, Fill::Leave).map(|(value, ..)| value)
+    }
+
     #[track_caller]
     fn check(text: &str, json: &str) {
-        assert_eq!(parse(text).map(|(value, _)| value.to_string()), Ok(json.to_owned()));
+        assert_eq!(read(text).map(|value| value.to_string()), Ok(json.to_owned()));
     }
 
     #[track_caller]
     fn refused(text: &str, line: u64, message: &str) {
-        let error = parse(text).map(|(value, _)| value).unwrap_err();
+        let error = read(text).unwrap_err();
         assert_eq!(error.position.map(|position| position.line), Some(line), "{error:?}");
         assert!(error.message.contains(message), "{error:?}");
     }
@@ -219,18 +262,19 @@ mod tests {
 
     #[test]
     fn a_key_that_is_no_text_is_refused() {
-        let error = parse("a:\n  true: 1").map(|(value, _)| value).unwrap_err();
-        assert_eq!(error.message, "line 2, column 3: a key has to be a text; put it in quotes");
+        let error = read("a:\n  true: 1").unwrap_err();
+        assert_eq!(error.message, "a key has to be a text; put it in quotes");
+        assert_eq!(error.position, Some(Position { line: 2, column: 3 }));
     }
 
     #[test]
     fn depth_and_aliases_are_bounded() {
-        assert!(parse(&"[".repeat(100_000)).is_err());
+        assert!(read(&"[".repeat(100_000)).is_err());
         let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
         for level in 1..9 {
             let alias = format!("*a{}", level - 1);
             let _ = writeln!(bomb, "a{level}: &a{level} [{}]", [alias.as_str(); 9].join(", "));
         }
-        assert!(parse(&bomb).is_err());
+        assert!(read(&bomb).is_err());
     }
 }

@@ -2,20 +2,22 @@
 
 use std::collections::HashSet;
 
+use serde_json::Value;
+
 use super::Site;
 use super::graph::Graph;
 use crate::definition::Target;
 use crate::diagnostic::{Code, Report};
 use crate::expression::Outline;
 use crate::flow::{DataFlow, Filter, Flow, ResultPath};
-use crate::program::{Pattern, StateKind, When};
+use crate::program::{Expression, Pattern, Resource, StateKind, When};
 
 pub(super) fn check(graph: &Graph<'_>, report: &Report) {
     for circle in graph.circles() {
         let sites: Option<Vec<Site<'_>>> =
             circle.iter().map(|index| Site::new(graph.scope, graph.state(*index))).collect();
         let Some(sites) = sites else { continue };
-        if sites.iter().any(|site| takes_time(site.kind)) {
+        if sites.iter().any(|site| takes_time(site.kind) || asks_for_long(site)) {
             continue;
         }
         if sites.iter().any(|site| looks_at_the_clock(site.kind)) {
@@ -64,6 +66,29 @@ fn takes_time(kind: &StateKind<Target>) -> bool {
             false
         }
     }
+}
+
+/// How long a call to receive messages waits for some.
+const WAIT_TIME: &str = "WaitTimeSeconds";
+
+/// Whether a task waits for messages of a queue to come.
+fn asks_for_long(site: &Site<'_>) -> bool {
+    let StateKind::Task(task) = site.kind else { return false };
+    let Resource::Integration(call) = &task.resource else { return false };
+    let parameters = match &site.flow.data {
+        DataFlow::JsonPath(flow) => flow.parameters.as_ref(),
+        DataFlow::Jsonata(flow) => flow.arguments.as_ref(),
+    };
+    let is_time = |value: &Value| value.as_f64().is_some_and(|seconds| seconds > 0.0);
+    let waits = match parameters.map(Expression::outline) {
+        Some(Outline::Literal(parameters)) => parameters.get(WAIT_TIME).is_some_and(is_time),
+        Some(Outline::Object(members)) => members.iter().any(|(name, value)| match value {
+            Outline::Literal(value) => *name == WAIT_TIME && is_time(value),
+            _ => *name == WAIT_TIME,
+        }),
+        _ => false,
+    };
+    waits && call.resource_type() == "aws-sdk:sqs" && *call.action == *"receiveMessage"
 }
 
 /// What the states of a loop change of the data that go round: members of the input, and variables.

@@ -1,6 +1,6 @@
 //! Paths that can never lead anywhere, given what flows into their states; variables that nothing assigns.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use super::Site;
 use super::graph::Graph;
@@ -91,8 +91,9 @@ impl<'d> Analysis<'d> {
                 .filter(|_| self.work < MAX_WORK)
                 .map(|site| outputs(site, &input));
             let mut catchers = outputs.iter().flat_map(|outputs| &outputs.caught);
+            let mut flows: BTreeMap<usize, Vec<Shape>> = BTreeMap::new();
             for (transition, next) in graph.transitions(index) {
-                let flows = match &outputs {
+                let shape = match &outputs {
                     None => Shape::Any,
                     Some(_) if transition.is_of_catcher() => {
                         catchers.next().cloned().unwrap_or(Shape::Any)
@@ -100,11 +101,14 @@ impl<'d> Analysis<'d> {
                     Some(outputs) => outputs.ends.clone(),
                 };
                 let Some(next) = next else { continue };
-                self.work += 1 + flows.count();
-                let joined = match inputs[next].clone() {
-                    None => flows,
+                self.work += 1 + shape.count();
+                flows.entry(next).or_default().push(shape);
+            }
+            for (next, shapes) in flows {
+                let known = inputs[next].clone();
+                let joined = match known {
                     Some(_) if visits[next] >= MAX_VISITS => Shape::Any,
-                    Some(known) => known.or(flows),
+                    known => Shape::any_of(known.into_iter().chain(shapes).collect()),
                 };
                 if inputs[next].as_ref() != Some(&joined) {
                     inputs[next] = Some(joined);

@@ -89,6 +89,23 @@ impl Shape {
         }
     }
 
+    /// Any of these, of which there is one at least. Halves are joined first, so that each member is
+    /// copied a few times only.
+    pub(super) fn any_of(mut shapes: Vec<Self>) -> Self {
+        while shapes.len() > 1 {
+            let mut pairs = Vec::with_capacity(shapes.len().div_ceil(2));
+            let mut left = shapes.into_iter();
+            while let Some(one) = left.next() {
+                pairs.push(match left.next() {
+                    Some(other) => one.or(other),
+                    None => one,
+                });
+            }
+            shapes = pairs;
+        }
+        shapes.pop().unwrap_or(Self::Any)
+    }
+
     /// Either of two.
     pub(super) fn or(self, other: Self) -> Self {
         match (self, other) {

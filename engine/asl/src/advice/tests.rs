@@ -126,6 +126,23 @@ fn a_loop_waits_or_changes_something() {
     let pause = r#""Default": "Pause""#;
     let paused = r#""Pause": {"Type": "Wait", "Seconds": 5, "Next": "Ask"}, "T":"#;
     check(&poll(job).replace(r#""Default": "Ask""#, pause).replace(r#""T":"#, paused), "");
+    let receive = |more: &str| {
+        let queue = format!(r#""Parameters": {{"QueueUrl": "q"{more}}},"#);
+        poll(&queue)
+            .replace("http://127.0.0.1:9000/f", "arn:aws:states:::aws-sdk:sqs:receiveMessage")
+    };
+    let waits = |more: &str| check(&receive(more), "");
+    let spins = |more: &str| {
+        check(
+            &receive(more),
+            "LOOP_WITHOUT_WAIT: The task \"Ask\" is called again and again with the same parameters, and nothing in this loop waits: put a Wait state into it at /States/Ask",
+        );
+    };
+    // The call itself waits for messages.
+    waits(r#", "WaitTimeSeconds": 20"#);
+    waits(r#", "WaitTimeSeconds.$": "$.wait""#);
+    spins(r#", "WaitTimeSeconds": 0"#);
+    spins("");
     // The next page is another call.
     check(&poll(r#""Parameters": {"Page.$": "$.status.next"},"#), "");
     check(&poll(""), "");
@@ -178,6 +195,19 @@ fn a_path_names_what_may_flow_in() {
         &never("$.order", "InputPath"),
     );
     check(&after(invoke, r#""Type": "Pass", "InputPath": "$.Payload.order""#), "");
+}
+
+#[test]
+fn thousands_of_catchers_are_joined_once() {
+    let catchers: Vec<String> = (0..10_000)
+        .map(|it| format!(r#"{{"ErrorEquals": ["E{it}"], "ResultPath": "$.e{it}", "Next": "B"}}"#))
+        .collect();
+    let definition = format!(
+        r#"{{"StartAt": "A", "States": {{
+            "A": {{{TASK}, "Catch": [{}]}}, "B": {{"Type": "Pass", "InputPath": "$.e1.Error", "End": true}}}}}}"#,
+        catchers.join(",")
+    );
+    check(&definition, "");
 }
 
 #[test]

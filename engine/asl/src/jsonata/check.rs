@@ -6,6 +6,7 @@ use jlens_core::ast::{BinaryOp, FallbackOp, Stage};
 use jlens_core::{Ast, Node, NodeKind};
 
 use super::Sees;
+use super::regexes::Literal;
 use crate::diagnostic::Code;
 
 /// What is found in an expression.
@@ -22,6 +23,10 @@ pub(super) struct Findings<'e> {
     pub(super) nodes: u64,
     /// Whether it calculates with numbers.
     pub(super) calculates: bool,
+    /// Whether it sorts by keys, `^(key)`.
+    pub(super) orders: bool,
+    /// Its regular expressions.
+    pub(super) literals: Vec<Literal<'e>>,
 }
 
 /// Reads the whole expression.
@@ -29,6 +34,8 @@ pub(super) fn check(ast: &Ast, sees: Sees) -> Findings<'_> {
     let mut reader =
         Reader { sees, findings: Findings::default(), known: BTreeSet::new(), bound: Vec::new() };
     reader.read(&ast.root, Context::Top);
+    reader.findings.literals.sort_by_key(|(span, ..)| span.start);
+    reader.findings.literals.dedup();
     reader.findings
 }
 
@@ -84,7 +91,11 @@ impl<'e> Reader<'e> {
                 self.read(&definition.update, Context::Value);
                 self.read_all(&definition.delete, Context::Value);
             }
+            NodeKind::Regex { pattern, flags } => {
+                self.findings.literals.push((node.span.start..node.span.end, pattern, flags));
+            }
             NodeKind::Sort { terms } => {
+                self.findings.orders = true;
                 self.read_all(terms.iter().map(|term| &term.expr), Context::Value);
             }
             NodeKind::Fallback { op, lhs, rhs } => {
@@ -105,7 +116,6 @@ impl<'e> Reader<'e> {
             | NodeKind::Number { .. }
             | NodeKind::Bool { .. }
             | NodeKind::Null
-            | NodeKind::Regex { .. }
             | NodeKind::Condition { .. }
             | NodeKind::Apply { .. }
             | NodeKind::Function { .. }

@@ -13,6 +13,7 @@ use super::check::check;
 use super::functions::{self, Supply};
 use super::guards::GUARDS;
 use super::meter::Meter;
+use super::regexes::{self, Regexes};
 use super::source::{Count, hand_out};
 
 /// How an expression is evaluated in a state.
@@ -36,25 +37,36 @@ pub fn evaluate(
     const MOST_STEPS: u64 = 1 << 22;
     let code = |error: Error| error.code().to_owned();
     let ast = jlens_core::parse(expression).map_err(code)?;
-    let mentioned = check(&ast, Sees { result: true, error_output: true }).free;
+    let found = check(&ast, Sees { result: true, error_output: true });
+    let mentioned = found.free;
+    let (regexes, literals) = Regexes::compile(&found.literals);
+    let (named, before) = regexes::name(expression, &literals);
     let guards = GUARDS.iter().filter(|(name, ..)| mentioned.contains(name));
     let guards: String = guards.map(|(_, guard, _)| *guard).collect();
-    let text = if guards.is_empty() { expression } else { &format!("({guards}{expression}\n)") };
+    let text = if guards.is_empty() && before.is_empty() {
+        expression
+    } else {
+        &format!("({before}{guards}{named}\n)")
+    };
     let program = Expression::compile(text).map_err(code)?;
     let chances = [Chance(1), Chance(2)];
     let supply = Arc::new(Mutex::new(Supply { chances, steps: MOST_STEPS }));
-    let bindings = functions::bindings(&functions::needed(&mentioned), &supply);
+    let bindings = functions::bindings(
+        &functions::needed(&mentioned, !literals.is_empty()),
+        &regexes,
+        &supply,
+    );
     let bindings = variables.into_iter().fold(bindings, |all, (name, value)| all.var(name, value));
     let options = Options::new().max_steps(MOST_STEPS).max_depth(max_depth).now(0).seed(1);
     match way {
         Way::Quick => {
-            let count = Count::up_to(MOST_STEPS);
+            let count = Count::up_to(MOST_STEPS, usize::MAX);
             let whole = Whole { document, count: &count };
             program.evaluate_source(&whole, &bindings, &options).map_err(code)
         }
         Way::Careful => {
             let stop = CancelToken::new();
-            let mut meter = Meter::new(MOST_STEPS, stop.clone());
+            let mut meter = Meter::new(Arc::clone(&supply), stop.clone());
             let options = options.cancel_token(stop);
             program.evaluate_traced(document, &bindings, &options, &mut meter).map_err(code)
         }

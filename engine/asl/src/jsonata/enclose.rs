@@ -20,8 +20,9 @@ pub(super) const NOTHING: &str = "nothing";
 ///
 /// A variable hides the function of the same name, so such a name means the function only where
 /// no variable has it.
-pub(super) fn enclose(expression: &str, mentioned: &[&str]) -> String {
-    let mut text = format!("($states := $.{STATES}; $$ := $.undefined;");
+/// What is bound `before` comes first of all.
+pub(super) fn enclose(expression: &str, before: &str, mentioned: &[&str]) -> String {
+    let mut text = format!("($states := $.{STATES}; $$ := $.undefined;{before}");
     for (_, guard, _) in GUARDS.iter().filter(|(name, ..)| mentioned.contains(name)) {
         text.push_str(guard);
     }

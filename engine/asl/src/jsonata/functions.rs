@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::chance::{self, Chance};
 use super::guarded;
-use super::guards::{GUARDS, SPEND};
+use super::guards::{AHEAD, GUARDS, SEARCH, SPEND};
+use super::regexes::Regexes;
 use super::result::number;
 use crate::hash;
 use crate::java;
@@ -18,6 +19,10 @@ pub(super) const ADDED: [&str; 6] = ["partition", "range", "hash", "random", "uu
 
 /// How long an array may be that `$range` makes.
 pub(super) const MOST_ITEMS: usize = 360_145;
+
+/// How long a string may be that is built on the way, in bytes; and how long the text of the
+/// result, or of what a function is called with. Measured on AWS.
+pub(super) const MOST_BYTES: usize = 6_990_256;
 
 /// How many bytes, or eighths of a number, count as one step.
 const BYTES_PER_STEP: usize = 64;
@@ -30,27 +35,28 @@ pub(super) struct Supply {
     pub(super) steps: u64,
 }
 
-type Shared = Arc<Mutex<Supply>>;
+pub(super) type Shared = Arc<Mutex<Supply>>;
 type Answer = Result<Option<Value>, Error>;
 
-/// Those of the functions that an expression needs.
-pub(super) fn bindings(needed: &[&'static str], supply: &Shared) -> Bindings {
-    needed.iter().fold(Bindings::new(), |bindings, name| match function(name, supply) {
+/// Those of the functions that an expression with these literals needs.
+pub(super) fn bindings(needed: &[&'static str], regexes: &Regexes, supply: &Shared) -> Bindings {
+    needed.iter().fold(Bindings::new(), |bindings, name| match function(name, regexes, supply) {
         Ok(function) => bindings.function(*name, function.without_input()),
         // No signature here is wrong.
         Err(_) => bindings,
     })
 }
 
-/// Which functions an expression needs that mentions these names.
-pub(super) fn needed(mentioned: &[&str]) -> Box<[&'static str]> {
+/// Which functions an expression needs that mentions these names, and regular expressions or none.
+pub(super) fn needed(mentioned: &[&str], regexes: bool) -> Box<[&'static str]> {
     let added = ADDED.into_iter().filter(|name| mentioned.contains(name));
     let guarded = GUARDS.into_iter().filter(|(name, ..)| mentioned.contains(name));
-    let spend = mentioned.contains(&"replace").then_some(SPEND);
-    added.chain(guarded.map(|(.., function)| function)).chain(spend).collect()
+    let of_replace = mentioned.contains(&"replace").then_some([SPEND, SEARCH]);
+    let all = added.chain(guarded.map(|(.., function)| function));
+    all.chain(of_replace.into_iter().flatten()).chain(regexes.then_some(AHEAD)).collect()
 }
 
-fn function(name: &str, supply: &Shared) -> Result<HostFunction, Error> {
+fn function(name: &str, regexes: &Regexes, supply: &Shared) -> Result<HostFunction, Error> {
     let supply = Arc::clone(supply);
     match name {
         "partition" => HostFunction::with_signature("<xn?:a>", move |args, _| {
@@ -85,6 +91,24 @@ fn function(name: &str, supply: &Shared) -> Result<HostFunction, Error> {
         "·replaced" => HostFunction::with_signature("<xxx:x>", move |args, _| {
             guarded::replaced(text(args, 0), text(args, 1), text(args, 2))
         }),
+        "·sorting" => HostFunction::with_signature("<x:x>", move |args, _| {
+            guarded::sorting(arg(args, 0), |bytes| take(bytes, &supply))
+        }),
+        SEARCH => {
+            let regexes = regexes.clone();
+            HostFunction::with_signature("<sxfx?x?:x>", move |args, call| {
+                let texts = [text(args, 0), text(args, 1), text(args, 4)];
+                let limit = arg(args, 3).and_then(Value::as_f64);
+                regexes.search(texts, call.function(2), limit, |bytes| take(bytes, &supply))
+            })
+        }
+        AHEAD => {
+            let regexes = regexes.clone();
+            HostFunction::with_signature("<nxx?:x>", move |args, _| {
+                let number = |index| whole(args, index).and_then(|it| usize::try_from(it).ok());
+                regexes.ahead(number(0), text(args, 1), number(2), |bytes| take(bytes, &supply))
+            })
+        }
         _ => HostFunction::with_signature("<n:x>", move |args, _| {
             take(
                 whole(args, 0).and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0),

@@ -65,6 +65,16 @@ pub(super) fn replaced(string: Option<&str>, pattern: Option<&str>, by: Option<&
     if found.saturating_mul(by.len()) > MOST_BYTES { Err(out_of_memory()) } else { Ok(None) }
 }
 
+/// Before strings or numbers are sorted: each is compared with some.
+pub(super) fn sorting(array: Option<&Value>, take: impl Fn(usize) -> Result<(), Error>) -> Answer {
+    let Some(Value::Array(items)) = array else { return Ok(None) };
+    let rounds = items.len().max(1).ilog2() as usize + 1;
+    let each = size_of::<Value>() * items.len();
+    let texts: usize = items.iter().filter_map(|item| Some(item.as_str()?.len())).sum();
+    take((each + texts).saturating_mul(rounds))?;
+    Ok(None)
+}
+
 /// The same text for values that are equal, whatever the order of their members.
 fn text_in_order(value: &Value) -> String {
     let mut value = value.clone();

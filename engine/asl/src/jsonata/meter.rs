@@ -1,50 +1,95 @@
 //! Watches an evaluation and counts the sizes of the values it handles, for a step may copy one.
 
+use std::sync::PoisonError;
+
+use jlens_core::ast::BinaryOp;
 use jlens_core::audit::{CaptureLimits, Outcome, Tracer, ValueRef};
 use jlens_core::{CancelToken, Node, NodeKind};
 use serde_json::Value;
 
-/// How many bytes of a string, or items of an array, are handled in a step.
-const BYTES_PER_STEP: usize = 256;
-const ITEMS_PER_STEP: u64 = 16;
+use super::functions::Shared;
 
-/// Counts steps, and stops the evaluation when it has handled too much.
+/// How many bytes of a string, or items of an array, are handled in a step.
+pub(super) const BYTES_PER_STEP: usize = 32;
+pub(super) const ITEMS_PER_STEP: usize = 16;
+
+/// Stops the evaluation when it has handled too much.
 pub(super) struct Meter {
-    /// What may still be handled.
-    left: u64,
-    given: u64,
-    /// Steps as the library counts them.
-    steps: u64,
+    /// What may still be handled: functions draw on the same.
+    supply: Shared,
     stop: CancelToken,
+    /// Steps as the library counts them.
+    pub(super) steps: u64,
+    /// The keys of the orders that are being made, by where they are in memory.
+    keys: Vec<usize>,
 }
 
+/// What it takes to order or group by a short key; how much longer than to copy it, to compare a text that is
+/// equal to the other; and how often each is compared, as a rule.
+const KEY: u64 = 8;
+const COMPARISON: u64 = 2;
+const COMPARISONS: u64 = 8;
+
 impl Meter {
-    pub(super) fn new(given: u64, stop: CancelToken) -> Self {
-        Self { left: given, given, steps: 0, stop }
+    pub(super) fn new(supply: Shared, stop: CancelToken) -> Self {
+        Self { supply, stop, steps: 0, keys: Vec::new() }
     }
 
-    /// Steps taken in all.
-    pub(super) fn taken(&self) -> u64 {
-        self.steps + (self.given - self.left)
+    fn take(&self, steps: u64) {
+        let mut supply = self.supply.lock().unwrap_or_else(PoisonError::into_inner);
+        if steps > supply.steps {
+            self.stop.cancel();
+        }
+        supply.steps = supply.steps.saturating_sub(steps);
     }
 }
 
 impl Tracer for Meter {
-    fn exit(&mut self, node: &Node, outcome: Outcome<'_>) {
-        let Outcome::Value(value) = outcome else { return };
-        if !handles(node) {
+    fn enter(&mut self, node: &Node, _: ValueRef<'_>) {
+        self.keys.extend(keys(node));
+    }
+
+    fn operands(&mut self, node: &Node, lhs: ValueRef<'_>, rhs: ValueRef<'_>) {
+        let NodeKind::Binary {
+            op: BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge, ..
+        } = node.kind
+        else {
             return;
+        };
+        if lhs.type_name() == "string" && rhs.type_name() == "string" {
+            self.take(steps_for(lhs).min(steps_for(rhs)).saturating_mul(COMPARISON));
         }
-        let steps = steps_for(value).saturating_mul(factor(node));
-        if steps > self.left {
-            self.stop.cancel();
+    }
+
+    fn exit(&mut self, node: &Node, outcome: Outcome<'_>) {
+        let inner = keys(node).count();
+        self.keys.truncate(self.keys.len().saturating_sub(inner));
+        let Outcome::Value(value) = outcome else { return };
+        if self.keys.contains(&place(node)) {
+            self.take(KEY + steps_for(value).saturating_mul(COMPARISON * COMPARISONS));
+        } else if handles(node) {
+            self.take(steps_for(value).saturating_mul(factor(node)));
         }
-        self.left = self.left.saturating_sub(steps);
     }
 
     fn steps(&mut self, steps: u64) {
         self.steps = steps;
     }
+}
+
+/// The keys by which a path is ordered or grouped.
+fn keys(path: &Node) -> impl Iterator<Item = usize> {
+    let steps = if let NodeKind::Path { steps, .. } = &path.kind { &**steps } else { &[] };
+    let terms = steps.iter().flat_map(|step| match &step.kind {
+        NodeKind::Sort { terms } => terms.iter().map(|term| place(&term.expr)).collect(),
+        _ => Vec::new(),
+    });
+    let groups = path.attrs.group.iter().flat_map(|group| &group.pairs);
+    terms.chain(groups.map(|(key, _)| place(key)))
+}
+
+fn place(node: &Node) -> usize {
+    std::ptr::from_ref(node).addr()
 }
 
 /// Whether a value comes about here, or is looked up to be handled; elsewhere it is passed on.
@@ -111,7 +156,7 @@ fn steps_for(value: ValueRef<'_>) -> u64 {
             let Some(Value::Array(_) | Value::Object(_)) = value.capture(&cut(0, 0)) else {
                 return 0;
             };
-            items(&value.capture(&cut(0, 0)).unwrap_or_default()) / ITEMS_PER_STEP
+            items(&value.capture(&cut(0, 0)).unwrap_or_default()) / ITEMS_PER_STEP as u64
         }
         _ => 0,
     }

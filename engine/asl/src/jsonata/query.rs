@@ -12,6 +12,7 @@ use super::direct::Direct;
 use super::enclose::{enclose, is_function};
 use super::evaluate::{Failure, Program};
 use super::functions;
+use super::regexes::{self, Regexes};
 use super::{Refusal, Sees, inside};
 use crate::diagnostic::{Code, bounded};
 use crate::expression::{EvaluationError, Raised, Scope};
@@ -21,6 +22,8 @@ use crate::expression::{EvaluationError, Raised, Scope};
 pub struct Query {
     /// As written, without marks and the blanks around it.
     text: Box<str>,
+    /// The same with names for its regular expressions, and what binds the names.
+    named: (String, String),
     /// Which field of the state.
     location: Arc<str>,
     program: Program,
@@ -54,15 +57,25 @@ impl Query {
             let refusals = found.refusals.iter();
             return Err(refusals.map(|(code, message)| refused(*code, bounded(message))).collect());
         }
-        let reads = Reads::new(&found.paths, &found.free);
-        let program =
-            program(text, &found.free, reads, found.nodes).map_err(|error| invalid(&error))?;
+        let (regexes, literals) = Regexes::compile(&found.literals);
+        let named = regexes::name(text, &literals);
+        let enclosed = enclose(&named.0, &named.1, &found.free);
+        let program = Program {
+            expression: Expression::compile(&enclosed).map_err(|error| invalid(&error))?,
+            needs: functions::needed(&found.free, !literals.is_empty()),
+            regexes,
+            sorts: found.orders || found.free.contains(&"sort"),
+            reads: Reads::new(&found.paths, &found.free),
+            // The scope around it has a few for each name.
+            nodes: found.nodes + 16 + 8 * found.free.len() as u64,
+        };
         Ok(Self {
             direct: Direct::of(text),
             text: text.into(),
             program,
             calculates: found.calculates,
-            operation: operation(&ast),
+            named,
+            operation: operation(&ast).filter(|_| found.literals.is_empty()),
             collapses: collapses(&ast.root),
             mentioned: found.free.iter().map(|name| (*name).into()).collect(),
             location: Arc::clone(&location),
@@ -181,9 +194,9 @@ impl Query {
     /// Something about the value that the value itself does not tell. Seldom needed.
     fn ask(&self, scope: &Scope<'_>, question: impl Fn(&str) -> String) -> Option<Value> {
         let mentioned: Vec<&str> = self.mentioned.iter().map(|name| &**name).collect();
-        let Program { reads, nodes, .. } = &self.program;
-        let program = program(&question(&self.text), &mentioned, reads.clone(), *nodes).ok()?;
-        program.evaluate(scope).ok().flatten()
+        let enclosed = enclose(&question(&self.named.0), &self.named.1, &mentioned);
+        let expression = Expression::compile(&enclosed).ok()?;
+        Program { expression, ..self.program.clone() }.evaluate(scope).ok().flatten()
     }
 }
 
@@ -214,11 +227,4 @@ fn operation(ast: &Ast) -> Option<(BinaryOp, [Box<str>; 2])> {
     let NodeKind::Binary { op, lhs, rhs } = &ast.root.kind else { return None };
     let operand = |node: &Node| ast.source.get(node.span.start..node.span.end).map(Box::from);
     Some((*op, [operand(lhs)?, operand(rhs)?]))
-}
-
-fn program(text: &str, mentioned: &[&str], reads: Reads, nodes: u64) -> Result<Program, Error> {
-    let expression = Expression::compile(&enclose(text, mentioned))?;
-    // The scope around it has a few for each name.
-    let nodes = nodes + 16 + 8 * mentioned.len() as u64;
-    Ok(Program { expression, needs: functions::needed(mentioned), reads, nodes })
 }

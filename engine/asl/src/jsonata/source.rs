@@ -7,6 +7,7 @@ use jlens_core::input::{Sink, Source};
 use serde_json::{Map, Value};
 
 use super::enclose::{NOTHING, STATES, VARIABLES};
+use super::meter;
 use crate::context::Part;
 use crate::expression::Scope;
 
@@ -24,16 +25,28 @@ pub(super) struct Document<'s, 'a> {
 /// How many steps it took to hand values out, and how many it may take.
 pub(super) struct Count {
     taken: Cell<u64>,
+    largest: Cell<u64>,
+    longest: usize,
     most: u64,
 }
 
 impl Count {
-    pub(super) fn up_to(most: u64) -> Self {
-        Self { taken: Cell::new(0), most }
+    /// Up to so many steps, and strings up to so many bytes.
+    pub(super) fn up_to(most: u64, longest: usize) -> Self {
+        Self { taken: Cell::new(0), largest: Cell::new(0), longest, most }
     }
 
     pub(super) fn taken(&self) -> u64 {
         self.taken.get()
+    }
+
+    /// How large the largest value was, as steps to handle it.
+    pub(super) fn largest(&self) -> u64 {
+        self.largest.get()
+    }
+
+    fn hands(&self, steps: usize) {
+        self.largest.set(self.largest.get().max(steps as u64));
     }
 
     fn take(&self, steps: u64) -> Read {
@@ -177,10 +190,17 @@ pub(super) fn hand_out<'a>(value: &'a Value, count: &'a Count, sink: &mut Sink<'
         // JSON numbers that serde_json reads are finite.
         Value::Number(number) => sink.number(number.as_f64().unwrap_or_default()),
         Value::String(text) => {
+            if text.len() > count.longest {
+                return Err(String::new());
+            }
+            count.hands(text.len() / meter::BYTES_PER_STEP);
             count.take(text.len() as u64 / BYTES_PER_STEP)?;
             sink.string(text);
         }
-        Value::Array(of) => sink.array(Items { of, count }),
+        Value::Array(of) => {
+            count.hands(of.len() / meter::ITEMS_PER_STEP);
+            sink.array(Items { of, count });
+        }
         Value::Object(of) => sink.object(Members { of, count }),
     }
     count.take(1)

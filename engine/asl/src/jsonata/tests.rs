@@ -2,6 +2,7 @@
 
 mod fuzz;
 mod hostile;
+mod regexes;
 
 use serde_json::{Value, json};
 

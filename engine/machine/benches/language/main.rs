@@ -4,6 +4,7 @@
 mod checking;
 mod compiling;
 mod expressions;
+mod limits;
 mod maps;
 mod node;
 mod run;
@@ -13,4 +14,5 @@ fn main() {
     checking::print();
     maps::print();
     expressions::print();
+    limits::print();
 }

@@ -1,5 +1,7 @@
 //! Task: has work done outside, and goes on with its result.
 
+use std::ops::RangeInclusive;
+
 use asl::program::{Pattern, Resource, Seconds, Task};
 use asl::{EvaluationError, Made, Payload, StateKind};
 use serde_json::json;
@@ -32,9 +34,7 @@ pub(crate) fn perform(step: &mut Step<'_>, id: FrameId, task: &Task) -> Result<(
             };
             let effective = data.effective_input()?;
             let parameters = data.arguments(effective.clone())?;
-            let timeout = seconds(&data, task.timeout.as_ref(), &effective, "TimeoutSecondsPath")?;
-            let heartbeat =
-                seconds(&data, task.heartbeat.as_ref(), &effective, "HeartbeatSecondsPath")?;
+            let (timeout, heartbeat) = limits(&data, task, &effective)?;
             Ok((parameters, timeout, heartbeat))
         })
         .map_err(|error| step.evaluation_failure(id, &error))?;
@@ -75,20 +75,40 @@ pub(crate) fn perform(step: &mut Step<'_>, id: FrameId, task: &Task) -> Result<(
     Ok(())
 }
 
+/// The seconds that the task may take, and those between heartbeats. Heartbeats are told of
+/// before the time is over, so an expression's value is bounded by the other's.
+fn limits(
+    data: &Data<'_>,
+    task: &Task,
+    effective: &Payload,
+) -> Result<(Option<u64>, Option<u64>), EvaluationError> {
+    let least = match task.heartbeat {
+        Some(Seconds::Fixed(heartbeat)) => heartbeat + 1,
+        Some(Seconds::Path(_) | Seconds::Query(_)) | None => 0,
+    };
+    let range = least..=MOST_SECONDS;
+    let timeout = seconds(data, task.timeout.as_ref(), effective, "TimeoutSecondsPath", range)?;
+    let range = 0..=timeout.map_or(MOST_SECONDS, |timeout| timeout.saturating_sub(1));
+    let heartbeat =
+        seconds(data, task.heartbeat.as_ref(), effective, "HeartbeatSecondsPath", range)?;
+    Ok((timeout, heartbeat))
+}
+
+/// What the field says; an expression says a number in this range.
 fn seconds(
     data: &Data<'_>,
     seconds: Option<&Seconds>,
     effective: &Payload,
     field: &str,
+    range: RangeInclusive<u64>,
 ) -> Result<Option<u64>, EvaluationError> {
     let path = match seconds {
         None => return Ok(None),
         Some(Seconds::Fixed(seconds)) => return Ok(Some(*seconds)),
         Some(Seconds::Path(path)) => path,
         Some(Seconds::Query(query)) => {
-            return data
-                .ask(|scope| query.integer(scope, 0..=99_999_999))
-                .map(|it| Some(it.unsigned_abs()));
+            let range = range.start().cast_signed()..=range.end().cast_signed();
+            return data.ask(|scope| query.integer(scope, range)).map(|it| Some(it.unsigned_abs()));
         }
     };
     let value = data.evaluate(path, effective)?;

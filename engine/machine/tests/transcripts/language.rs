@@ -2,7 +2,9 @@
 
 use expect_test::expect;
 
-use crate::{check, failed, ok};
+use machine::Limits;
+
+use crate::{TIMER, check, failed, ok, told};
 
 #[test]
 fn variables_are_seen_from_the_next_state_on() {
@@ -208,4 +210,120 @@ fn a_wait_evaluates_after_it_was_entered() {
               4<-3 ExecutionFailed States.QueryEvaluationError An error occurred while executing the state 'A' (entered at the event id #2). The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: tomorrow
         "#]],
     );
+}
+
+#[test]
+fn a_jsonata_map_that_is_retried_begins_its_iterations_anew() {
+    check(
+        r#""A": {"Type": "Map", "QueryLanguage": "JSONata", "MaxConcurrency": 1, "End": true,
+                 "Items": "{% $states.input.list %}",
+                 "ItemSelector": {"n": "{% $states.context.Map.Item.Value %}"},
+                 "Retry": [{"ErrorEquals": ["Tide"], "IntervalSeconds": 1, "MaxAttempts": 1}],
+                 "Output": {"sums": "{% $states.result %}", "tries": "{% $states.context.State.RetryCount %}"},
+                 "ItemProcessor": {"StartAt": "I", "States": {
+                    "I": {LAMBDA, "QueryLanguage": "JSONata", "Arguments": "{% $states.input.n %}",
+                          "Output": "{% $states.result * 10 %}", "End": true}}}}"#,
+        r#"{"list": [1, 2]}"#,
+        &[(1, ok(6, "1")), (2, failed(13, "Tide")), (3, TIMER), (4, ok(21, "1")), (5, ok(28, "2"))],
+        &expect![[r#"
+            0s Start
+              1<-0 ExecutionStarted {"list": [1, 2]}
+              2<-0 MapStateEntered A {"list": [1, 2]}
+              3<-2 MapStateStarted 2
+              4<-3 MapIterationStarted A 0
+              5<-4 TaskStateEntered I {"n":1}
+              6<-5 LambdaFunctionScheduled 1
+              7<-6 LambdaFunctionStarted
+              > invoke 6 I#1 1
+            1s TaskSucceeded
+              8<-7 LambdaFunctionSucceeded 1
+              9<-8 TaskStateExited I 10
+              10<-9 MapIterationSucceeded A 0
+              11<-9 MapIterationStarted A 1
+              12<-11 TaskStateEntered I {"n":2}
+              13<-12 LambdaFunctionScheduled 2
+              14<-13 LambdaFunctionStarted
+              > invoke 13 I#1 2
+            2s TaskFailed
+              15<-14 LambdaFunctionFailed Tide because
+              16<-15 MapIterationFailed A 1
+              17<-15 TaskStateAborted
+              - retry by 0 at 3s
+            3s Timer
+              18<-15 MapStateStarted 2
+              19<-18 MapIterationStarted A 0
+              20<-19 TaskStateEntered I {"n":1}
+              21<-20 LambdaFunctionScheduled 1
+              22<-21 LambdaFunctionStarted
+              > invoke 21 I#1 1
+            4s TaskSucceeded
+              23<-22 LambdaFunctionSucceeded 1
+              24<-23 TaskStateExited I 10
+              25<-24 MapIterationSucceeded A 0
+              26<-24 MapIterationStarted A 1
+              27<-26 TaskStateEntered I {"n":2}
+              28<-27 LambdaFunctionScheduled 2
+              29<-28 LambdaFunctionStarted
+              > invoke 28 I#1 2
+            5s TaskSucceeded
+              30<-29 LambdaFunctionSucceeded 2
+              31<-30 TaskStateExited I 20
+              32<-31 MapIterationSucceeded A 1
+              33<-32 MapStateSucceeded
+              34<-32 MapStateExited A {"sums":[10,20],"tries":1}
+              35<-34 ExecutionSucceeded {"sums":[10,20],"tries":1}
+        "#]],
+    );
+}
+
+#[test]
+fn heartbeats_of_expressions_come_before_the_timeout() {
+    let task = |timeout: &str, heartbeat: &str| {
+        format!(
+            r#""A": {{LAMBDA, "QueryLanguage": "JSONata", "End": true,
+                 "TimeoutSeconds": {timeout}, "HeartbeatSeconds": {heartbeat}}}"#
+        )
+    };
+    let query = |member: &str| format!("\"{{% $states.input.{member} %}}\"");
+    let (t, h) = (&query("t"), &query("h"));
+    let told = |task: &str, input: &str| told(&Limits::strict(), task, input, &[]);
+    let told = [
+        told(&task(t, h), r#"{"t": 5, "h": 5}"#),
+        told(&task("5", h), r#"{"h": 6}"#),
+        told(&task(t, "5"), r#"{"t": 5}"#),
+        told(&task(t, h), r#"{"t": 5, "h": 4}"#),
+        told(&task(t, h), r#"{"t": 0, "h": 0}"#),
+    ]
+    .concat();
+    expect![[r#"
+        0s Start
+          1<-0 ExecutionStarted {"t": 5, "h": 5}
+          2<-0 TaskStateEntered A {"t": 5, "h": 5}
+          3<-0 EvaluationFailed HeartbeatSeconds States.QueryEvaluationError An error occurred while executing the state 'A' (entered at the event id #2). HeartbeatSeconds must be between 0 and 4 but was: 5
+          4<-3 ExecutionFailed States.QueryEvaluationError An error occurred while executing the state 'A' (entered at the event id #2). HeartbeatSeconds must be between 0 and 4 but was: 5
+        0s Start
+          1<-0 ExecutionStarted {"h": 6}
+          2<-0 TaskStateEntered A {"h": 6}
+          3<-0 EvaluationFailed HeartbeatSeconds States.QueryEvaluationError An error occurred while executing the state 'A' (entered at the event id #2). HeartbeatSeconds must be between 0 and 4 but was: 6
+          4<-3 ExecutionFailed States.QueryEvaluationError An error occurred while executing the state 'A' (entered at the event id #2). HeartbeatSeconds must be between 0 and 4 but was: 6
+        0s Start
+          1<-0 ExecutionStarted {"t": 5}
+          2<-0 TaskStateEntered A {"t": 5}
+          3<-0 EvaluationFailed TimeoutSeconds States.QueryEvaluationError An error occurred while executing the state 'A' (entered at the event id #2). TimeoutSeconds must be between 6 and 99999999 but was: 5
+          4<-3 ExecutionFailed States.QueryEvaluationError An error occurred while executing the state 'A' (entered at the event id #2). TimeoutSeconds must be between 6 and 99999999 but was: 5
+        0s Start
+          1<-0 ExecutionStarted {"t": 5, "h": 4}
+          2<-0 TaskStateEntered A {"t": 5, "h": 4}
+          3<-2 LambdaFunctionScheduled {"t": 5, "h": 4}
+          4<-3 LambdaFunctionStarted
+          > invoke 3 A#1 {"t": 5, "h": 4}
+        waits until 5s
+        0s Start
+          1<-0 ExecutionStarted {"t": 0, "h": 0}
+          2<-0 TaskStateEntered A {"t": 0, "h": 0}
+          3<-2 LambdaFunctionScheduled {"t": 0, "h": 0}
+          4<-3 LambdaFunctionStarted
+          > invoke 3 A#1 {"t": 0, "h": 0}
+        waits until 0s
+    "#]].assert_eq(&told);
 }

@@ -1,9 +1,10 @@
-//! Who performs which integration of AWS: one row each.
+//! Who performs which integration of AWS.
 //!
-//! To have another performed, `sqs:sendMessage` say: write a file that performs it, and add its row.
+//! To have another performed, `sqs:sendMessage` say: name it in `asl`'s [`Served`], write a file that performs
+//! it, and add it here.
 
-use asl::program::Integration;
-use asl::program::Pattern::{self, RequestResponse, WaitForTaskToken};
+use asl::program::Pattern::{RequestResponse, WaitForTaskToken};
+use asl::program::{Integration, Served};
 use futures_util::future::BoxFuture;
 use machine::Failure;
 
@@ -16,48 +17,29 @@ pub(super) type Performed = Result<Outcome, Failure>;
 pub(super) type Performer =
     for<'a> fn(&'a Performers, &'a Call, &'a Integration, Report<'a>) -> BoxFuture<'a, Performed>;
 
-struct Row {
-    /// As ARNs name it: `lambda`, `aws-sdk:sfn`.
-    service: &'static str,
-    /// All that AWS offers of the service, if there is none.
-    action: Option<&'static str>,
-    patterns: &'static [Pattern],
-    performer: Performer,
-}
-
-const ROWS: &[Row] = &[
-    Row {
-        service: "lambda",
-        action: Some("invoke"),
-        patterns: &[RequestResponse, WaitForTaskToken],
-        performer: function::by_invoke,
-    },
-    Row {
-        service: "aws-sdk:sfn",
-        action: None,
-        patterns: &[RequestResponse, WaitForTaskToken],
-        performer: own_api::perform,
-    },
-];
-
 /// Who performs this integration, if anybody does.
 pub(super) fn performer(integration: &Integration) -> Option<Performer> {
-    let row = ROWS.iter().find(|row| {
-        row.service == integration.resource_type()
-            && row.action.is_none_or(|action| *action == *integration.action)
-            && row.patterns.contains(&integration.pattern)
-    })?;
-    Some(row.performer)
+    if !matches!(integration.pattern, RequestResponse | WaitForTaskToken) {
+        return None;
+    }
+    Some(match integration.served()? {
+        Served::Lambda => function::by_invoke,
+        Served::StepFunctions => own_api::perform,
+    })
 }
 
 /// The failure of a task that nobody performs.
 pub(super) fn not_served(arn: &str) -> Failure {
+    let served = Served::ALL.map(|served| {
+        let (service, action) = served.name();
+        format!("`arn:aws:states:::{service}:{}`", action.unwrap_or("…"))
+    });
     Failure::new(
         "Statewright.IntegrationNotServed",
         format!(
-            "`{arn}` is not served here: a task may call a Lambda function by ARN, \
-             `arn:aws:states:::lambda:invoke`, an activity, an `http(s)://` URL, or Step \
-             Functions itself by `arn:aws:states:::aws-sdk:sfn:…`"
+            "`{arn}` is not served here: a task may call a Lambda function by ARN, an activity, an \
+             `http(s)://` URL, or {}",
+            served.join(" or ")
         ),
     )
 }
@@ -93,10 +75,11 @@ mod tests {
     #[test]
     fn what_is_performed_leaves_out_nothing_that_its_author_asks_for() {
         let unknown = Payload::from_text(r#"{"Unheard":1}"#).unwrap();
-        for row in ROWS {
-            let action = row.action.unwrap_or("startExecution");
-            let refusal = of(&format!("{}:{action}", row.service)).check(&unknown).unwrap_err();
-            assert!(refusal.cause.contains(r#""Unheard" is not supported"#), "{}", row.service);
+        for served in Served::ALL {
+            let (service, action) = served.name();
+            let action = action.unwrap_or("startExecution");
+            let refusal = of(&format!("{service}:{action}")).check(&unknown).unwrap_err();
+            assert!(refusal.cause.contains(r#""Unheard" is not supported"#), "{service}");
         }
     }
 }

@@ -126,6 +126,36 @@ fn regular_expressions_that_never_end_end() {
         "$contains($states.input.long, /a*b/)",
         "$match($states.input.long, /(a*)*\\1b/)",
         "$split($states.input.long, /(a+)+b/)",
+        "$match($states.input.long, /a/)",
+        "$split($states.input.long, /a/)",
+        "$replace($states.input.long, /a/, 'b')",
+        "$replace($states.input.long, /a/, function($m) { 'b' })",
+        "$match($states.input.long, /(x)?a/)",
+        "$match($states.input.long, /a(?=(a|aa){0,9}b|)/)",
+        "($m := /a/; $f := function($t) { $exists($t) ? $f($t.next()) }; $f($m($states.input.long)))",
+        "($m := function($s) { ($n := function() { {'match': 'a', 'start': 1, 'end': 2, 'groups': [], 'next': $n} }; $n()) }; $split($states.input.long, $m))",
+    ]));
+}
+
+#[test]
+fn orders_of_much_end() {
+    ends(texts([
+        "$sort($map([1..360000], function() { $states.input.long }))",
+        "($k := $states.input.long; $sort($map([1..40000], function() { $k }), function($l, $r) { $l > $r }))",
+        "($k := $states.input.long; [1..4000]^($k))",
+        "[1..4000]^($states.input.long)",
+        "[1..40000]^($pad('a', $))",
+        "($a := [1..360000]; $map([1..10], function() { $a^($) }))",
+        "($a := $map([1..100000], $string); $map([1..100], function() { $sort($a) }))",
+        "$sort($shuffle([1..360000]), function($l, $r) { $l > $r })",
+        "($k := $states.input.long; $map([1..4000], function() { $k > $k }))",
+        "($n := $states.input.numbers; $map([1..4000], function() { $sum($n) }))",
+        "($k := $states.input.long; $map([1..40000], function() { $substring($k, 1, 1) }))",
+        "($k := $states.input.long; $map([1..40000], function() { $uppercase($k) = $k }))",
+        "($k := $states.input.long; $map([1..40000], function() { $k ~> $trim ~> $length }))",
+        "($f := function($n) { $f($n + 1) }; $f(1))",
+        "$map([1..300000], function($n) { $n * 2 + 1 })",
+        "$reduce([1..300000], function($a, $n) { $a + $n })",
     ]));
 }
 
