@@ -253,8 +253,8 @@ async fn a_key_is_changed_as_the_help_says_without_a_node_going_away() {
     let two = serve(&database, &first).await;
     let done = on(&database, &first, &["keys", "reseal"]);
     assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
-    // The function, the secret of the tokens, the access key.
-    assert!(stdout(&done).starts_with("sealed 3 secrets anew\n"), "{}", stdout(&done));
+    // The function, the secrets of the tokens and of the lines between nodes, the access key.
+    assert!(stdout(&done).starts_with("sealed 4 secrets anew\n"), "{}", stdout(&done));
     assert!(stdout(&done).contains("no node needs it"), "{}", stdout(&done));
     for node in [&one, &two] {
         assert_eq!(ask_with(node, key, "GET", "/v1/functions/f", json!(null)).await.0, 200);
