@@ -212,6 +212,7 @@ async fn health_is_told(client: &Client) {
         "database": true, "engine": true, "draining": false,
         "shards": { "owned": 256, "due": 256 },
         "stuck": [],
+        "executions": { "set_aside": 0 },
         "clock": { "ahead_ms": "<any>", "uncertainty_ms": "<any>", "fires_schedules": true },
         // The databases of tests care for speed.
         "warnings": ["the database runs with `fsync`, `full_page_writes` off…"],

@@ -2,6 +2,7 @@
 
 mod activities;
 mod cut;
+mod deaths;
 mod lives;
 mod node;
 mod panics;

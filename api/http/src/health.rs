@@ -36,6 +36,7 @@ pub(crate) async fn readyz(State(door): State<Door>) -> Response {
         "shards": { "owned": engine.owned, "due": engine.due },
         "draining": engine.is_draining,
         "stuck": engine.stuck,
+        "executions": { "set_aside": engine.set_aside },
         "clock": {
             "ahead_ms": clock.ahead_ms,
             "uncertainty_ms": clock.uncertainty_ms,

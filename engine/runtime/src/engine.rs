@@ -188,7 +188,8 @@ impl Engine {
         }
         let works = !self.stop.is_cancelled() && !shared.is_away() && stuck.is_empty();
         let is_ready = works && is_settled && !is_draining;
-        Readiness { is_ready, owned, due, is_draining, stuck }
+        let set_aside = METRICS.executions.set_aside.get();
+        Readiness { is_ready, owned, due, is_draining, stuck, set_aside }
     }
 
     /// This node's clock beside the database's, as of the last beat.

@@ -13,12 +13,14 @@ mod effect;
 mod load;
 mod rest;
 mod running;
+mod set_aside;
 mod shards;
 mod stepping;
 pub(crate) mod takeover;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod trial;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -31,6 +33,7 @@ use uuid::Uuid;
 pub(crate) use self::effect::Effect;
 use self::running::Running;
 use self::timers::Timers;
+use self::trial::Trials;
 use crate::clock::Now;
 use crate::fair::Fair;
 use crate::lane::Notice;
@@ -92,6 +95,7 @@ pub(crate) struct Owner {
     returning: Vec<Gained>,
     /// How many executions of which shards are being put to sleep, whatever their tenures.
     tired: HashMap<i16, u32>,
+    pub(crate) trials: Trials,
 }
 
 /// A shard this loop owns.
@@ -102,6 +106,14 @@ pub(crate) struct Shard {
     /// an older image of them, still on its way, is recognised.
     pub(crate) touched: Option<HashSet<Uuid>>,
     pub(crate) is_leaving: bool,
+    /// It is known which of its executions are set aside; before that, none is loaded.
+    pub(crate) is_known: bool,
+    /// Executions over which nodes have died: nothing happens to them.
+    pub(crate) set_aside: HashSet<Uuid>,
+    /// Those of which nodes of another release said so.
+    pub(crate) suspects: HashSet<Uuid>,
+    /// Those that are set aside whose end is on its way to the log.
+    pub(crate) ending: HashSet<Uuid>,
     pub(crate) in_flight: u32,
     /// Turns that have been in flight and are no more.
     pub(crate) landed: u64,
@@ -146,6 +158,7 @@ impl Owner {
             leaving: Vec::new(),
             returning: Vec::new(),
             tired: HashMap::new(),
+            trials: Trials::default(),
         }
     }
 
@@ -182,6 +195,10 @@ impl Owner {
             Mail::TakenOver(shards) => self.taken_over(shards),
             Mail::NotLoaded(key, load, why) => self.not_loaded(key, load, why),
             Mail::Wake(key) => self.wake(key),
+            Mail::Known(shard, tenure, suspects) => self.known(shard, tenure, &suspects),
+            Mail::Found(key, tenure) => self.found(key, tenure),
+            Mail::Noted(trial, verdict, alone) => self.noted(trial, verdict, alone),
+            Mail::Outlined(mail, tenure, outline) => self.outlined(*mail, tenure, outline),
             Mail::Passivated(key, tenure, outcome) => self.passivated(key, tenure, outcome),
         }
     }
@@ -197,6 +214,7 @@ impl Owner {
             }
             Notice::Refused(key, tenure) => {
                 if self.count_landed(key.shard, tenure) {
+                    self.has_not_ended_aside(key);
                     self.forget(key.id);
                 }
             }
@@ -208,8 +226,14 @@ impl Owner {
 
     /// A turn is committed.
     fn landed(&mut self, key: Key) {
-        let Some(running) = self.running.get_mut(&key.id) else { return };
+        let Some(running) = self.running.get_mut(&key.id) else {
+            return self.has_ended_aside(key);
+        };
         running.in_flight = running.in_flight.saturating_sub(1);
+        if running.in_flight == 0 {
+            self.has_landed(key.id);
+        }
+        let Some(running) = self.running.get_mut(&key.id) else { return };
         if running.broken.is_some() {
             self.mend(key.id);
             return;

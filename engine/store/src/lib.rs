@@ -31,6 +31,7 @@ mod append;
 mod batch;
 mod chapters;
 mod cluster;
+mod deaths;
 
 mod error;
 mod executions;
@@ -63,6 +64,7 @@ pub use access_keys::{AccessKey, KeysThere, ListedAccessKey, NewAccessKey, Scope
 pub use activities::{Activity, CreatedActivity, MostTasks, OfferedTask, WantedTasks};
 pub use batch::{Answer, AppendError, Appended, Batch, Ending, NewExecution, NewTurn};
 pub use cluster::{Cluster, ClusterError, ClusterOptions};
+pub use deaths::{DEATHS, SetAside, Survived, Suspect, Trial};
 pub use error::{Error, ErrorKind};
 pub use executions::{ExecutionFilter, ExecutionHead, ExecutionRow, ListedAfter};
 pub use functions::{Delivery, Function, Protocol};

@@ -1,6 +1,8 @@
 //! The loop of an owner, on a thread of its own: tells it what happens and when, and does what it wants
 //! done.
 
+mod deaths;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,6 +52,7 @@ impl Drive {
     pub(crate) async fn run(mut self) {
         // How many, for whoever asks for the figures.
         let mut in_memory = Part::of(&METRICS.executions.in_memory);
+        let mut set_aside = Part::of(&METRICS.executions.set_aside);
         loop {
             let until_due = self.until_due();
             let goes_on = self.may_go_on();
@@ -83,6 +86,7 @@ impl Drive {
             }
             self.pulse.done();
             in_memory.set(whole(self.owner.in_memory()));
+            set_aside.set(whole(self.owner.set_aside()));
         }
     }
 
@@ -162,6 +166,9 @@ impl Drive {
                 // It fails only in a process that is ending.
                 let _ = self.sleepers.send((sleeper, tenure));
             }
+            Effect::Try(id, survived, trial) => self.try_execution(id, survived, trial),
+            Effect::Release(key) => self.release(key),
+            Effect::Outline(mail, tenure) => self.outline(mail, tenure),
             Effect::PassOver(message) => self.pass_over(message),
             Effect::Again(mail) => self.again(mail),
             Effect::Fenced(tenures) => {

@@ -6,7 +6,7 @@ use machine::{Command, Identity};
 use uuid::Uuid;
 
 use crate::lane::Write;
-use crate::post::mail::{Key, LoadId, StimulusMail};
+use crate::post::mail::{Alone, Key, LoadId, StimulusMail, TrialId};
 use crate::tenure::Tenure;
 
 /// One thing to be done.
@@ -28,6 +28,14 @@ pub(crate) enum Effect {
     PassOver(Uuid),
     /// The same mail again, a little later.
     Again(Box<StimulusMail>),
+    /// What was survived is taken back, and then what is about to be tried is noted; again and again until
+    /// the store has done so, and when the node tries nothing else. Comes back as mail.
+    Try(TrialId, Option<(store::Survived, Option<Alone>)>, Option<store::Trial>),
+    /// The end of an execution that was set aside is written: it is so no more.
+    Release(Key),
+    /// An execution is set aside, and somebody stops it: what is needed for that is read, without opening
+    /// its log. Comes back as mail.
+    Outline(Box<StimulusMail>, Tenure),
     /// The membership hears that these tenures are over, because what was in memory may be wrong.
     Fenced(Vec<(i16, Tenure)>),
 }

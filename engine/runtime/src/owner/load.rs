@@ -16,6 +16,7 @@ use crate::tenure::Tenure;
 impl Owner {
     /// Forgets an execution; whoever waits for it is told to look elsewhere.
     pub(super) fn forget(&mut self, id: Uuid) {
+        self.has_gone(id);
         if let Some(mut running) = self.running.remove(&id) {
             let ended = running.has_ended();
             for mail in running.deferred.drain(..) {
@@ -36,6 +37,10 @@ impl Owner {
             answer(mail.reply, StimulusReply::Elsewhere);
             return;
         };
+        if shard.set_aside.contains(&key.id) {
+            self.refuse(mail);
+            return;
+        }
         // An outcome of a call whose execution has ended, or has been dropped and will make
         // the call again: nobody waits for it.
         let is_settled = shard.touched.is_none() && mail.stimulus != Stimulus::Timer;
@@ -65,11 +70,19 @@ impl Owner {
         self.last_load += 1;
         let load = self.last_load;
         self.awaited.insert(key.id, Awaited { shard: key.shard, load, mail });
-        self.effects.push(Effect::Load(key, load));
+        let is_known = self.shards.get(&key.shard).is_some_and(|shard| shard.is_known);
+        if is_known && !self.must_be_tried(key) {
+            self.effects.push(Effect::Load(key, load));
+        } else {
+            self.try_load(key, load);
+        }
     }
 
     pub(super) fn loaded(&mut self, loaded: Loaded) {
         let Loaded { key, execution, program, life, asleep, reason } = loaded;
+        if let Reason::Load(load) = reason {
+            self.has_loaded(load);
+        }
         let is_wanted = match reason {
             Reason::Load(load) => self.awaits(key.id, load),
             Reason::Takeover(tenure) => self.shards.get(&key.shard).is_some_and(|shard| {
@@ -110,6 +123,7 @@ impl Owner {
     }
 
     pub(super) fn not_loaded(&mut self, key: Key, load: LoadId, why: NotLoaded) {
+        self.has_loaded(load);
         if !self.awaits(key.id, load) {
             return;
         }
@@ -117,6 +131,7 @@ impl Owner {
         if self.running.get(&key.id).is_some_and(|running| running.broken.is_some()) {
             match why {
                 NotLoaded::Nothing | NotLoaded::Unreadable => self.forget(key.id),
+                NotLoaded::SetAside => self.drop_set_aside(key),
                 NotLoaded::Unavailable => self.not_mended(key),
             }
             return;
@@ -129,6 +144,7 @@ impl Owner {
         for mail in awaited {
             match why {
                 NotLoaded::Nothing => self.pass_over(mail),
+                NotLoaded::SetAside => self.refuse(mail),
                 // A release that can read it may own it next: nobody is told that it is over. Sleepers
                 // and the inbox bring back what waits for no answer.
                 NotLoaded::Unreadable => answer(mail.reply, StimulusReply::Unavailable),
@@ -143,7 +159,7 @@ impl Owner {
 
     /// Whether this load is the one that is waited for. If it is not, the execution has been in
     /// memory since, and what was read may be outdated.
-    fn awaits(&self, id: Uuid, load: LoadId) -> bool {
+    pub(super) fn awaits(&self, id: Uuid, load: LoadId) -> bool {
         self.awaited.get(&id).is_some_and(|awaited| awaited.load == load)
     }
 
@@ -159,7 +175,7 @@ impl Owner {
     }
 
     /// Tells whoever waits for this stimulus that it changes nothing.
-    fn pass_over(&mut self, mail: StimulusMail) {
+    pub(super) fn pass_over(&mut self, mail: StimulusMail) {
         answer(mail.reply, StimulusReply::Stale);
         if let Some(message) = mail.message {
             self.effects.push(Effect::PassOver(message));

@@ -1,7 +1,7 @@
 //! From the store into memory: the executions of shards that have been gained, or a single
 //! one that something happens to. Logs are folded; nothing is decided again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -21,6 +21,9 @@ use crate::tenure::Tenure;
 
 #[cfg(test)]
 mod tests;
+
+/// What this program is of: what its nodes have set aside, those of another try again.
+pub(crate) const RELEASE: &str = env!("CARGO_PKG_VERSION");
 
 /// How much executions may hold that are read before they are handed to their owner.
 const PAGE_BYTES: usize = 16 * 1024 * 1024;
@@ -63,11 +66,25 @@ async fn take_over(
 ) -> Result<u64, store::Error> {
     let tenures: HashMap<i16, Tenure> = shards.iter().copied().collect();
     let numbers: Vec<i16> = tenures.keys().copied().collect();
+    let suspects = shared.store.suspects(RELEASE, &numbers).await?;
+    for (shard, tenure) in shards {
+        let of_shard = suspects.iter().filter(|suspect| suspect.shard == *shard).copied();
+        send(mailbox, Mail::Known(*shard, *tenure, of_shard.collect())).await;
+    }
+    let suspects: HashSet<Uuid> = suspects.iter().map(|suspect| suspect.execution_id).collect();
+    let is_tried = |head: &mut ExecutionHead| {
+        shared.standing.is_watched(head.shard) || suspects.contains(&head.id)
+    };
     let (mut after, mut count) = ((-1, Uuid::nil()), 0);
     loop {
         let mut page = shared.store.active_executions(&numbers, after).await?;
         let Some(last) = page.last() else { return Ok(count) };
         after = (last.shard, last.id);
+        // What is to be tried is loaded by itself.
+        for head in page.extract_if(.., is_tried).collect::<Vec<_>>() {
+            let Some(tenure) = tenures.get(&head.shard) else { continue };
+            send(mailbox, Mail::Found(Key { shard: head.shard, id: head.id }, *tenure)).await;
+        }
         while !page.is_empty() {
             let (folded, rest) = fold_page(shared, page).await?;
             page = rest;

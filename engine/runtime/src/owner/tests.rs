@@ -83,6 +83,7 @@ impl Stage {
         let tenure = self.owner.standing.tenures.grant(KEY.shard);
         let gained = Gained { shard: KEY.shard, epoch: 1, tenure };
         self.take(Mail::Gained(vec![gained], oneshot::channel().0));
+        self.take(Mail::Known(KEY.shard, tenure, Vec::new()));
         tenure
     }
 

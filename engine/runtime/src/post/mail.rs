@@ -36,6 +36,15 @@ pub(crate) enum Mail {
     TakenOver(Vec<(i16, Tenure)>),
     /// This load found nothing, or could not be done now.
     NotLoaded(Key, LoadId, NotLoaded),
+    /// The executions of a shard that have been set aside, or were by another release; before any is loaded
+    /// in this tenure.
+    Known(i16, Tenure, Vec<store::Suspect>),
+    /// An execution that runs in a shard that is taken over, and is to be loaded by itself.
+    Found(Key, Tenure),
+    /// What was asked before something is tried may be done, or may not.
+    Noted(TrialId, Verdict, Option<Alone>),
+    /// The end of an execution that is set aside can be written; nothing if the store is away.
+    Outlined(Box<StimulusMail>, Tenure, Option<Box<Outline>>),
     /// A sleeping execution's time is near.
     Wake(Key),
     /// The attempt to put an execution to sleep, made in this tenure, is over.
@@ -48,6 +57,31 @@ pub(crate) struct Gained {
     pub(crate) shard: i16,
     pub(crate) epoch: i64,
     pub(crate) tenure: Tenure,
+}
+
+/// As long as this is there, the node tries nothing else.
+pub(crate) type Alone = tokio::sync::OwnedSemaphorePermit;
+
+/// Tells the trials of one owner apart.
+pub(crate) type TrialId = u64;
+
+/// Whether something may be tried.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Verdict {
+    Go,
+    /// Too many nodes have died over it.
+    SetAside,
+}
+
+/// What is known of an execution whose log is not opened.
+pub(crate) struct Outline {
+    pub(crate) head: store::ExecutionHead,
+    pub(crate) region: String,
+    /// The number of the event that its log would go on with.
+    pub(crate) next_event: i64,
+    pub(crate) last: machine::log::Last,
+    /// Its tasks that workers may take.
+    pub(crate) offered: Vec<i64>,
 }
 
 /// Tells the loads of one owner apart.
@@ -157,6 +191,8 @@ pub(crate) enum NotLoaded {
     /// It runs, and this release cannot read its log or its definition.
     Unreadable,
     Unavailable,
+    /// Nodes have died over it.
+    SetAside,
 }
 
 /// A stimulus in another node's inbox.

@@ -35,6 +35,13 @@ impl World {
             Effect::Load(key, load) => self.load(place, key, load),
             Effect::TakeOver(tenures) => self.take_over(place, tenures),
             Effect::PutToSleep(sleeper, tenure) => self.put_to_sleep(place, sleeper, tenure),
+            Effect::Try(id, survived, trial) => self.try_execution(place, id, survived, trial),
+            Effect::Release(key) => {
+                let trial = store::Trial { shard: key.shard, execution_id: key.id, is_load: true };
+                let ended = store::Survived { trial, progressed: true };
+                self.store.survived(self.nodes[place.process.node].id, &ended);
+            }
+            Effect::Outline(mail, tenure) => self.outline(place, mail, tenure),
             Effect::PassOver(message) => {
                 let ms = self.up_to(20);
                 self.later(ms, move |world| {
@@ -93,6 +100,9 @@ impl World {
         let ms = self.up_to(20);
         self.within(place.process, ms, move |world| {
             let node = place.process.node;
+            if world.dies_of_loading(node, key) {
+                return;
+            }
             let mail = if world.is_cut_off(node) || world.fails(50) {
                 Mail::NotLoaded(key, load, NotLoaded::Unavailable)
             } else {
@@ -108,7 +118,7 @@ impl World {
     }
 
     /// A running execution as the store has it now.
-    fn image(&self, key: Key, reason: Reason) -> Option<Loaded> {
+    pub(super) fn image(&self, key: Key, reason: Reason) -> Option<Loaded> {
         let row = self.store.load(key).filter(|row| row.head.ended_at.is_none())?;
         let decode = |turn: &bytes::Bytes| machine::log::decode(turn).unwrap();
         let events: Vec<_> = row.turns.iter().flat_map(decode).collect();
@@ -133,9 +143,23 @@ impl World {
             }
             let shards: Vec<i16> = tenures.iter().map(|(shard, _)| *shard).collect();
             let mut arrives_in = 0;
+            for (shard, tenure) in &tenures {
+                let known = Mail::Known(*shard, *tenure, world.store.suspects(*shard));
+                world.post(place, known);
+            }
             for key in world.store.active(&shards) {
                 let Key { shard, id } = key;
                 let tenure = tenures.iter().find(|(number, _)| *number == shard).unwrap().1;
+                if world.nodes[node].standing.is_watched(shard) {
+                    world.post(place, Mail::Found(key, tenure));
+                    continue;
+                }
+                if world.store.is_set_aside(key) {
+                    continue;
+                }
+                if world.dies_of_loading(node, key) {
+                    return;
+                }
                 let Some(loaded) = world.image(key, Reason::Takeover(tenure)) else { continue };
                 world.tell(|| format!("node {node} takes over {id} in shard {shard}"));
                 arrives_in += world.up_to(5);

@@ -75,6 +75,28 @@ impl Store {
         due.into_iter().map(|(shard, id, _)| Key { shard, id }).collect()
     }
 
+    /// The executions of a shard that are set aside.
+    pub(super) fn suspects(&self, shard: i16) -> Vec<store::Suspect> {
+        self.model.suspects(&[shard])
+    }
+
+    pub(super) fn is_set_aside(&self, key: Key) -> bool {
+        self.model.all_set_aside().contains(&(key.shard, key.id))
+    }
+
+    pub(super) fn all_set_aside(&self) -> Vec<Uuid> {
+        self.model.all_set_aside().iter().map(|(_, id)| *id).collect()
+    }
+
+    /// Notes what a node is about to do; how many have died over it.
+    pub(super) fn try_execution(&mut self, node: Uuid, trial: &store::Trial) -> i64 {
+        self.model.try_execution(node, trial)
+    }
+
+    pub(super) fn survived(&mut self, node: Uuid, survived: &store::Survived) {
+        self.model.survived(node, survived);
+    }
+
     /// All executions.
     pub(super) fn rows(&self) -> impl Iterator<Item = &ExecutionRow> {
         self.model.rows()

@@ -37,6 +37,8 @@ pub struct Readiness {
     pub is_draining: bool,
     /// What does not move, in words: a loop that is long at one thing, a lease that has run out.
     pub stuck: Vec<String>,
+    /// How many executions of its shards are set aside, because nodes died over them.
+    pub set_aside: i64,
 }
 
 impl Share {

@@ -42,6 +42,7 @@ async fn gain(drive: &mut Drive) -> Tenure {
     let tenure = drive.shared.standing.tenures.grant(KEY.shard);
     let gained = Gained { shard: KEY.shard, epoch: 1, tenure };
     drive.take(Mail::Gained(vec![gained], oneshot::channel().0));
+    drive.take(Mail::Known(KEY.shard, tenure, Vec::new()));
     drive.perform().await;
     tenure
 }
