@@ -3,7 +3,8 @@
 //! function that counts before it matches, and `$match`, `$contains`, `$split` and `$replace` ask
 //! here first, where all matches of a text are found in one go.
 
-use std::fmt::Write as _;
+mod name;
+
 use std::sync::Arc;
 
 use jlens_core::{Callable, Error};
@@ -11,12 +12,10 @@ use regress::{Match, Regex};
 use serde_json::{Value, json};
 
 use super::functions::{MOST_BYTES, out_of_memory};
+use name::WHICH;
+pub(super) use name::name;
 
 type Answer = Result<Option<Value>, Error>;
-
-/// A matcher that is called with this text says which literal it is. No text of JSON that means
-/// anything has it.
-const WHICH: &str = "\u{0}\u{b7}";
 
 /// What it costs to search until the next question, in bytes copied. A match may have been searched
 /// for so long before the first, unless its expression has nothing to repeat and to try.
@@ -112,33 +111,6 @@ impl Regexes {
             },
         }
     }
-}
-
-/// The expression with a name in place of each literal, and what binds the names.
-pub(super) fn name(expression: &str, literals: &[Literal<'_>]) -> (String, String) {
-    let mut bindings = String::new();
-    if !literals.is_empty() {
-        bindings.push_str(
-            "$·exists := $exists; $·merge := $merge; $·onward := function($i, $s, $m) {
-            $·exists($m) ? $·merge([$m, {'next': function() {
-                ($·ahead($i, $s, $m.end); $·onward($i, $s, ($m.next)())) }}]) };",
-        );
-    }
-    let mut named = String::with_capacity(expression.len());
-    let mut end = 0;
-    for (index, (span, ..)) in literals.iter().enumerate() {
-        let literal = &expression[span.clone()];
-        let _ = write!(
-            bindings,
-            "$·literal{index} := {literal}; $·regex{index} := function($s, $at) {{
-            $s = '\\u0000\\u00b7' ? {index} : ($·ahead({index}, $s, $at);
-                $·onward({index}, $s, $·literal{index}($s, $at))) }};"
-        );
-        let _ = write!(named, "{}$·regex{index} ", &expression[end..span.start]);
-        end = span.end;
-    }
-    named.push_str(&expression[end..]);
-    (named, bindings)
 }
 
 fn find(
