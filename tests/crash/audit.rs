@@ -34,6 +34,12 @@ impl Audit {
         Self { node, database_url: database_url.to_owned() }
     }
 
+    /// Whoever kills nodes from outside has no execution set aside.
+    pub(super) fn check_nothing_is_set_aside(&self) {
+        let count = psql(&self.database_url, "SELECT count(*) FROM set_aside").expect("psql");
+        assert_eq!(count.trim(), "0", "executions are set aside");
+    }
+
     /// Waits until no execution runs any more, for as long as one ends now and then: how long all
     /// take is a matter of how much has piled up, and of the machine.
     pub(super) async fn wait_until_all_ended(&self, patience: Duration) {

@@ -192,6 +192,7 @@ async fn nothing_acknowledged_is_lost_whatever_is_killed() {
     let audit = audit::Audit::new(first.clone(), database.url());
     audit.wait_until_all_ended(Duration::from_mins(2)).await;
     audit.check(&acknowledged).await;
+    audit.check_nothing_is_set_aside();
     wishes.check(&first).await;
     hands.check();
     drop(hands);

@@ -2,6 +2,7 @@
 
 mod activities;
 mod cut;
+mod deaths;
 mod direct;
 mod lives;
 mod memory;

@@ -214,7 +214,7 @@ impl Node {
         panic!("`{name}` does not begin");
     }
 
-    async fn row(&self, name: &str) -> Option<ExecutionRow> {
+    pub(super) async fn row(&self, name: &str) -> Option<ExecutionRow> {
         self.engine.store().describe(ACCOUNT, "m", name).await.ok().flatten()
     }
 

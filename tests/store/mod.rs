@@ -5,6 +5,7 @@ mod activities;
 mod append;
 mod cluster;
 mod crash;
+mod deaths;
 mod differential;
 mod executions;
 mod firings;

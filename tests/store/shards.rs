@@ -102,5 +102,5 @@ async fn only_the_shards_present_owner_puts_an_execution_to_sleep() {
     (waking.epoch, waking.wakes) = (1, true);
     lane.append(&batch([waking])).await.unwrap();
     assert_eq!(store.due_wakes(&[shard], FIRST, at(100), 10).await.unwrap(), []);
-    assert_eq!(store.execution_head(shard, a).await.unwrap().unwrap().wake_at, None);
+    assert_eq!(store.loadable("", shard, a).await.unwrap().unwrap().head.wake_at, None);
 }

@@ -13,8 +13,8 @@ use uuid::Uuid;
 /// # Errors
 /// The database is away.
 pub async fn load(store: &Store, shard: i16, id: Uuid) -> Result<Option<Loaded>, store::Error> {
-    let heads: Vec<ExecutionHead> = store.execution_head(shard, id).await?.into_iter().collect();
-    Ok(with_turns(store, heads).await?.pop())
+    let head = store.loadable("", shard, id).await?.map(|loadable| loadable.head);
+    Ok(with_turns(store, head.into_iter().collect()).await?.pop())
 }
 
 /// All that run and do not sleep in these shards of a real store.
@@ -24,10 +24,11 @@ pub async fn load(store: &Store, shard: i16, id: Uuid) -> Result<Option<Loaded>,
 pub async fn load_active(store: &Store, shards: &[i16]) -> Result<Vec<Loaded>, store::Error> {
     let (mut loaded, mut after) = (Vec::new(), (-1, Uuid::nil()));
     loop {
-        let page = store.active_executions(shards, after).await?;
+        let page = store.active_executions("", shards, after).await?;
         let Some(last) = page.last() else { return Ok(loaded) };
-        after = (last.shard, last.id);
-        loaded.extend(with_turns(store, page).await?);
+        after = (last.head.shard, last.head.id);
+        let heads = page.into_iter().map(|loadable| loadable.head).collect();
+        loaded.extend(with_turns(store, heads).await?);
     }
 }
 

@@ -4,12 +4,16 @@
 //! very text it came as; `e`, the events, which name payloads by their place in `p`. A person
 //! can read it with `convert_from(body, 'utf8')` in psql.
 
+mod last;
+
 use asl::Payload;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::event::{Event, EventKind, FrameId};
 use crate::timestamp::Timestamp;
+
+pub use last::Last;
 
 const VERSION: u32 = 1;
 

@@ -11,14 +11,17 @@ mod broken;
 pub(crate) mod drive;
 mod effect;
 mod load;
+mod note;
 mod rest;
 mod running;
+mod set_aside;
 mod shards;
 mod stepping;
 pub(crate) mod takeover;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod trial;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -92,6 +95,8 @@ pub(crate) struct Owner {
     returning: Vec<Gained>,
     /// How many executions of which shards are being put to sleep, whatever their tenures.
     tired: HashMap<i16, u32>,
+    /// The execution to which something may happen now, because it was noted.
+    on_trial: Option<Uuid>,
 }
 
 /// A shard this loop owns.
@@ -102,6 +107,8 @@ pub(crate) struct Shard {
     /// an older image of them, still on its way, is recognised.
     pub(crate) touched: Option<HashSet<Uuid>>,
     pub(crate) is_leaving: bool,
+    /// Executions that are set aside, whose end is on its way to the log.
+    pub(crate) ending: HashSet<Uuid>,
     pub(crate) in_flight: u32,
     /// Turns that have been in flight and are no more.
     pub(crate) landed: u64,
@@ -146,6 +153,7 @@ impl Owner {
             leaving: Vec::new(),
             returning: Vec::new(),
             tired: HashMap::new(),
+            on_trial: None,
         }
     }
 
@@ -182,6 +190,7 @@ impl Owner {
             Mail::TakenOver(shards) => self.taken_over(shards),
             Mail::NotLoaded(key, load, why) => self.not_loaded(key, load, why),
             Mail::Wake(key) => self.wake(key),
+            Mail::Outlined(mail, tenure, outline) => self.outlined(*mail, tenure, outline),
             Mail::Passivated(key, tenure, outcome) => self.passivated(key, tenure, outcome),
         }
     }
@@ -197,6 +206,7 @@ impl Owner {
             }
             Notice::Refused(key, tenure) => {
                 if self.count_landed(key.shard, tenure) {
+                    self.has_not_ended_aside(key);
                     self.forget(key.id);
                 }
             }
@@ -208,8 +218,13 @@ impl Owner {
 
     /// A turn is committed.
     fn landed(&mut self, key: Key) {
-        let Some(running) = self.running.get_mut(&key.id) else { return };
+        let Some(running) = self.running.get_mut(&key.id) else {
+            return self.has_ended_aside(key);
+        };
         running.in_flight = running.in_flight.saturating_sub(1);
+        if running.in_flight == 0 && std::mem::take(&mut running.is_suspect) {
+            self.effects.push(Effect::Acquit(key));
+        }
         if running.broken.is_some() {
             self.mend(key.id);
             return;

@@ -9,6 +9,7 @@
 
 mod beats;
 mod clients;
+mod deaths;
 mod errands;
 mod node;
 mod store;
@@ -75,6 +76,7 @@ fn program_of(name: &str) -> usize {
 
 /// One run; what it comes to as one number.
 fn run(seed: u64, world: &mut World) -> u64 {
+    deaths::begin();
     world.storm_until = STORM_MS;
     for node in 0..2 + usize::try_from(seed % 2).unwrap() {
         world.boot(node);
@@ -84,21 +86,51 @@ fn run(seed: u64, world: &mut World) -> u64 {
         let at = 200 + world.up_to(STORM_MS);
         world.later(at, move |world| world.start(format!("p{program}-{number}"), program));
     }
+    let kills = kills(seed);
+    if let Some(name) = kills {
+        world.plant(name, program_of(name));
+    }
     world.weather();
     for round in 0..STORM_MS / 100 {
         world.run_until(round * 100);
         world.check_owners();
     }
     world.clear_up();
+    if let Some(name) = kills {
+        world.later(CALM_MS / 2, move |world| world.pull(name));
+    }
+    world.run_until(STORM_MS + CALM_MS / 2 - 1_000);
+    check_set_aside(world, kills);
     world.run_until(STORM_MS + CALM_MS);
     world.check_owners();
     check(world);
     world.trace
 }
 
+/// The execution over which nodes die in this run.
+fn kills(seed: u64) -> Option<&'static str> {
+    match seed % 4 {
+        2 => Some(deaths::KILLS_BY_A_STEP),
+        3 => Some(deaths::KILLS_BY_A_LOAD),
+        _ => None,
+    }
+}
+
+/// What kills nodes is set aside, after a few deaths, and nothing else is, however often nodes were killed
+/// from outside.
+fn check_set_aside(world: &World, kills: Option<&str>) {
+    let killer = kills.and_then(|name| world.store.holder(name));
+    assert_eq!(world.store.all_set_aside(), killer.into_iter().collect::<Vec<_>>(), "is set aside");
+    if killer.is_some() {
+        // Fewer than five where others had died in its shard before.
+        assert!((1..=12).contains(&world.deaths), "{} nodes died over it", world.deaths);
+    }
+}
+
 /// What must be so in the end.
 fn check(world: &World) {
-    assert_eq!(i64::try_from(world.begun.len()).unwrap(), EXECUTIONS, "all were begun");
+    let begun = world.begun.iter().filter(|name| !name.contains("kills")).count();
+    assert_eq!(i64::try_from(begun).unwrap(), EXECUTIONS, "all were begun");
     for row in world.store.rows() {
         let (id, name) = (row.head.id, &row.head.name);
         let mut next = 0;

@@ -23,7 +23,7 @@ renewed AS (
     SET expires_at = coalesce($1, now()) + make_interval(secs => $4)
     FROM mine
     WHERE shards.shard = mine.shard
-    RETURNING shards.shard, epoch
+    RETURNING shards.shard, epoch, coalesce(watched_until > coalesce($1, now()), false) AS is_watched
 ),
 alive AS (
     SELECT count(*) + CASE WHEN $5 THEN 0 ELSE 1 END AS live_nodes
@@ -35,5 +35,5 @@ orphaned AS (
     FROM shards
     WHERE owner IS NULL OR (owner <> $2 AND expires_at <= coalesce($1, now()))
 )
-SELECT shard, epoch, live_nodes, orphans, coalesce($1, now()) AS told_at
+SELECT shard, epoch, is_watched, live_nodes, orphans, coalesce($1, now()) AS told_at
 FROM alive CROSS JOIN orphaned LEFT JOIN renewed ON true

@@ -1,6 +1,17 @@
--- The head of one execution. Served by the primary key.
+-- The head of one execution, and what the release $3 knows of it. Served by the primary key.
 SELECT
     id, shard, account, state_machine, name, revision_id, version, alias, status, started_at,
-    ended_at, wake_at, trace_header, life
+    ended_at, wake_at, trace_header, life,
+    EXISTS (
+        SELECT FROM set_aside
+        WHERE set_aside.shard = executions.shard AND set_aside.execution_id = executions.id
+            AND $3 = ANY(releases)
+    ) AS is_set_aside,
+    EXISTS (
+        SELECT FROM trials WHERE trials.shard = executions.shard AND trials.execution_id = executions.id
+    ) OR EXISTS (
+        SELECT FROM set_aside
+        WHERE set_aside.shard = executions.shard AND set_aside.execution_id = executions.id
+    ) AS is_suspect
 FROM executions
 WHERE shard = $1 AND id = $2

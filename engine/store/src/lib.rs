@@ -31,6 +31,7 @@ mod append;
 mod batch;
 mod chapters;
 mod cluster;
+mod deaths;
 
 mod error;
 mod executions;
@@ -64,6 +65,7 @@ pub use access_keys::{AccessKey, KeysThere, ListedAccessKey, NewAccessKey, Scope
 pub use activities::{Activity, CreatedActivity, MostTasks, OfferedTask, WantedTasks};
 pub use batch::{Answer, AppendError, Appended, Batch, Ending, NewExecution, NewTurn};
 pub use cluster::{Cluster, ClusterError, ClusterOptions};
+pub use deaths::{DEATHS, SetAside, Suspicion, Trial};
 pub use error::{Error, ErrorKind};
 pub use executions::{ExecutionFilter, ExecutionHead, ExecutionRow, ListedAfter};
 pub use functions::{Delivery, Function, Protocol};
@@ -71,7 +73,7 @@ pub use heartbeats::{Heard, Heartbeat};
 pub use inbox::Message;
 pub use lane::Lane;
 pub use lives::Life;
-pub use load::{Sleeper, TurnRow};
+pub use load::{Loadable, Sleeper, TurnRow};
 pub use masking::{MASK, masked_url};
 pub use neighbours::Neighbour;
 pub use notify::{Hint, Hints};

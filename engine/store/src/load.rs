@@ -7,8 +7,10 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
 use sqlx::Row;
+use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
+use crate::deaths::Suspicion;
 use crate::executions::head;
 use crate::session::LONG_READ;
 use crate::{Error, ExecutionHead, Store, in_time};
@@ -30,6 +32,15 @@ pub struct TurnRow {
     pub body: Bytes,
 }
 
+/// What is known of an execution before it is loaded.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Loadable {
+    /// Its row.
+    pub head: ExecutionHead,
+    /// Whether nodes have died over it.
+    pub suspicion: Suspicion,
+}
+
 /// An execution to put to sleep.
 #[derive(Clone, Copy, Debug)]
 pub struct Sleeper {
@@ -46,20 +57,23 @@ pub struct Sleeper {
 }
 
 impl Store {
-    /// The row of an execution. Its log is read after it, and is the truth.
-    pub async fn execution_head(
+    /// The row of an execution, as a node of this release sees it. Its log is read after it, and is the
+    /// truth.
+    pub async fn loadable(
         &self,
+        release: &str,
         shard: i16,
         execution_id: Uuid,
-    ) -> Result<Option<ExecutionHead>, Error> {
+    ) -> Result<Option<Loadable>, Error> {
         let row = in_time(
             sqlx::query(include_str!("../sql/load_execution.sql"))
                 .bind(shard)
                 .bind(execution_id)
+                .bind(release)
                 .fetch_optional(&self.pool),
         )
         .await?;
-        Ok(row.as_ref().map(head).transpose()?)
+        Ok(row.as_ref().map(loadable).transpose()?)
     }
 
     /// The next page of the executions of these shards that run and do not sleep, in the order of shard
@@ -67,19 +81,21 @@ impl Store {
     /// last. One that starts or wakes meanwhile may be missing. Served by `executions_active`.
     pub async fn active_executions(
         &self,
+        release: &str,
         shards: &[i16],
         (shard, id): (i16, Uuid),
-    ) -> Result<Vec<ExecutionHead>, Error> {
+    ) -> Result<Vec<Loadable>, Error> {
         let rows = in_time(
             sqlx::query(include_str!("../sql/active_executions.sql"))
                 .bind(shards)
                 .bind(shard)
                 .bind(id)
                 .bind(PAGE)
+                .bind(release)
                 .fetch_all(&self.pool),
         )
         .await?;
-        Ok(rows.iter().map(head).collect::<Result<_, _>>()?)
+        Ok(rows.iter().map(loadable).collect::<Result<_, _>>()?)
     }
 
     /// Reads the logs of these executions, which are in the order of shard and id: `each` gets every turn
@@ -146,7 +162,7 @@ impl Store {
                 .fetch_all(&self.pool),
         )
         .await?;
-        let end = |row: &sqlx::postgres::PgRow| Ok((row.try_get("id")?, row.try_get("log_end")?));
+        let end = |row: &PgRow| Ok((row.try_get("id")?, row.try_get("log_end")?));
         Ok(rows.iter().map(end).collect::<Result<_, sqlx::Error>>()?)
     }
 
@@ -182,7 +198,7 @@ impl Store {
                 .fetch_all(&self.pool),
         )
         .await?;
-        let turn = |row: &sqlx::postgres::PgRow| {
+        let turn = |row: &PgRow| {
             Ok(TurnRow {
                 first_event: row.try_get("first_event")?,
                 event_count: row.try_get("event_count")?,
@@ -218,9 +234,8 @@ impl Store {
             .fetch_all(&self.pool),
         )
         .await?;
-        let due = |row: &sqlx::postgres::PgRow| {
-            Ok((row.try_get("shard")?, row.try_get("id")?, row.try_get("wake_at")?))
-        };
+        let due =
+            |row: &PgRow| Ok((row.try_get("shard")?, row.try_get("id")?, row.try_get("wake_at")?));
         Ok(rows.iter().map(due).collect::<Result<_, sqlx::Error>>()?)
     }
 
@@ -277,4 +292,13 @@ impl Store {
         .await?;
         Ok(rows.iter().map(|row| row.try_get("id")).collect::<Result<_, sqlx::Error>>()?)
     }
+}
+
+fn loadable(row: &PgRow) -> Result<Loadable, sqlx::Error> {
+    let suspicion = match (row.try_get("is_set_aside")?, row.try_get("is_suspect")?) {
+        (true, _) => Suspicion::SetAside,
+        (false, true) => Suspicion::Suspect,
+        (false, false) => Suspicion::None,
+    };
+    Ok(Loadable { head: head(row)?, suspicion })
 }

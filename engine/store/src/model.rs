@@ -2,6 +2,8 @@
 //! differential test makes it trustworthy. What does not fit is a mistake of the test, and panics.
 #![expect(clippy::unwrap_used, reason = "what does not fit is a mistake of the test")]
 
+mod deaths;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -30,6 +32,8 @@ pub struct ModelStore {
     shards: Vec<Lease>,
     /// Until when each node lives, and whether it hands over what it has.
     nodes: BTreeMap<Uuid, (DateTime<Utc>, bool)>,
+    trials: deaths::Noted,
+    set_aside: BTreeSet<(i16, Uuid)>,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -44,6 +48,8 @@ struct Written {
 struct Lease {
     owner: Option<(Uuid, DateTime<Utc>)>,
     epoch: i64,
+    died_at: Option<DateTime<Utc>>,
+    watched_until: Option<DateTime<Utc>>,
 }
 
 impl Default for ModelStore {
@@ -54,6 +60,8 @@ impl Default for ModelStore {
             inbox: Vec::new(),
             shards: vec![Lease::default(); usize::from(SHARDS.unsigned_abs())],
             nodes: BTreeMap::new(),
+            trials: BTreeMap::new(),
+            set_aside: BTreeSet::new(),
         }
     }
 }
@@ -300,13 +308,17 @@ impl ModelStore {
             .iter_mut()
             .filter(|shard| shard.owner.is_none_or(|(_, expires_at)| expires_at <= now));
         for shard in free.take(fair.saturating_sub(owned)) {
-            *shard = Lease { owner: Some((node, until)), epoch: shard.epoch + 1 };
+            if shard.owner.is_some() {
+                shard.has_died(now);
+            }
+            (shard.owner, shard.epoch) = (Some((node, until)), shard.epoch + 1);
         }
         let owned = self.owned(node);
         let surplus = owned.iter().map(|(shard, _)| *shard);
         let surplus = if is_draining { Vec::new() } else { surplus.skip(fair).collect() };
         let live_nodes = i64::try_from(live).unwrap();
-        Beat { owned, surplus, live_nodes, orphans, told_at: now }
+        let watched = self.watched(&owned, now);
+        Beat { owned, surplus, watched, live_nodes, orphans, told_at: now }
     }
 
     /// As `Store::release`.
@@ -331,7 +343,7 @@ impl ModelStore {
         for (shard, heir) in shards.iter().zip(heirs.iter().cycle()) {
             let lease = &mut self.shards[usize::try_from(*shard).unwrap()];
             if lease.owner.is_some_and(|(owner, _)| owner == node) {
-                *lease = Lease { owner: Some(*heir), epoch: lease.epoch + 1 };
+                (lease.owner, lease.epoch) = (Some(*heir), lease.epoch + 1);
             }
         }
     }

@@ -32,6 +32,8 @@ pub struct Beat {
     pub owned: Vec<(i16, i64)>,
     /// Those among them that are beyond its fair share: hand them over, then release them.
     pub surplus: Vec<i16>,
+    /// Those among them that are watched, because their owners have died: see [`Store::try_executions`].
+    pub watched: Vec<i16>,
     /// How many nodes are alive and go on, this one included if it does.
     pub live_nodes: i64,
     /// How many shards had no living owner before it claimed any.
@@ -70,6 +72,7 @@ impl Store {
             )
             .await?;
             owned.extend(leases(&claimed)?);
+            beat.watched.extend(watched(&claimed)?);
         }
         owned.sort_unstable();
         beat.surplus = owned.iter().skip(fair).map(|(shard, _)| *shard).collect();
@@ -107,7 +110,8 @@ impl Store {
         let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
         let (live_nodes, orphans) = (first.try_get("live_nodes")?, first.try_get("orphans")?);
         let told_at = first.try_get("told_at")?;
-        Ok(Beat { owned: leases(&rows)?, surplus: Vec::new(), live_nodes, orphans, told_at })
+        let (owned, watched) = (leases(&rows)?, watched(&rows)?);
+        Ok(Beat { owned, surplus: Vec::new(), watched, live_nodes, orphans, told_at })
     }
 
     /// Gives shards back at once, so that others need not wait for the lease to run out; those
@@ -140,8 +144,12 @@ impl Store {
 
     /// Takes the node off the list of live ones, so that the others' fair share grows at once.
     pub async fn leave(&self, node: Uuid) -> Result<(), Error> {
-        in_time(sqlx::query("DELETE FROM nodes WHERE id = $1").bind(node).execute(&self.pool))
-            .await?;
+        // What it was about to do when it was stopped is not what it died over.
+        let statement = sqlx::query(
+            "WITH taken_back AS (DELETE FROM trials WHERE node = $1)
+             DELETE FROM nodes WHERE id = $1",
+        );
+        in_time(statement.bind(node).execute(&self.pool)).await?;
         Ok(())
     }
 
@@ -168,6 +176,17 @@ fn leases(rows: &[PgRow]) -> Result<Vec<(i16, i64)>, sqlx::Error> {
         shard.map(|shard| Ok((shard, row.try_get("epoch")?))).transpose()
     };
     rows.iter().filter_map(|row| lease(row).transpose()).collect()
+}
+
+/// Those of these shards that are watched.
+fn watched(rows: &[PgRow]) -> Result<Vec<i16>, sqlx::Error> {
+    let mut watched = Vec::new();
+    for row in rows {
+        if let (Some(shard), Some(true)) = (row.try_get("shard")?, row.try_get("is_watched")?) {
+            watched.push(shard);
+        }
+    }
+    Ok(watched)
 }
 
 /// 256 by the number of live nodes, rounded up, so that all nodes together can own all.

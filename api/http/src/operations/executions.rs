@@ -15,7 +15,7 @@ use super::startable::{Startable, Startables};
 use super::state_machines::{self, MachineType};
 use super::{Caller, failed, json_text};
 
-pub use store::Status;
+pub use store::{SetAside, Status};
 
 /// The longest key of an idempotent start.
 pub const MAX_KEY_BYTES: usize = 255;
@@ -249,6 +249,21 @@ pub async fn describe(
         trace_header: row.head.trace_header.clone(),
         item: item(caller, row.head),
     })
+}
+
+/// Since when no node loads this execution any more, because nodes died over it; nothing of one that has
+/// ended.
+pub async fn set_aside(
+    engine: &Engine,
+    caller: &Caller,
+    arn: &str,
+) -> Result<Option<SetAside>, OperationError> {
+    let reference = arn::execution(caller, arn)?;
+    let head = find(engine, caller, &reference).await?.head;
+    if head.status != Status::Running {
+        return Ok(None);
+    }
+    engine.store().set_aside(head.shard, head.id).await.map_err(failed)
 }
 
 /// Stops an execution; one that has ended stays as it is. Returns when it ended.

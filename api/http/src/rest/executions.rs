@@ -126,6 +126,26 @@ pub(crate) struct Execution {
     error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<String>,
+    /// No node loads it any more; only where a single execution is described.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    set_aside: Option<SetAside>,
+}
+
+/// Since when no node loads an execution any more, and why.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SetAside {
+    since: DateTime<Utc>,
+    /// How many nodes died over it, one after the other.
+    deaths: i64,
+    reason: &'static str,
+}
+
+impl From<executions::SetAside> for SetAside {
+    fn from(executions::SetAside { since, deaths }: executions::SetAside) -> Self {
+        let reason = "nodes ended unexpectedly each time this execution was read or something happened to \
+                      it; stop it, or run another release, which tries it again";
+        Self { since, deaths, reason }
+    }
 }
 
 /// A page of executions.
@@ -356,11 +376,16 @@ pub(crate) async fn describe(
     let arn = execution_arn(&caller, &id)?;
     let Described { item, input, output, error, cause, .. } =
         executions::describe(&door.engine, &caller, &arn).await?;
+    let set_aside = match item.status {
+        Status::Running => executions::set_aside(&door.engine, &caller, &arn).await?,
+        _ => None,
+    };
     let shown = Execution {
         input: RawValue::from_string(input).ok(),
         output: output.and_then(|output| RawValue::from_string(output).ok()),
         error,
         cause,
+        set_aside: set_aside.map(SetAside::from),
         ..of_item(item)
     };
     Ok(axum::Json(shown).into_response())
@@ -442,5 +467,21 @@ fn of_item(item: Item) -> Execution {
         output: None,
         error: None,
         cause: None,
+        set_aside: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn why_an_execution_is_set_aside_says_what_can_be_done() {
+        let mark = super::executions::SetAside { since: super::DateTime::UNIX_EPOCH, deaths: 3 };
+        let shown = serde_json::to_value(super::SetAside::from(mark)).unwrap();
+        assert_eq!(
+            shown["reason"],
+            "nodes ended unexpectedly each time this execution was read or something happened to it; stop \
+             it, or run another release, which tries it again"
+        );
+        assert_eq!(shown["since"], "1970-01-01T00:00:00Z");
     }
 }

@@ -176,6 +176,7 @@ pub(crate) struct Executions {
     pub(crate) throttled: IntCounter,
     pub(crate) in_memory: IntGauge,
     pub(crate) held: IntGauge,
+    pub(crate) set_aside: IntGauge,
     pub(crate) asleep: IntGauge,
 }
 
@@ -204,6 +205,7 @@ impl Executions {
                 "statewright_executions_throttled_total",
                 "Starts and other requests that were refused because a mailbox or memory was full.",
             ),
+            set_aside: d.gauge("statewright_executions_set_aside", "Nodes have died over them."),
             in_memory: d.gauge(
                 "statewright_executions_in_memory",
                 "Running executions that this node has in memory.",

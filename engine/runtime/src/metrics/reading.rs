@@ -55,5 +55,8 @@ impl Engine {
         if let Ok(Ok(count)) = timeout(PATIENCE, counting).await {
             METRICS.executions.asleep.set(count);
         }
+        if let Ok(Ok(count)) = timeout(PATIENCE, store.count_set_aside(&shards)).await {
+            METRICS.executions.set_aside.set(count);
+        }
     }
 }

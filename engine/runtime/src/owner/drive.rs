@@ -1,6 +1,8 @@
 //! The loop of an owner, on a thread of its own: tells it what happens and when, and does what it wants
 //! done.
 
+mod deaths;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -132,10 +134,18 @@ impl Drive {
     /// Does what is to be done. Waits while the lane's queue is full: then mail queues up, and starts
     /// are refused at the door.
     async fn perform(&mut self) {
-        for effect in self.owner.effects() {
-            match effect {
-                Effect::Write(write) => self.write(write).await,
-                effect => self.hand_out(effect),
+        loop {
+            let effects = self.owner.effects();
+            if effects.is_empty() {
+                return;
+            }
+            for effect in effects {
+                match effect {
+                    Effect::Write(write) => self.write(write).await,
+                    // One step, which tries nothing more.
+                    Effect::Try(key) => self.try_step(key).await,
+                    effect => self.hand_out(effect),
+                }
             }
         }
     }
@@ -144,7 +154,9 @@ impl Drive {
     fn hand_out(&self, effect: Effect) {
         let _beside = self.shared.main.enter();
         match effect {
-            Effect::Write(_) => unreachable!("its order counts, and it may have to wait"),
+            Effect::Write(_) | Effect::Try(_) => {
+                unreachable!("its order counts, and it may have to wait")
+            }
             Effect::Call(key, identity, command) => {
                 let mailbox = self.mailbox.clone();
                 self.shared.calls.carry_out(key, &identity, command, true, mailbox);
@@ -162,6 +174,8 @@ impl Drive {
                 // It fails only in a process that is ending.
                 let _ = self.sleepers.send((sleeper, tenure));
             }
+            Effect::Acquit(key) => self.acquit(key),
+            Effect::Outline(mail, tenure) => self.outline(mail, tenure),
             Effect::PassOver(message) => self.pass_over(message),
             Effect::Again(mail) => self.again(mail),
             Effect::Fenced(tenures) => {

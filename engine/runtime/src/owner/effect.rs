@@ -28,6 +28,14 @@ pub(crate) enum Effect {
     PassOver(Uuid),
     /// The same mail again, a little later.
     Again(Box<StimulusMail>),
+    /// Something is about to happen to an execution of a shard that is watched: it is noted, then
+    /// [`Owner::tried`](super::Owner::tried) is told, at once.
+    Try(Key),
+    /// The log of an execution has gone on over which nodes may have died: it is as any other.
+    Acquit(Key),
+    /// An execution is set aside, and somebody stops it: what is needed for that is read, without opening
+    /// its log. Comes back as mail.
+    Outline(Box<StimulusMail>, Tenure),
     /// The membership hears that these tenures are over, because what was in memory may be wrong.
     Fenced(Vec<(i16, Tenure)>),
 }

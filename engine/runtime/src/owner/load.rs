@@ -69,7 +69,7 @@ impl Owner {
     }
 
     pub(super) fn loaded(&mut self, loaded: Loaded) {
-        let Loaded { key, execution, program, life, asleep, reason } = loaded;
+        let Loaded { key, execution, program, life, asleep, is_suspect, reason } = loaded;
         let is_wanted = match reason {
             Reason::Load(load) => self.awaits(key.id, load),
             Reason::Takeover(tenure) => self.shards.get(&key.shard).is_some_and(|shard| {
@@ -87,6 +87,7 @@ impl Owner {
             let memory = self.standing.memory.hold(execution.held_bytes());
             let mut running = Running::new(execution, program, (key.shard, life), seed, memory);
             running.asleep = if asleep { Asleep::Yes } else { Asleep::No };
+            running.is_suspect = is_suspect;
             match self.running.remove(&key.id) {
                 Some(broken) => self.mended(key, broken, running),
                 None => self.goes_on_with(key, running),
@@ -118,6 +119,7 @@ impl Owner {
         if self.running.get(&key.id).is_some_and(|running| running.broken.is_some()) {
             match why {
                 NotLoaded::Nothing | NotLoaded::Unreadable => self.forget(key.id),
+                NotLoaded::SetAside => self.drop_set_aside(key),
                 NotLoaded::Unavailable => self.not_mended(key),
             }
             return;
@@ -130,6 +132,7 @@ impl Owner {
         for mail in awaited {
             match why {
                 NotLoaded::Nothing => self.pass_over(mail),
+                NotLoaded::SetAside => self.refuse(mail),
                 // A release that can read it may own it next: nobody is told that it is over. Sleepers
                 // and the inbox bring back what waits for no answer.
                 NotLoaded::Unreadable => answer(mail.reply, StimulusReply::Unavailable),
@@ -144,7 +147,7 @@ impl Owner {
 
     /// Whether this load is the one that is waited for. If it is not, the execution has been in
     /// memory since, and what was read may be outdated.
-    fn awaits(&self, id: Uuid, load: LoadId) -> bool {
+    pub(super) fn awaits(&self, id: Uuid, load: LoadId) -> bool {
         self.awaited.get(&id).is_some_and(|awaited| awaited.load == load)
     }
 
@@ -160,7 +163,7 @@ impl Owner {
     }
 
     /// Tells whoever waits for this stimulus that it changes nothing.
-    fn pass_over(&mut self, mail: StimulusMail) {
+    pub(super) fn pass_over(&mut self, mail: StimulusMail) {
         answer(mail.reply, StimulusReply::Stale);
         if let Some(message) = mail.message {
             self.effects.push(Effect::PassOver(message));

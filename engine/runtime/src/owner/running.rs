@@ -29,6 +29,7 @@ pub(crate) enum Asleep {
 }
 
 /// One execution in an owner's memory.
+#[expect(clippy::struct_excessive_bools, reason = "it waits for many things at once")]
 pub(crate) struct Running {
     pub(crate) execution: Execution,
     pub(crate) program: Arc<Program>,
@@ -48,6 +49,10 @@ pub(crate) struct Running {
     pub(crate) in_flight: u32,
     /// Its first turn is not committed: its name may yet turn out to be taken.
     pub(crate) is_starting: bool,
+    /// What happens to it next waits until that is noted.
+    pub(crate) is_on_trial: bool,
+    /// Nodes may have died over it.
+    pub(crate) is_suspect: bool,
     /// It is being put to sleep; whatever happens meanwhile waits.
     pub(crate) is_passivating: bool,
     /// Whether `wake_at` is set in the store: then the next turn clears it.
@@ -87,6 +92,8 @@ impl Running {
             broken: None,
             in_flight: 0,
             is_starting: false,
+            is_on_trial: false,
+            is_suspect: false,
             is_passivating: false,
             asleep: Asleep::No,
             idle_since: None,
@@ -110,7 +117,7 @@ impl Running {
 
     /// Whether stimuli must wait.
     pub(crate) fn must_wait(&self) -> bool {
-        self.is_starting || self.is_passivating || self.broken.is_some()
+        self.is_starting || self.is_passivating || self.is_on_trial || self.broken.is_some()
     }
 
     /// Whether its last turn was cut and another may be decided now: one that goes on and on must not
@@ -145,6 +152,7 @@ impl std::fmt::Debug for Running {
             .field("in_flight", &self.in_flight)
             .field("is_starting", &self.is_starting)
             .field("is_passivating", &self.is_passivating)
+            .field("is_on_trial", &self.is_on_trial)
             .field("asleep", &self.asleep)
             .field("deferred", &self.deferred.len())
             .field("timer", &self.timer)

@@ -41,8 +41,15 @@ impl Owner {
             // The membership may have learnt meanwhile that the shard is lost.
             if self.standing.tenures.begin(shard, tenure) {
                 let touched = Some(HashSet::new());
-                let gained =
-                    Shard { epoch, tenure, touched, is_leaving: false, in_flight: 0, landed: 0 };
+                let gained = Shard {
+                    epoch,
+                    tenure,
+                    touched,
+                    is_leaving: false,
+                    ending: HashSet::new(),
+                    in_flight: 0,
+                    landed: 0,
+                };
                 self.shards.insert(shard, gained);
             }
         }

@@ -85,13 +85,16 @@ impl Owner {
 
     /// Lets a stimulus happen to an execution in memory.
     pub(super) fn happen(&mut self, mail: StimulusMail) {
+        let is_heartbeat = matches!(mail.stimulus, Stimulus::Heartbeat { .. });
+        let Some(mail) = (if is_heartbeat { Some(mail) } else { self.may_happen(mail) }) else {
+            return;
+        };
         let StimulusMail { key, stimulus, reply, message, call } = mail;
         let Some(running) = self.running.get_mut(&key.id) else {
             answer(reply, StimulusReply::Stale);
             return;
         };
         let now = self.now.wall;
-        let is_heartbeat = matches!(stimulus, Stimulus::Heartbeat { .. });
         if self.standing.lives.has_ended(&running.identity, running.life) {
             running.execution.orphan();
         }
@@ -259,7 +262,7 @@ fn handled(message: Uuid) -> (Uuid, Bytes) {
 }
 
 /// What the execution's row is to say when this turn ends it; where it stood, if its time had run out.
-fn ending(events: &[Event], late_in: Option<String>) -> Option<Ending> {
+pub(super) fn ending(events: &[Event], late_in: Option<String>) -> Option<Ending> {
     let last = events.last()?;
     let (status, output, failure, failed_state) = match &last.kind {
         EventKind::ExecutionSucceeded { output } => (Status::Succeeded, Some(output), None, None),

@@ -1,29 +1,26 @@
 //! From the store into memory: the executions of shards that have been gained, or a single
 //! one that something happens to. Logs are folded; nothing is decided again.
 
+mod folding;
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
-use std::ops::ControlFlow;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use machine::Execution;
-use store::ExecutionHead;
+use store::{DEATHS, ExecutionHead, Loadable, Suspicion, Trial};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::loops::said;
+use self::folding::fold_page;
+use super::note::{Note, RELEASE};
 use crate::post::mail::{Key, LoadId, Loaded, Mail, NotLoaded, Reason};
 use crate::programs::ProgramError;
 use crate::shared::Shared;
 use crate::tenure::Tenure;
 
-#[cfg(test)]
-mod tests;
-
-/// How much executions may hold that are read before they are handed to their owner.
-const PAGE_BYTES: usize = 16 * 1024 * 1024;
 /// How long the next page waits while memory is full, and how often it is looked whether it still is.
 const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(50);
@@ -60,31 +57,85 @@ pub(crate) fn spawn(
 }
 
 async fn take_over(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     shards: &[(i16, Tenure)],
     mailbox: &mpsc::WeakSender<Mail>,
 ) -> Result<u64, store::Error> {
-    let tenures: HashMap<i16, Tenure> = shards.iter().copied().collect();
-    let numbers: Vec<i16> = tenures.keys().copied().collect();
+    let reader = Reader { shared, mailbox, tenures: shards.iter().copied().collect() };
+    let numbers: Vec<i16> = reader.tenures.keys().copied().collect();
     let (mut after, mut count) = ((-1, Uuid::nil()), 0);
     let mut is_patient = true;
+    let mut suspects = Vec::new();
     loop {
         is_patient = is_patient && has_room(shared).await;
-        let mut page = shared.store.active_executions(&numbers, after).await?;
-        let Some(last) = page.last() else { return Ok(count) };
-        after = (last.shard, last.id);
-        while !page.is_empty() {
-            let (folded, rest) = fold_page(shared, page).await?;
-            page = rest;
-            for (head, execution) in folded {
-                let Some(tenure) = tenures.get(&head.shard) else { continue };
-                let reason = Reason::Takeover(*tenure);
-                if let Folded::Running(loaded) = loaded(shared, &head, execution, reason).await? {
-                    send(mailbox, Mail::Loaded(loaded)).await;
-                    count += 1;
-                }
+        let page = shared.store.active_executions(RELEASE, &numbers, after).await?;
+        let Some(last) = page.last() else { break };
+        after = (last.head.shard, last.head.id);
+        let (mut plain, mut watched) = (Vec::new(), Vec::new());
+        for Loadable { head, suspicion } in page {
+            match suspicion {
+                Suspicion::SetAside => {}
+                Suspicion::Suspect => suspects.push(head),
+                Suspicion::None if shared.standing.is_watched(head.shard) => watched.push(head),
+                Suspicion::None => plain.push(head),
             }
         }
+        count += reader.read(plain, Suspicion::None, false).await?;
+        count += reader.read(watched, Suspicion::None, true).await?;
+    }
+    // Each by itself, when all others are there that nobody suspects.
+    for suspect in suspects {
+        count += reader.read(vec![suspect], Suspicion::Suspect, true).await?;
+    }
+    Ok(count)
+}
+
+/// Reads executions of shards that are taken over.
+struct Reader<'s> {
+    shared: &'s Arc<Shared>,
+    mailbox: &'s mpsc::WeakSender<Mail>,
+    tenures: HashMap<i16, Tenure>,
+}
+
+impl Reader<'_> {
+    /// Hands these to their owner; how many there were to be handed. If it `is_tried`, that is noted before.
+    async fn read(
+        &self,
+        mut page: Vec<ExecutionHead>,
+        suspicion: Suspicion,
+        is_tried: bool,
+    ) -> Result<u64, store::Error> {
+        let mut count = 0;
+        while !page.is_empty() {
+            let note = if is_tried { Some(self.note(&mut page).await?) } else { None };
+            let (folded, rest) = fold_page(self.shared, page).await?;
+            page = rest;
+            let mut mail = Vec::with_capacity(folded.len());
+            for (head, execution) in folded {
+                let Some(tenure) = self.tenures.get(&head.shard) else { continue };
+                let reason = Reason::Takeover(*tenure);
+                let loaded = loaded(self.shared, &head, execution, suspicion, reason).await?;
+                if let Folded::Running(loaded) = loaded {
+                    mail.push(Mail::Loaded(loaded));
+                }
+            }
+            // Who waits for room in the mailbox must not have others wait.
+            drop(note);
+            for mail in mail {
+                send(self.mailbox, mail).await;
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+
+    /// Notes that these are about to be read; those over which too many have died are left out.
+    async fn note(&self, page: &mut Vec<ExecutionHead>) -> Result<Note, store::Error> {
+        let executions = page.iter().map(|head| (head.shard, head.id)).collect();
+        let trial = Trial { executions, is_load: true };
+        let note = Note::write(self.shared.clone(), trial).await?;
+        page.retain(|head| note.deaths(head.id) < DEATHS);
+        Ok(note)
     }
 }
 
@@ -97,40 +148,6 @@ async fn has_room(shared: &Shared) -> bool {
         }
     };
     tokio::time::timeout(PATIENCE, until_room).await.is_ok()
-}
-
-/// An execution's row, and what its log comes to.
-type Read = (ExecutionHead, Result<Execution, String>);
-
-/// Folds the logs of these executions as they arrive; all of them, or the first of them if they come to
-/// much. Gives those that are left, too.
-async fn fold_page(
-    shared: &Shared,
-    page: Vec<ExecutionHead>,
-) -> Result<(Vec<Read>, Vec<ExecutionHead>), store::Error> {
-    let mut heads = page.iter().cloned().peekable();
-    let (mut folded, mut held) = (Vec::new(), 0);
-    let mut folding = Folding::default();
-    let read = |id: Uuid, turn: Bytes| {
-        // Turns of another execution: this one's are complete, and so are those without any.
-        while let Some(head) = heads.next_if(|head| head.id != id) {
-            let execution = std::mem::take(&mut folding).done();
-            held += execution.as_ref().map_or(0, Execution::held_bytes);
-            folded.push((head, execution));
-        }
-        if held > PAGE_BYTES {
-            return ControlFlow::Break(());
-        }
-        folding.add(&turn);
-        ControlFlow::Continue(())
-    };
-    shared.store.read_logs(&page, read).await?;
-    if held <= PAGE_BYTES {
-        for head in heads.by_ref() {
-            folded.push((head, std::mem::take(&mut folding).done()));
-        }
-    }
-    Ok((folded, heads.collect()))
 }
 
 /// Loads one execution and hands it to its owner.
@@ -150,7 +167,7 @@ pub(crate) fn load_one(
     });
 }
 
-async fn read(shared: &Shared, key: Key, load: LoadId) -> Mail {
+async fn read(shared: &Arc<Shared>, key: Key, load: LoadId) -> Mail {
     if shared.is_away() {
         // It would keep all that wait behind it waiting until its time is over.
         return Mail::NotLoaded(key, load, NotLoaded::Unavailable);
@@ -160,6 +177,7 @@ async fn read(shared: &Shared, key: Key, load: LoadId) -> Mail {
         Ok(Folded::Running(loaded)) => Mail::Loaded(loaded),
         Ok(Folded::Nothing) => Mail::NotLoaded(key, load, NotLoaded::Nothing),
         Ok(Folded::Unreadable) => Mail::NotLoaded(key, load, NotLoaded::Unreadable),
+        Ok(Folded::SetAside) => Mail::NotLoaded(key, load, NotLoaded::SetAside),
         Err(error) => {
             tracing::warn!(%error, execution.id = %key.id, "an execution cannot be loaded");
             Mail::NotLoaded(key, load, NotLoaded::Unavailable)
@@ -167,55 +185,28 @@ async fn read(shared: &Shared, key: Key, load: LoadId) -> Mail {
     }
 }
 
-async fn read_one(shared: &Shared, key: Key, load: LoadId) -> Result<Folded, store::Error> {
-    let head = shared.store.execution_head(key.shard, key.id).await?;
-    let Some(head) = head.filter(|head| head.status == store::Status::Running) else {
+async fn read_one(shared: &Arc<Shared>, key: Key, load: LoadId) -> Result<Folded, store::Error> {
+    let loadable = shared.store.loadable(RELEASE, key.shard, key.id).await?;
+    let Some(Loadable { head, suspicion }) =
+        loadable.filter(|loadable| loadable.head.status == store::Status::Running)
+    else {
         return Ok(Folded::Nothing);
     };
+    let mut note = None;
+    match suspicion {
+        Suspicion::SetAside => return Ok(Folded::SetAside),
+        Suspicion::None if !shared.standing.is_watched(key.shard) => {}
+        Suspicion::None | Suspicion::Suspect => {
+            let trial = Trial::of(key.shard, key.id, true);
+            let noted = note.insert(Note::write(shared.clone(), trial).await?);
+            if noted.deaths(key.id) >= DEATHS {
+                return Ok(Folded::SetAside);
+            }
+        }
+    }
     let (mut folded, _) = fold_page(shared, vec![head]).await?;
     let Some((head, execution)) = folded.pop() else { return Ok(Folded::Nothing) };
-    loaded(shared, &head, execution, Reason::Load(load)).await
-}
-
-/// A log that is folded as its turns arrive.
-#[derive(Default)]
-struct Folding {
-    execution: Option<Execution>,
-    /// Why it cannot be read.
-    broken: Option<String>,
-}
-
-impl Folding {
-    /// The next turn. A panic over it costs this execution alone.
-    fn add(&mut self, turn: &[u8]) {
-        if self.broken.is_some() {
-            return;
-        }
-        let execution = self.execution.take();
-        let folded = catch_unwind(AssertUnwindSafe(|| fold(execution, turn)));
-        match folded.unwrap_or_else(|panic| Err(said(panic.as_ref()))) {
-            Ok(execution) => self.execution = Some(execution),
-            Err(why) => self.broken = Some(why),
-        }
-    }
-
-    fn done(self) -> Result<Execution, String> {
-        match self.broken {
-            Some(why) => Err(why),
-            None => self.execution.ok_or_else(|| "it has no start".to_owned()),
-        }
-    }
-}
-
-fn fold(execution: Option<Execution>, turn: &[u8]) -> Result<Execution, String> {
-    let events = machine::log::decode(turn).map_err(|error| error.to_string())?;
-    let Some(mut execution) = execution else {
-        return machine::fold(&events).ok_or_else(|| "it has no start".to_owned());
-    };
-    for event in &events {
-        machine::apply(&mut execution, event);
-    }
-    Ok(execution)
+    loaded(shared, &head, execution, suspicion, Reason::Load(load)).await
 }
 
 /// What the row and the log of an execution come to.
@@ -225,6 +216,8 @@ enum Folded {
     Nothing,
     /// Another release may go on with it.
     Unreadable,
+    /// Nodes have died over it.
+    SetAside,
 }
 
 /// The execution that its row and its log tell of. One that cannot be read is left as it is, and said
@@ -233,6 +226,7 @@ async fn loaded(
     shared: &Shared,
     head: &ExecutionHead,
     execution: Result<Execution, String>,
+    suspicion: Suspicion,
     reason: Reason,
 ) -> Result<Folded, store::Error> {
     let key = Key { shard: head.shard, id: head.id };
@@ -255,7 +249,9 @@ async fn loaded(
         }
     };
     let (life, asleep) = (head.life, head.wake_at.is_some());
-    Ok(Folded::Running(Box::new(Loaded { key, execution, program, life, asleep, reason })))
+    let is_suspect = suspicion != Suspicion::None;
+    let loaded = Loaded { key, execution, program, life, asleep, is_suspect, reason };
+    Ok(Folded::Running(Box::new(loaded)))
 }
 
 async fn send(mailbox: &mpsc::WeakSender<Mail>, mail: Mail) {

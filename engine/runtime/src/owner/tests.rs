@@ -93,8 +93,15 @@ impl Stage {
     /// Loads an execution of this definition to which this has happened.
     fn load_as(&mut self, reason: Reason, definition: &str, happened: &[Stimulus]) {
         let (execution, program) = begun(definition, self.now.wall, happened);
-        let loaded =
-            Loaded { key: KEY, execution, program, life: Uuid::nil(), asleep: false, reason };
+        let loaded = Loaded {
+            key: KEY,
+            execution,
+            program,
+            life: Uuid::nil(),
+            asleep: false,
+            is_suspect: false,
+            reason,
+        };
         self.take(Mail::Loaded(Box::new(loaded)));
     }
 
@@ -277,6 +284,7 @@ fn what_arrived_while_an_execution_was_read_is_heard_before_the_time_is_up() {
         program,
         life: Uuid::nil(),
         asleep: true,
+        is_suspect: false,
         reason: Reason::Load(load),
     };
     stage.take(Mail::Loaded(Box::new(loaded)));

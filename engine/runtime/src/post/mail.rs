@@ -37,6 +37,8 @@ pub(crate) enum Mail {
     TakenOver(Vec<(i16, Tenure)>),
     /// This load found nothing, or could not be done now.
     NotLoaded(Key, LoadId, NotLoaded),
+    /// The end of an execution that is set aside can be written; nothing if the store is away.
+    Outlined(Box<StimulusMail>, Tenure, Option<Box<Outline>>),
     /// A sleeping execution's time is near.
     Wake(Key),
     /// The attempt to put an execution to sleep, made in this tenure, is over.
@@ -49,6 +51,17 @@ pub(crate) struct Gained {
     pub(crate) shard: i16,
     pub(crate) epoch: i64,
     pub(crate) tenure: Tenure,
+}
+
+/// What is known of an execution whose log is not opened.
+pub(crate) struct Outline {
+    pub(crate) head: store::ExecutionHead,
+    pub(crate) region: String,
+    /// The number of the event that its log would go on with.
+    pub(crate) next_event: i64,
+    pub(crate) last: machine::log::Last,
+    /// Its tasks that workers may take.
+    pub(crate) offered: Vec<i64>,
 }
 
 /// Tells the loads of one owner apart.
@@ -178,6 +191,8 @@ pub(crate) struct Loaded {
     pub(crate) life: Uuid,
     /// It was asleep: the next turn must clear its `wake_at`.
     pub(crate) asleep: bool,
+    /// Nodes may have died over it.
+    pub(crate) is_suspect: bool,
     pub(crate) reason: Reason,
 }
 
@@ -197,6 +212,8 @@ pub(crate) enum NotLoaded {
     /// It runs, and this release cannot read its log or its definition.
     Unreadable,
     Unavailable,
+    /// Nodes have died over it.
+    SetAside,
 }
 
 /// A stimulus in another node's inbox.

@@ -4,11 +4,12 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use machine::{Command, Failure, Invocation, Status, Stimulus};
-use store::{AppendError, Batch};
+use store::{AppendError, Batch, Suspicion};
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 use uuid::Uuid;
 
+use super::deaths::Tried;
 use super::node::Place;
 use super::world::World;
 use crate::owner::Effect;
@@ -35,6 +36,14 @@ impl World {
             Effect::Load(key, load) => self.load(place, key, load),
             Effect::TakeOver(tenures) => self.take_over(place, tenures),
             Effect::PutToSleep(sleeper, tenure) => self.put_to_sleep(place, sleeper, tenure),
+            Effect::Try(key) => self.try_step(place, key),
+            Effect::Acquit(key) => {
+                let ms = self.up_to(20);
+                self.within(place.process, ms, move |world| {
+                    world.store.survived(world.nodes[place.process.node].id, key, false, true);
+                });
+            }
+            Effect::Outline(mail, tenure) => self.outline(place, mail, tenure),
             Effect::PassOver(message) => {
                 let ms = self.up_to(20);
                 self.later(ms, move |world| {
@@ -96,11 +105,17 @@ impl World {
             let mail = if world.is_cut_off(node) || world.fails(50) {
                 Mail::NotLoaded(key, load, NotLoaded::Unavailable)
             } else {
-                world
-                    .image(key, Reason::Load(load))
-                    .map_or(Mail::NotLoaded(key, load, NotLoaded::Nothing), |loaded| {
-                        Mail::Loaded(Box::new(loaded))
-                    })
+                match world.try_loads(node, &[key]) {
+                    Tried::Died => return,
+                    Tried::These(these) if these.is_empty() => {
+                        Mail::NotLoaded(key, load, NotLoaded::SetAside)
+                    }
+                    Tried::These(_) => world
+                        .image(key, Reason::Load(load))
+                        .map_or(Mail::NotLoaded(key, load, NotLoaded::Nothing), |loaded| {
+                            Mail::Loaded(Box::new(loaded))
+                        }),
+                }
             };
             let ms = world.up_to(20);
             world.within(place.process, ms, move |world| world.post(place, mail));
@@ -108,14 +123,15 @@ impl World {
     }
 
     /// A running execution as the store has it now.
-    fn image(&self, key: Key, reason: Reason) -> Option<Loaded> {
+    pub(super) fn image(&self, key: Key, reason: Reason) -> Option<Loaded> {
         let row = self.store.load(key).filter(|row| row.head.ended_at.is_none())?;
         let decode = |turn: &bytes::Bytes| machine::log::decode(turn).unwrap();
         let events: Vec<_> = row.turns.iter().flat_map(decode).collect();
         let execution = machine::fold(&events).filter(|it| it.status() == Status::Running)?;
         let program = self.programs[super::program_of(&row.head.name)].clone();
         let (life, asleep) = (Uuid::nil(), row.head.wake_at.is_some());
-        Some(Loaded { key, execution, program, life, asleep, reason })
+        let is_suspect = self.store.suspicion(key) != Suspicion::None;
+        Some(Loaded { key, execution, program, life, asleep, is_suspect, reason })
     }
 
     /// Loads whatever runs in these shards, one after the other.
@@ -133,7 +149,19 @@ impl World {
             }
             let shards: Vec<i16> = tenures.iter().map(|(shard, _)| *shard).collect();
             let mut arrives_in = 0;
-            for key in world.store.active(&shards) {
+            let (suspects, others): (Vec<Key>, Vec<Key>) =
+                (world.store.active(&shards).into_iter())
+                    .filter(|key| world.store.suspicion(*key) != Suspicion::SetAside)
+                    .partition(|key| world.store.suspicion(*key) == Suspicion::Suspect);
+            let pages = others.chunks(4).chain(suspects.chunks(1));
+            let mut found = Vec::new();
+            for page in pages {
+                match world.try_loads(node, page) {
+                    Tried::Died => return,
+                    Tried::These(these) => found.extend(these),
+                }
+            }
+            for key in found {
                 let Key { shard, id } = key;
                 let tenure = tenures.iter().find(|(number, _)| *number == shard).unwrap().1;
                 let Some(loaded) = world.image(key, Reason::Takeover(tenure)) else { continue };

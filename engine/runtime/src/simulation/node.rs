@@ -7,6 +7,7 @@ use std::time::Duration;
 use machine::Limits;
 use uuid::Uuid;
 
+use super::deaths;
 use super::store::LEASE;
 use super::world::{Process, World};
 use crate::lane::{Lane, Next, Notice, Sequel};
@@ -68,7 +69,7 @@ impl Node {
             limits: Limits::strict(),
             passivate_after: Duration::from_secs(10),
             seal: Seal::of_nobody(),
-            before_step: None,
+            before_step: Some(deaths::before_step),
         };
         let now =
             crate::clock::Now { wall: machine::Timestamp(world.wall()), steady: world.steady() };
@@ -171,18 +172,35 @@ impl World {
         } else if seat.owner.next_due().is_some_and(|due| due <= now.wall) {
             // What had arrived before this moment comes first.
             for mail in std::mem::take(&mut seat.mail) {
+                deaths::takes(Some(&mail));
                 seat.owner.take(mail, now);
             }
+            deaths::takes(None);
             seat.owner.fire(now);
         } else if let Some(mail) = seat.mail.pop_front() {
+            deaths::takes(Some(&mail));
             seat.owner.take(mail, now);
         }
+        deaths::takes(None);
         if seat.owner.is_unfinished() {
             seat.owner.go_on(now);
         }
-        let effects = seat.owner.effects();
-        for effect in effects {
-            self.perform(place, effect);
+        if deaths::has_died() {
+            // Nothing of this round gets out.
+            self.die_over(place.process.node);
+            return;
+        }
+        loop {
+            let effects = self.seat(place).owner.effects();
+            if effects.is_empty() {
+                break;
+            }
+            for effect in effects {
+                self.perform(place, effect);
+                if !self.nodes[place.process.node].is_alive {
+                    return;
+                }
+            }
         }
         let seat = self.seat(place);
         let is_due = seat.owner.next_due().is_some_and(|due| due <= now.wall);

@@ -75,6 +75,26 @@ impl Store {
         due.into_iter().map(|(shard, id, _)| Key { shard, id }).collect()
     }
 
+    /// Whether nodes have died over an execution.
+    pub(super) fn suspicion(&self, key: Key) -> store::Suspicion {
+        self.model.suspicion(key.shard, key.id)
+    }
+
+    pub(super) fn all_set_aside(&self) -> Vec<Uuid> {
+        self.model.all_set_aside().iter().map(|(_, id)| *id).collect()
+    }
+
+    /// Notes what a node is about to do; how many have died over it.
+    pub(super) fn try_execution(&mut self, node: Uuid, key: Key, is_load: bool) -> i64 {
+        self.model.try_execution(node, (key.shard, key.id), is_load)
+    }
+
+    /// Takes that back, and all others' notes of it if its log has gone on.
+    pub(super) fn survived(&mut self, node: Uuid, key: Key, is_load: bool, has_gone_on: bool) {
+        let trial = store::Trial::of(key.shard, key.id, is_load);
+        self.model.survived(node, &trial, has_gone_on);
+    }
+
     /// All executions.
     pub(super) fn rows(&self) -> impl Iterator<Item = &ExecutionRow> {
         self.model.rows()

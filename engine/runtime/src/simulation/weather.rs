@@ -39,7 +39,7 @@ impl World {
     }
 
     /// The process dies; another begins some time later.
-    fn kill(&mut self, node: usize) {
+    pub(super) fn kill(&mut self, node: usize) {
         if !self.nodes[node].is_alive {
             return;
         }

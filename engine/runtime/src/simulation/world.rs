@@ -56,6 +56,8 @@ pub(super) struct World {
     pub(super) stopped: BTreeSet<Uuid>,
     /// Tasks whose tokens somebody was told were taken.
     pub(super) answered: BTreeSet<(Uuid, u64)>,
+    /// How often nodes have died over an execution that kills them.
+    pub(super) deaths: u32,
     /// Calls that were made.
     pub(super) made: BTreeMap<(Uuid, u64), u32>,
     /// What is told of a run that went wrong.
@@ -80,6 +82,7 @@ impl World {
             begun: BTreeSet::new(),
             stopped: BTreeSet::new(),
             answered: BTreeSet::new(),
+            deaths: 0,
             made: BTreeMap::new(),
             story: is_told.then(Vec::new),
             trace: 0,

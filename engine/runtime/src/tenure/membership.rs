@@ -62,6 +62,7 @@ impl Membership {
                 self.standing.tenures.revoke(*shard);
             }
         }
+        self.standing.watch(&beat.watched);
         self.standing.lease.renew(asked + self.lease);
         self.shedding.surplus = beat.surplus.len();
         self.shedding.has_heirs = beat.live_nodes > i64::from(!is_draining);

@@ -62,7 +62,15 @@ async fn what_arrived_in_time_is_heard_before_the_time_is_up() {
         &stage::NoTokens,
     );
     let reason = Reason::Takeover(tenure);
-    let loaded = Loaded { key: KEY, execution, program, life: Uuid::nil(), asleep: false, reason };
+    let loaded = Loaded {
+        key: KEY,
+        execution,
+        program,
+        life: Uuid::nil(),
+        asleep: false,
+        is_suspect: false,
+        reason,
+    };
     drive.take(Mail::Loaded(Box::new(loaded)));
     // The loop stood still for a moment, and what was said meanwhile waits for it.
     drive.shared.clock.set_ahead(10_000);
