@@ -33,8 +33,8 @@ impl Note {
         let alone = Some(shared.standing.trial.clone().lock_owned().await);
         // There from now on: it is taken back as well if nobody knows whether it was written.
         let mut note = Self { shared, trial, deaths: HashMap::new(), alone };
-        let node = note.shared.options.node;
-        note.deaths = note.shared.store.try_executions(node, RELEASE, &note.trial).await?;
+        let process = note.shared.options.node;
+        note.deaths = note.shared.store.try_executions(process, RELEASE, &note.trial).await?;
         for (id, deaths) in note.deaths.iter().filter(|(_, deaths)| **deaths >= DEATHS) {
             let what =
                 if note.trial.is_load { "its log was read" } else { "something happened to it" };
