@@ -149,7 +149,11 @@ impl<'a> Drive<'a> {
         if folded != execution {
             return Err(format!("the log folds to {folded:#?}\nand in memory is {execution:#?}"));
         }
-        Ok(folded)
+        let Some(snapshot) = machine::snapshot::encode(&folded) else { return Ok(folded) };
+        match machine::snapshot::decode(&snapshot) {
+            Some(image) if image == folded => Ok(image),
+            image => Err(format!("a snapshot of {folded:#?}\nshows {image:#?}")),
+        }
     }
 
     /// Something that may happen now; none if nothing ever will.

@@ -112,6 +112,9 @@ impl<'m> World<'m> {
         self.say(|| "an owner takes over".to_owned());
         let random = Random::seeded(7);
         let (execution, pending) = if let Some(mut execution) = machine::fold(&self.log) {
+            if let Some(snapshot) = machine::snapshot::encode(&execution) {
+                execution = machine::snapshot::decode(&snapshot).expect("it was written just now");
+            }
             self.nobody_was_there();
             self.nothing_waits_any_more();
             execution.resume(self.now);

@@ -92,6 +92,10 @@ fn every_kept_execution_goes_on_from_each_of_its_turns() {
         for row in &kept.rows {
             log.extend(log::decode(row.as_bytes()).unwrap());
             let mut execution = machine::fold(&log).unwrap_or_else(|| panic!("{place}"));
+            if let Some(snapshot) = machine::snapshot::encode(&execution) {
+                let image = machine::snapshot::decode(&snapshot);
+                assert_eq!(image.as_ref(), Some(&execution), "{place}");
+            }
             let _ = machine::open_commands(&execution);
             let (random, limits) = (Random::seeded(1), Limits::lifted());
             let mut after = log.clone();

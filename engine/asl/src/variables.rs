@@ -64,6 +64,22 @@ impl Variables {
         self.0.as_deref().into_iter().flat_map(|level| level.own.values())
     }
 
+    /// What this scope itself gave names to, and what is outside of it; `None` where there are no variables.
+    pub fn level(&self) -> Option<(&BTreeMap<Arc<str>, Payload>, &Self)> {
+        self.0.as_deref().map(|level| (&level.own, &level.outer))
+    }
+
+    /// Such a scope.
+    pub fn of_level(own: BTreeMap<Arc<str>, Payload>, outer: Self) -> Self {
+        Self(Some(Arc::new(Level { own, outer })))
+    }
+
+    /// Where they are in memory: the same for all that share them, and for no other while one of them is
+    /// there.
+    pub fn address(&self) -> usize {
+        self.0.as_ref().map_or(0, |level| Arc::as_ptr(level) as usize)
+    }
+
     /// Bytes of all their values as JSON.
     pub fn size_bytes(&self) -> usize {
         let levels = std::iter::successors(self.0.as_deref(), |level| level.outer.0.as_deref());

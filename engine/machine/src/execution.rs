@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use asl::{Payload, Variables};
+use serde::{Deserialize, Serialize};
 
 use crate::apply::Kept;
 use crate::event::{Closing, FrameId, Identity};
@@ -60,17 +61,17 @@ pub struct Ending {
     pub(crate) place: Option<FrameId>,
 }
 
-/// One place where control stands.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Frame {
+/// One place where control stands; a snapshot has its payloads and variables another way.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Frame<P = Payload, V = Variables> {
     pub id: FrameId,
     /// The Parallel's or Map's frame, and which branch or iteration this is.
     pub parent: Option<(FrameId, u32)>,
     pub state: Arc<str>,
     /// The state's raw input.
-    pub input: Payload,
+    pub input: P,
     /// What the state's expressions see as `$name`.
-    pub variables: Variables,
+    pub variables: V,
     /// Id of the state's `…StateEntered` event, and its time.
     pub entered: u64,
     /// What that event points back to.
@@ -82,7 +83,7 @@ pub struct Frame {
     pub retries: Vec<u32>,
     /// How often the state has been retried in this visit, by whichever retrier.
     pub retry_count: u32,
-    pub at: At,
+    pub at: At<P>,
     /// Why this Parallel or Map is being closed, if its end takes more than one turn.
     pub(crate) closing: Option<Box<Closing>>,
     /// It is below a frame that is being closed: it only waits for its end.
@@ -92,32 +93,32 @@ pub struct Frame {
 }
 
 /// What a frame is about to do, or waits for.
-#[derive(Clone, Debug, PartialEq)]
-pub enum At {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum At<P = Payload> {
     /// About to enter this state.
     Ready(Arc<str>),
     /// Inside a state; never seen between turns.
     Entered,
     /// Until it is known whether the activity exists.
-    Seeking(Sought),
-    Task(OpenTask),
+    Seeking(Sought<P>),
+    Task(OpenTask<P>),
     /// In a Wait state.
     Waiting(Timestamp),
     /// Until the state is tried again.
     Retrying(Timestamp),
-    Branches(Branches),
-    Iterations(Iterations),
+    Branches(Branches<P>),
+    Iterations(Iterations<P>),
     /// At the end of a branch, with its output; never seen between turns.
-    Done(Payload),
+    Done(P),
 }
 
 /// A task whose outcome is awaited.
-#[derive(Clone, Debug, PartialEq)]
-pub struct OpenTask {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OpenTask<P = Payload> {
     /// Id of the task's `…Scheduled` event.
     pub id: u64,
     pub kind: TaskKind,
-    pub parameters: Payload,
+    pub parameters: P,
     pub timeout_seconds: Option<u64>,
     pub heartbeat_seconds: Option<u64>,
     pub phase: Phase,
@@ -135,7 +136,7 @@ pub struct OpenTask {
 }
 
 /// How far a task has come.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub enum Phase {
     /// Its call is under way, or waits for a place.
     Calling,
@@ -148,28 +149,28 @@ pub enum Phase {
 }
 
 /// An activity that is being looked up, and the task that will be scheduled if it exists.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Sought {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sought<P = Payload> {
     pub arn: String,
     /// Place in the log of the event that says so.
     pub at: u64,
-    pub parameters: Payload,
+    pub parameters: P,
     pub timeout_seconds: Option<u64>,
     pub heartbeat_seconds: Option<u64>,
 }
 
 /// The branches of a Parallel.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Branches {
-    pub results: Vec<Option<Payload>>,
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Branches<P = Payload> {
+    pub results: Vec<Option<P>>,
     pub open: u32,
 }
 
 /// The iterations of a Map.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Iterations {
-    pub items: Payload,
-    pub results: Vec<Option<Payload>>,
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Iterations<P = Payload> {
+    pub items: P,
+    pub results: Vec<Option<P>>,
     pub open: u32,
     /// Index of the next item to start.
     pub next: u32,
@@ -179,6 +180,7 @@ pub struct Iterations {
     /// event inside the iteration that ended last.
     pub chain: u64,
     /// What the `ItemSelector` selects from, once it was needed.
+    #[serde(skip)]
     pub(crate) selected_from: Memo,
 }
 

@@ -31,6 +31,7 @@ mod random;
 mod redrive;
 mod retry;
 pub mod schedule;
+pub mod snapshot;
 mod states;
 mod step;
 mod stimulus;

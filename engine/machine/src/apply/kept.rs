@@ -41,6 +41,18 @@ impl Kept {
         }
     }
 
+    /// All that is kept.
+    pub(crate) fn frames(&self) -> impl Iterator<Item = &Frame> {
+        self.0.values()
+    }
+
+    /// These, and no others.
+    pub(crate) fn of(frames: impl IntoIterator<Item = Frame>) -> Self {
+        let mut kept = Self::default();
+        frames.into_iter().for_each(|frame| kept.keep(frame));
+        kept
+    }
+
     /// How many frames of branches or iterations are kept right below this one.
     fn count_below(&self, id: FrameId) -> u32 {
         let all = (Some(id), FrameId::ROOT)..=(Some(id), FrameId(u32::MAX));

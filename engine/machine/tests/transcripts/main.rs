@@ -141,6 +141,12 @@ pub(crate) fn play(
         log.extend(turn.events);
         milestones.extend(turn.milestones.into_iter().map(|one| (*seconds, one)));
         assert_eq!(machine::fold(&log).as_ref(), Some(&execution), "the log folds to the memory");
+        // What only waits goes on from a snapshot.
+        if let Some(snapshot) = machine::snapshot::encode(&execution) {
+            let image = machine::snapshot::decode(&snapshot).expect("it was written just now");
+            assert_eq!(image, execution, "a snapshot shows the memory");
+            execution = image;
+        }
     }
     if let Some(due) = execution.next_timer() {
         told.push_str(&format!("waits until {}s\n", due.0 / 1000));
