@@ -11,6 +11,7 @@ mod node;
 mod panics;
 mod proxy;
 mod schedules;
+mod snapshots;
 mod tokens;
 mod waiting;
 

@@ -32,7 +32,11 @@ struct Scripted {
     script: Script,
     repeated: Arc<AtomicUsize>,
     tokens: Tokens,
+    calls: Calls,
 }
+
+/// How many calls were made, by the name of their execution.
+type Calls = Arc<Mutex<HashMap<String, usize>>>;
 
 /// The tokens that calls carried, by the name of their execution.
 type Tokens = Arc<Mutex<HashMap<String, String>>>;
@@ -49,7 +53,8 @@ impl Perform for Scripted {
             if let Script::PanicFor(broken) = self.script {
                 assert!(name != broken, "a planted panic");
             }
-            self.tokens.lock().unwrap().insert(name, call.token.0.clone());
+            self.tokens.lock().unwrap().insert(name.clone(), call.token.0.clone());
+            *self.calls.lock().unwrap().entry(name).or_default() += 1;
             match self.script {
                 Script::Submit => Outcome::Submitted(Payload::null()),
                 Script::Echo | Script::PanicFor(_) => Outcome::Succeeded(call.parameters.clone()),
@@ -64,6 +69,7 @@ pub(super) struct Node {
     pub(super) engine: Engine,
     repeated: Arc<AtomicUsize>,
     tokens: Tokens,
+    calls: Calls,
 }
 
 impl Node {
@@ -89,17 +95,33 @@ impl Node {
         let mut options = EngineOptions { lease: Duration::from_secs(3), ..Default::default() };
         change(&mut options);
         let repeated = Arc::new(AtomicUsize::new(0));
-        let tokens = Tokens::default();
-        let performer =
-            Arc::new(Scripted { script, repeated: repeated.clone(), tokens: tokens.clone() });
+        let (tokens, calls) = (Tokens::default(), Calls::default());
+        let performer = Arc::new(Scripted {
+            script,
+            repeated: repeated.clone(),
+            tokens: tokens.clone(),
+            calls: calls.clone(),
+        });
         let store = tests::database::connect(url, 8).await;
         let engine = Engine::start(store, options, performer).await.unwrap();
-        Self { engine, repeated, tokens }
+        Self { engine, repeated, tokens, calls }
     }
 
     /// How many calls were repetitions.
     pub(super) fn repeated(&self) -> usize {
         self.repeated.load(Ordering::Relaxed)
+    }
+
+    /// Waits until so many calls of an execution were made.
+    pub(super) async fn until_calls(&self, name: &str, count: usize) {
+        for _ in 0..3_000 {
+            let calls = self.calls.lock().unwrap().get(name).copied().unwrap_or_default();
+            if calls >= count {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("`{name}` has made fewer than {count} calls");
     }
 
     /// Waits until so many calls were repetitions.

@@ -220,11 +220,19 @@ impl Pair {
         let Some((shard, id)) = self.some_execution() else { return both((), ()) };
         let epoch = self.model.epoch(shard) - i64::from(self.draw(4) == 0);
         let next_event = i64::try_from(self.draw(8)).unwrap();
-        let sleeper = Sleeper { shard, execution_id: id, wake_at: self.now(), epoch, next_event };
-        let postgres = !self.store.passivate(&[sleeper]).await.unwrap().is_empty();
+        let wake_at = self.now();
+        let snapshot = (self.draw(2) == 0).then(|| Bytes::from(format!("before {next_event}")));
+        let sleeper = Sleeper { shard, execution_id: id, wake_at, epoch, next_event, snapshot };
+        let sleepers = std::slice::from_ref(&sleeper);
+        let postgres = !self.store.passivate("1", sleepers).await.unwrap().is_empty();
         let model = self.model.passivate(&sleeper);
         self.count(if model { "asleep" } else { "not asleep" });
-        both(postgres, model)
+        if self.draw(8) == 0 {
+            self.store.forget_snapshot(shard, id).await.unwrap();
+            self.model.forget_snapshot(shard, id);
+        }
+        let kept = self.store.snapshot("1", shard, id).await.unwrap();
+        both((postgres, kept), (model, self.model.snapshot(shard, id)))
     }
 
     async fn beat(&mut self) -> Answers {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use store::{Beat, Lane, Sleeper, Store};
 use tests::database::Database;
@@ -89,15 +90,31 @@ async fn only_the_shards_present_owner_puts_an_execution_to_sleep() {
     lane.append(&batch([first])).await.unwrap();
     let shard = turn(a, "a", 1, "").shard;
 
-    let sleeper =
-        |epoch| Sleeper { shard, execution_id: a, wake_at: at(100), epoch, next_event: 2 };
-    assert!(store.passivate(&[sleeper(0)]).await.unwrap().is_empty(), "an epoch of the past");
-    assert_eq!(store.passivate(&[sleeper(1)]).await.unwrap(), HashSet::from([a]));
+    let sleeper = |epoch| Sleeper {
+        shard,
+        execution_id: a,
+        wake_at: at(100),
+        epoch,
+        next_event: 2,
+        snapshot: None,
+    };
+    assert!(store.passivate("", &[sleeper(0)]).await.unwrap().is_empty(), "an epoch of the past");
+    assert_eq!(store.passivate("", &[sleeper(1)]).await.unwrap(), HashSet::from([a]));
     assert_eq!(store.due_wakes(&[shard], FIRST, at(99), 10).await.unwrap(), []);
     assert_eq!(store.due_wakes(&[shard], FIRST, at(100), 10).await.unwrap(), [(shard, a, at(100))]);
 
-    let outdated = Sleeper { next_event: 1, ..sleeper(1) };
-    assert!(store.passivate(&[outdated]).await.unwrap().is_empty(), "its log has gone on");
+    let shown = |text: &'static str| Some(Bytes::from_static(text.as_bytes()));
+    let seen = Sleeper { snapshot: shown("seen"), ..sleeper(1) };
+    assert_eq!(store.passivate("1", &[seen]).await.unwrap(), HashSet::from([a]));
+    let outdated = Sleeper { next_event: 1, snapshot: shown("outdated"), ..sleeper(1) };
+    assert!(store.passivate("1", &[outdated]).await.unwrap().is_empty(), "its log has gone on");
+    let kept = store.snapshot("1", shard, a).await.unwrap();
+    assert_eq!(kept, Some((2, Bytes::from_static(b"seen"))), "of what it was when it fell asleep");
+    assert_eq!(store.snapshot("2", shard, a).await.unwrap(), None, "and of no other release");
+    let known =
+        async |release| store.loadable(release, shard, a).await.unwrap().unwrap().snapshot_at;
+    assert_eq!((known("1").await, known("2").await), (Some(2), None));
+
     let mut waking = turn(a, "a", 2, "woken");
     (waking.epoch, waking.wakes) = (1, true);
     lane.append(&batch([waking])).await.unwrap();

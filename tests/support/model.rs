@@ -38,7 +38,7 @@ async fn with_turns(store: &Store, heads: Vec<ExecutionHead>) -> Result<Vec<Load
         turns.entry(id).or_default().push(body);
         ControlFlow::Continue(())
     };
-    store.read_logs(&heads, read).await?;
+    store.read_logs(&heads, 0, read).await?;
     let loaded =
         |head: ExecutionHead| Loaded { turns: turns.remove(&head.id).unwrap_or_default(), head };
     Ok(heads.into_iter().map(loaded).collect())

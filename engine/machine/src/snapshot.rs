@@ -113,7 +113,9 @@ pub fn decode(snapshot: &[u8]) -> Option<Execution> {
         return None;
     }
     let mut indexes = Indexes::default();
-    frames.iter().for_each(|frame| indexes.enter(frame));
+    for frame in &frames {
+        indexes.enter(frame);
+    }
     Some(Execution {
         identity: image.identity,
         input,

@@ -1,5 +1,7 @@
 //! Snapshots: an execution without the log that led to it.
 
+#![expect(clippy::unwrap_used, reason = "it is a test")]
+
 use asl::Payload;
 use machine::{
     Execution, Identity, Limits, Random, Stimulus, Timestamp, Tokens, snapshot, start, step,
@@ -50,7 +52,7 @@ fn waiting() -> Execution {
     let input = payload(r#"{"name": "n"}"#);
     let (mut execution, _) =
         start(&program, identity, input, Timestamp(1_000), &random, &limits, &Numbered);
-    let mut happens = |execution: &mut Execution, stimulus| {
+    let happens = |execution: &mut Execution, stimulus| {
         step(&program, execution, stimulus, Timestamp(2_000), &random, &limits, &Numbered);
     };
     let failure = machine::Failure { error: Some("E".to_owned()), cause: Some("c".to_owned()) };

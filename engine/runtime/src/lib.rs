@@ -51,5 +51,8 @@ pub use task::answer::{TaskAnswer, TokenError};
 pub use tenure::share::Readiness;
 pub use tenure::skew::{Comparison, Verdict};
 
+/// What this program is of: what its nodes have set aside, and their snapshots, are not for another.
+pub(crate) const RELEASE: &str = env!("CARGO_PKG_VERSION");
+
 /// Bytes of turns that may wait for one lane.
 pub(crate) const ROOM_BYTES: usize = 64 * 1024 * 1024;

@@ -136,6 +136,7 @@ fn begin_owner(
     let rules = Rules {
         limits: shared.options.limits.clone(),
         passivate_after: shared.options.passivate_after,
+        snapshot_after: shared.options.snapshot_after,
         seal: shared.seal.clone(),
         before_step: shared.options.before_step,
     };

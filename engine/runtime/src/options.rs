@@ -37,6 +37,9 @@ pub struct EngineOptions {
     pub memory: usize,
     /// An execution that only waits, and for longer than this, leaves memory.
     pub passivate_after: Duration,
+    /// One that leaves memory has a snapshot if its log has grown by so many bytes, and by twice what it
+    /// holds: to come back it need not read the log before that.
+    pub snapshot_after: usize,
     /// How long a poll of an activity worker waits for a task.
     pub long_poll: Duration,
     /// Base URL of a Lambda-compatible server for functions that are not registered.
@@ -90,6 +93,7 @@ impl Default for EngineOptions {
             drain: Duration::from_secs(30),
             memory: 1024 * 1024 * 1024,
             passivate_after: Duration::from_mins(1),
+            snapshot_after: 64 * 1024,
             long_poll: crate::activities::LONG_POLL,
             lambda_endpoint: None,
             concurrency: 1_000,

@@ -16,6 +16,7 @@ mod rest;
 mod running;
 mod set_aside;
 mod shards;
+mod snapshots;
 mod stepping;
 pub(crate) mod takeover;
 #[cfg(test)]
@@ -58,6 +59,8 @@ pub(crate) struct Rules {
     pub(crate) limits: Limits,
     /// An execution that only waits, and for longer than this, leaves memory.
     pub(crate) passivate_after: Duration,
+    /// An execution that leaves memory has a snapshot if its log has grown by so many bytes.
+    pub(crate) snapshot_after: usize,
     pub(crate) seal: Seal,
     /// Called before each step, for trials of what a step may do to a node.
     pub(crate) before_step: Option<fn(&Identity)>,
@@ -232,6 +235,9 @@ impl Owner {
         if running.has_ended() {
             running.is_starting = false;
             if running.in_flight == 0 {
+                if running.has_snapshot {
+                    self.effects.push(Effect::ForgetSnapshot(key));
+                }
                 self.forget(key.id);
             }
             return;

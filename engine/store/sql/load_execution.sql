@@ -12,6 +12,11 @@ SELECT
     ) OR EXISTS (
         SELECT FROM set_aside
         WHERE set_aside.shard = executions.shard AND set_aside.execution_id = executions.id
-    ) AS is_suspect
+    ) AS is_suspect,
+    (
+        SELECT next_event FROM snapshots
+        WHERE snapshots.shard = executions.shard AND snapshots.execution_id = executions.id
+            AND release = $3
+    ) AS snapshot_at
 FROM executions
 WHERE shard = $1 AND id = $2

@@ -55,8 +55,10 @@ async fn write_turns(
         let statement = sqlx::query(include_str!("../sql/append_turns.sql"));
         let statement = bind_turns(statement, node, batch.turns.iter()).bind(shards).bind(epochs);
         let rows = statement.fetch_all(connection).await?;
-        let lost = rows.iter().map(|row| row.try_get("shard")).collect::<Result<_, _>>()?;
-        return Ok(Unwritten { lost, ..Unwritten::default() });
+        let lost = rows.iter().map(|row| row.try_get("shard"));
+        // A shard is lost once, whatever epochs were thought to be its own.
+        let lost: BTreeSet<i16> = lost.collect::<Result<_, _>>()?;
+        return Ok(Unwritten { lost: lost.into_iter().collect(), ..Unwritten::default() });
     }
     let statement = sqlx::query(include_str!("../sql/append.sql"));
     let statement = bind_turns(statement, node, batch.turns.iter())
@@ -71,14 +73,14 @@ async fn write_turns(
         .bind(batch.answers.iter().map(|answer| answer.epoch).collect::<Vec<_>>())
         .bind(started_here(batch).map(|(_, start)| start.life).collect::<Vec<_>>());
     let rows = statement.fetch_all(connection).await?;
-    let (mut missing, mut lost) = (starts, Vec::new());
+    let (mut missing, mut lost) = (starts, BTreeSet::new());
     for row in rows {
         match row.try_get::<Option<Uuid>, _>("id")? {
             Some(started) => _ = missing.remove(&started),
-            None => lost.push(row.try_get("lost")?),
+            None => _ = lost.insert(row.try_get("lost")?),
         }
     }
-    Ok(Unwritten { starts: missing.into_iter().collect(), lost })
+    Ok(Unwritten { starts: missing.into_iter().collect(), lost: lost.into_iter().collect() })
 }
 
 /// Which of a batch's starts do not hold their names.

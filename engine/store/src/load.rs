@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
-use sqlx::Row;
 use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 use crate::deaths::Suspicion;
@@ -39,10 +39,12 @@ pub struct Loadable {
     pub head: ExecutionHead,
     /// Whether nodes have died over it.
     pub suspicion: Suspicion,
+    /// The event up to which there is a snapshot of this release, if there is one.
+    pub snapshot_at: Option<i64>,
 }
 
 /// An execution to put to sleep.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Sleeper {
     /// Its shard.
     pub shard: i16,
@@ -54,6 +56,8 @@ pub struct Sleeper {
     pub epoch: i64,
     /// The number of the event that its log would go on with. What has gone on stays awake.
     pub next_event: i64,
+    /// The execution as it is there, as [`Store::snapshot`] is to give it back.
+    pub snapshot: Option<Bytes>,
 }
 
 impl Store {
@@ -98,18 +102,20 @@ impl Store {
         Ok(rows.iter().map(loadable).collect::<Result<_, _>>()?)
     }
 
-    /// Reads the logs of these executions, which are in the order of shard and id: `each` gets every turn
-    /// as it arrives, one execution's after the other's, and may break off. However long the logs are,
+    /// Reads the logs of these executions, which are in the order of shard and id, from this event on, at
+    /// which a turn begins: `each` gets every turn as it arrives, one execution's after the other's, and may break off. However long the logs are,
     /// no more than a turn is in memory at a time. Served by the key of `turns`.
     pub async fn read_logs(
         &self,
         heads: &[ExecutionHead],
+        from_event: i64,
         mut each: impl FnMut(Uuid, Bytes) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         let mut transaction = in_time(self.pool.begin_with(LONG_READ)).await?;
         let mut rows = sqlx::query(include_str!("../sql/turns_of.sql"))
             .bind(heads.iter().map(|head| head.shard).collect::<Vec<_>>())
             .bind(heads.iter().map(|head| head.id).collect::<Vec<_>>())
+            .bind(from_event)
             .fetch(&mut *transaction);
         // A log may be long, so each row has its time, not all of them together.
         while let Some(row) = in_time(rows.try_next()).await? {
@@ -258,17 +264,51 @@ impl Store {
         Ok(row.try_get(0)?)
     }
 
+    /// The snapshot of an execution that this release wrote last, with the number of the event that its log
+    /// goes on with. Served by the primary key.
+    pub async fn snapshot(
+        &self,
+        release: &str,
+        shard: i16,
+        execution_id: Uuid,
+    ) -> Result<Option<(i64, Bytes)>, Error> {
+        let statement = "SELECT next_event, body FROM snapshots
+             WHERE shard = $1 AND execution_id = $2 AND release = $3";
+        let row = in_time(
+            sqlx::query(statement)
+                .bind(shard)
+                .bind(execution_id)
+                .bind(release)
+                .fetch_optional(&self.pool),
+        )
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some((row.try_get("next_event")?, row.try_get::<Vec<u8>, _>("body")?.into())))
+    }
+
+    /// Forgets the snapshot of an execution, which has ended.
+    pub async fn forget_snapshot(&self, shard: i16, execution_id: Uuid) -> Result<(), Error> {
+        let statement = "DELETE FROM snapshots WHERE shard = $1 AND execution_id = $2";
+        in_time(sqlx::query(statement).bind(shard).bind(execution_id).execute(&self.pool)).await?;
+        Ok(())
+    }
+
     /// Puts running executions to sleep in one commit, where the shard is still in the caller's
-    /// epoch and the log has not gone on; gives the ids of those that sleep now. Locks the shards'
+    /// epoch and the log has not gone on, and keeps what this release gives of them as a snapshot; gives
+    /// the ids of those that sleep now. Locks the shards'
     /// rows in their order, then the executions', so that a late owner cannot put to sleep what the
     /// new one runs, and no turn comes in between.
-    pub async fn passivate(&self, sleepers: &[Sleeper]) -> Result<HashSet<Uuid>, Error> {
+    pub async fn passivate(
+        &self,
+        release: &str,
+        sleepers: &[Sleeper],
+    ) -> Result<HashSet<Uuid>, Error> {
         if sleepers.is_empty() {
             return Ok(HashSet::new());
         }
         // Committed by a word of its own: what waits for a lock longer than we wait for it must not
         // come to be when nobody expects it any more.
-        let rows = in_time(async {
+        in_time(async {
             let mut transaction = self.pool.begin().await?;
             let shards: Vec<i16> = sleepers.iter().map(|sleeper| sleeper.shard).collect();
             let epochs: Vec<i64> = sleepers.iter().map(|sleeper| sleeper.epoch).collect();
@@ -286,12 +326,37 @@ impl Store {
                 .bind(sleepers.iter().map(|sleeper| sleeper.next_event).collect::<Vec<_>>())
                 .fetch_all(&mut *transaction)
                 .await?;
+            let ids = rows.iter().map(|row| row.try_get("id"));
+            let ids: HashSet<Uuid> = ids.collect::<Result<_, sqlx::Error>>()?;
+            let asleep = sleepers.iter().filter(|sleeper| ids.contains(&sleeper.execution_id));
+            put_snapshots(&mut transaction, release, asleep).await?;
             transaction.commit().await?;
-            Ok(rows)
+            Ok(ids)
         })
-        .await?;
-        Ok(rows.iter().map(|row| row.try_get("id")).collect::<Result<_, sqlx::Error>>()?)
+        .await
     }
+}
+
+/// Keeps the snapshots that these have.
+async fn put_snapshots(
+    connection: &mut PgConnection,
+    release: &str,
+    sleepers: impl Iterator<Item = &Sleeper>,
+) -> Result<(), sqlx::Error> {
+    let these: Vec<(&Sleeper, &[u8])> =
+        sleepers.filter_map(|sleeper| Some((sleeper, &**sleeper.snapshot.as_ref()?))).collect();
+    if these.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(include_str!("../sql/put_snapshots.sql"))
+        .bind(these.iter().map(|(sleeper, _)| sleeper.shard).collect::<Vec<_>>())
+        .bind(these.iter().map(|(sleeper, _)| sleeper.execution_id).collect::<Vec<_>>())
+        .bind(these.iter().map(|(sleeper, _)| sleeper.next_event).collect::<Vec<_>>())
+        .bind(these.iter().map(|(_, body)| *body).collect::<Vec<_>>())
+        .bind(release)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 fn loadable(row: &PgRow) -> Result<Loadable, sqlx::Error> {
@@ -300,5 +365,5 @@ fn loadable(row: &PgRow) -> Result<Loadable, sqlx::Error> {
         (false, true) => Suspicion::Suspect,
         (false, false) => Suspicion::None,
     };
-    Ok(Loadable { head: head(row)?, suspicion })
+    Ok(Loadable { head: head(row)?, suspicion, snapshot_at: row.try_get("snapshot_at")? })
 }

@@ -33,6 +33,7 @@ pub struct ModelStore {
     /// Until when each node lives, and whether it hands over what it has.
     nodes: BTreeMap<Uuid, (DateTime<Utc>, bool)>,
     trials: deaths::Noted,
+    snapshots: BTreeMap<(i16, Uuid), (i64, Bytes)>,
     set_aside: BTreeSet<(i16, Uuid)>,
 }
 
@@ -61,6 +62,7 @@ impl Default for ModelStore {
             shards: vec![Lease::default(); usize::from(SHARDS.unsigned_abs())],
             nodes: BTreeMap::new(),
             trials: BTreeMap::new(),
+            snapshots: BTreeMap::new(),
             set_aside: BTreeSet::new(),
         }
     }
@@ -249,10 +251,23 @@ impl ModelStore {
         match self.executions.get_mut(&(shard, id)) {
             Some(row) if row.head.status == Status::Running => {
                 row.head.wake_at = Some(sleeper.wake_at);
+                if let Some(snapshot) = &sleeper.snapshot {
+                    self.snapshots.insert((shard, id), (sleeper.next_event, snapshot.clone()));
+                }
                 true
             }
             Some(_) | None => false,
         }
+    }
+
+    /// As `Store::snapshot`, of one release for all.
+    pub fn snapshot(&self, shard: i16, id: Uuid) -> Option<(i64, Bytes)> {
+        self.snapshots.get(&(shard, id)).cloned()
+    }
+
+    /// As `Store::forget_snapshot`.
+    pub fn forget_snapshot(&mut self, shard: i16, id: Uuid) {
+        self.snapshots.remove(&(shard, id));
     }
 
     /// As `Store::turns`.

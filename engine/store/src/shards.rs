@@ -75,6 +75,7 @@ impl Store {
             beat.watched.extend(watched(&claimed)?);
         }
         owned.sort_unstable();
+        beat.watched.sort_unstable();
         beat.surplus = owned.iter().skip(fair).map(|(shard, _)| *shard).collect();
         Ok(beat)
     }

@@ -1,6 +1,6 @@
 //! A frame with its payloads and variables held another way.
 
-use crate::execution::{At, Branches, Frame, Iterations, OpenTask, Sought};
+use crate::execution::{At, Branches, Frame, Iterations, Memo, OpenTask, Sought};
 
 /// What takes the place of a payload, and of variables.
 pub(super) trait Exchange<P, V, Q, W> {
@@ -70,7 +70,7 @@ impl<P> At<P> {
                 concurrency: iterations.concurrency,
                 start: iterations.start.clone(),
                 chain: iterations.chain,
-                selected_from: Default::default(),
+                selected_from: Memo::default(),
             }),
             Self::Done(output) => At::Done(with.payload(output)),
         }

@@ -14,9 +14,9 @@ use crate::clock::Now;
 use crate::lane::{Notice, Write};
 use crate::loops::Pulse;
 use crate::metrics::{METRICS, Part, whole};
-use crate::post::mail::{Mail, StimulusMail, StimulusReply};
+use crate::post::mail::{Key, Mail, StimulusMail, StimulusReply};
 use crate::shared::Shared;
-use crate::tenure::Tenure;
+use crate::sleep::passivate::Tired;
 
 /// Longest sleep: the wall's clock may be set, or the machine may have slept itself.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
@@ -44,7 +44,7 @@ pub(crate) struct Drive {
     /// How long executions went on last of all that had been cut: so long mail comes first.
     pub(crate) owed: Duration,
     /// To be put to sleep; at most one entry for each execution in memory.
-    pub(crate) sleepers: mpsc::UnboundedSender<(store::Sleeper, Tenure)>,
+    pub(crate) sleepers: mpsc::UnboundedSender<Tired>,
 }
 
 impl Drive {
@@ -170,10 +170,11 @@ impl Drive {
                 self.shared.begun.send_replace(());
                 takeover::spawn(self.shared.clone(), tenures, self.mailbox.clone());
             }
-            Effect::PutToSleep(sleeper, tenure) => {
+            Effect::PutToSleep(tired) => {
                 // It fails only in a process that is ending.
-                let _ = self.sleepers.send((sleeper, tenure));
+                let _ = self.sleepers.send(tired);
             }
+            Effect::ForgetSnapshot(key) => self.forget_snapshot(key),
             Effect::Acquit(key) => self.acquit(key),
             Effect::Outline(mail, tenure) => self.outline(mail, tenure),
             Effect::PassOver(message) => self.pass_over(message),
@@ -199,6 +200,15 @@ impl Drive {
         tokio::spawn(async move {
             if let Err(error) = store.answer_alone(message, &answer).await {
                 tracing::debug!(%error, "a message is not answered; it is taken up again");
+            }
+        });
+    }
+
+    fn forget_snapshot(&self, Key { shard, id }: Key) {
+        let store = self.shared.store.clone();
+        tokio::spawn(async move {
+            if let Err(error) = store.forget_snapshot(shard, id).await {
+                tracing::debug!(%error, execution.id = %id, "a snapshot is left that nobody needs");
             }
         });
     }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::lane::Write;
 use crate::post::mail::{Key, LoadId, StimulusMail};
+use crate::sleep::passivate::Tired;
 use crate::tenure::Tenure;
 
 /// One thing to be done.
@@ -23,7 +24,9 @@ pub(crate) enum Effect {
     TakeOver(Vec<(i16, Tenure)>),
     /// This execution only waits: the store is to say so, and memory lets go of it. The outcome comes
     /// back as mail.
-    PutToSleep(store::Sleeper, Tenure),
+    PutToSleep(Tired),
+    /// An execution has ended of which there is a snapshot.
+    ForgetSnapshot(Key),
     /// This message of another node changes nothing.
     PassOver(Uuid),
     /// The same mail again, a little later.

@@ -11,6 +11,7 @@ use crate::clock::moment;
 use crate::post::mail::{
     Key, LoadId, Loaded, NotLoaded, Passivated, Reason, StimulusMail, StimulusReply,
 };
+use crate::sleep::passivate::Tired;
 use crate::tenure::Tenure;
 
 impl Owner {
@@ -69,7 +70,17 @@ impl Owner {
     }
 
     pub(super) fn loaded(&mut self, loaded: Loaded) {
-        let Loaded { key, execution, program, life, asleep, is_suspect, reason } = loaded;
+        let Loaded {
+            key,
+            execution,
+            program,
+            life,
+            asleep,
+            is_suspect,
+            has_snapshot,
+            tail,
+            reason,
+        } = loaded;
         let is_wanted = match reason {
             Reason::Load(load) => self.awaits(key.id, load),
             Reason::Takeover(tenure) => self.shards.get(&key.shard).is_some_and(|shard| {
@@ -88,6 +99,7 @@ impl Owner {
             let mut running = Running::new(execution, program, (key.shard, life), seed, memory);
             running.asleep = if asleep { Asleep::Yes } else { Asleep::No };
             running.is_suspect = is_suspect;
+            (running.has_snapshot, running.tail) = (has_snapshot, tail);
             match self.running.remove(&key.id) {
                 Some(broken) => self.mended(key, broken, running),
                 None => self.goes_on_with(key, running),
@@ -193,9 +205,10 @@ impl Owner {
         running.is_passivating = true;
         let (shard, execution_id) = (key.shard, key.id);
         let next_event = number(running.execution.next_event());
-        let (epoch, wake_at) = (*epoch, moment(until));
-        let sleeper = store::Sleeper { shard, execution_id, wake_at, epoch, next_event };
-        self.effects.push(Effect::PutToSleep(sleeper, *tenure));
+        let (epoch, tenure, wake_at) = (*epoch, *tenure, moment(until));
+        let (snapshot, room) = self.snapshot(key.id).unzip();
+        let sleeper = store::Sleeper { shard, execution_id, wake_at, epoch, next_event, snapshot };
+        self.effects.push(Effect::PutToSleep(Tired { sleeper, tenure, room }));
         *self.tired.entry(key.shard).or_default() += 1;
     }
 
@@ -217,6 +230,10 @@ impl Owner {
             Passivated::Asleep | Passivated::InDoubt => Asleep::Perhaps,
             Passivated::Awake => running.asleep,
         };
+        if is_answered && outcome == Passivated::Asleep && running.has_fresh_snapshot {
+            running.tail = 0;
+        }
+        running.has_fresh_snapshot = false;
         if running.asleep == Asleep::Yes && is_answered && running.deferred.is_empty() {
             self.running.remove(&key.id);
             return;

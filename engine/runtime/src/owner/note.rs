@@ -9,10 +9,8 @@ use store::{DEATHS, Trial};
 use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
+use crate::RELEASE;
 use crate::shared::Shared;
-
-/// What this program is of: what its nodes have set aside, those of another try again.
-pub(crate) const RELEASE: &str = env!("CARGO_PKG_VERSION");
 
 /// How often a note is taken back, and how soon again, while the store does not answer: longer than it takes
 /// until the shard has another owner.

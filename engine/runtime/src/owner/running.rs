@@ -53,6 +53,12 @@ pub(crate) struct Running {
     pub(crate) is_on_trial: bool,
     /// Nodes may have died over it.
     pub(crate) is_suspect: bool,
+    /// There is a snapshot of it, perhaps.
+    pub(crate) has_snapshot: bool,
+    /// How many bytes of its log come after that.
+    pub(crate) tail: usize,
+    /// It is being put to sleep with a snapshot of what it is now.
+    pub(crate) has_fresh_snapshot: bool,
     /// It is being put to sleep; whatever happens meanwhile waits.
     pub(crate) is_passivating: bool,
     /// Whether `wake_at` is set in the store: then the next turn clears it.
@@ -94,6 +100,9 @@ impl Running {
             is_starting: false,
             is_on_trial: false,
             is_suspect: false,
+            has_snapshot: false,
+            has_fresh_snapshot: false,
+            tail: 0,
             is_passivating: false,
             asleep: Asleep::No,
             idle_since: None,

@@ -113,6 +113,7 @@ impl Owner {
         let shard = self.shards.get_mut(&key.shard);
         if shard.is_some_and(|shard| shard.ending.remove(&key.id)) {
             self.effects.push(Effect::Acquit(key));
+            self.effects.push(Effect::ForgetSnapshot(key));
         }
     }
 

@@ -169,6 +169,7 @@ impl Owner {
             let asleep = std::mem::replace(&mut running.asleep, Asleep::No);
             let wakes = asleep != Asleep::No;
             running.in_flight += 1;
+            running.tail += body.len();
             shard.in_flight += 1;
             new_turn = Some(NewTurn {
                 shard: key.shard,

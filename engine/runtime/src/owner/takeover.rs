@@ -9,13 +9,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use machine::Execution;
-use store::{DEATHS, ExecutionHead, Loadable, Suspicion, Trial};
+use store::{DEATHS, Loadable, Suspicion, Trial};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use self::folding::fold_page;
-use super::note::{Note, RELEASE};
+use self::folding::{Image, Read, fold_page};
+use super::note::Note;
+use crate::RELEASE;
 use crate::post::mail::{Key, LoadId, Loaded, Mail, NotLoaded, Reason};
 use crate::programs::ProgramError;
 use crate::shared::Shared;
@@ -72,20 +72,22 @@ async fn take_over(
         let Some(last) = page.last() else { break };
         after = (last.head.shard, last.head.id);
         let (mut plain, mut watched) = (Vec::new(), Vec::new());
-        for Loadable { head, suspicion } in page {
-            match suspicion {
+        for loadable in page {
+            match loadable.suspicion {
                 Suspicion::SetAside => {}
-                Suspicion::Suspect => suspects.push(head),
-                Suspicion::None if shared.standing.is_watched(head.shard) => watched.push(head),
-                Suspicion::None => plain.push(head),
+                Suspicion::Suspect => suspects.push(loadable),
+                Suspicion::None if shared.standing.is_watched(loadable.head.shard) => {
+                    watched.push(loadable);
+                }
+                Suspicion::None => plain.push(loadable),
             }
         }
-        count += reader.read(plain, Suspicion::None, false).await?;
-        count += reader.read(watched, Suspicion::None, true).await?;
+        count += reader.read(plain, false).await?;
+        count += reader.read(watched, true).await?;
     }
     // Each by itself, when all others are there that nobody suspects.
     for suspect in suspects {
-        count += reader.read(vec![suspect], Suspicion::Suspect, true).await?;
+        count += reader.read(vec![suspect], true).await?;
     }
     Ok(count)
 }
@@ -99,22 +101,16 @@ struct Reader<'s> {
 
 impl Reader<'_> {
     /// Hands these to their owner; how many there were to be handed. If it `is_tried`, that is noted before.
-    async fn read(
-        &self,
-        mut page: Vec<ExecutionHead>,
-        suspicion: Suspicion,
-        is_tried: bool,
-    ) -> Result<u64, store::Error> {
+    async fn read(&self, mut page: Vec<Loadable>, is_tried: bool) -> Result<u64, store::Error> {
         let mut count = 0;
         while !page.is_empty() {
             let note = if is_tried { Some(self.note(&mut page).await?) } else { None };
             let (folded, rest) = fold_page(self.shared, page).await?;
             page = rest;
             let mut mail = Vec::with_capacity(folded.len());
-            for (head, execution) in folded {
-                let Some(tenure) = self.tenures.get(&head.shard) else { continue };
-                let reason = Reason::Takeover(*tenure);
-                let loaded = loaded(self.shared, &head, execution, suspicion, reason).await?;
+            for read in folded {
+                let Some(tenure) = self.tenures.get(&read.0.head.shard) else { continue };
+                let loaded = loaded(self.shared, read, Reason::Takeover(*tenure)).await?;
                 if let Folded::Running(loaded) = loaded {
                     mail.push(Mail::Loaded(loaded));
                 }
@@ -130,11 +126,11 @@ impl Reader<'_> {
     }
 
     /// Notes that these are about to be read; those over which too many have died are left out.
-    async fn note(&self, page: &mut Vec<ExecutionHead>) -> Result<Note, store::Error> {
-        let executions = page.iter().map(|head| (head.shard, head.id)).collect();
+    async fn note(&self, page: &mut Vec<Loadable>) -> Result<Note, store::Error> {
+        let executions = page.iter().map(|it| (it.head.shard, it.head.id)).collect();
         let trial = Trial { executions, is_load: true };
         let note = Note::write(self.shared.clone(), trial).await?;
-        page.retain(|head| note.deaths(head.id) < DEATHS);
+        page.retain(|loadable| note.deaths(loadable.head.id) < DEATHS);
         Ok(note)
     }
 }
@@ -187,13 +183,11 @@ async fn read(shared: &Arc<Shared>, key: Key, load: LoadId) -> Mail {
 
 async fn read_one(shared: &Arc<Shared>, key: Key, load: LoadId) -> Result<Folded, store::Error> {
     let loadable = shared.store.loadable(RELEASE, key.shard, key.id).await?;
-    let Some(Loadable { head, suspicion }) =
-        loadable.filter(|loadable| loadable.head.status == store::Status::Running)
-    else {
+    let Some(loadable) = loadable.filter(|it| it.head.status == store::Status::Running) else {
         return Ok(Folded::Nothing);
     };
     let mut note = None;
-    match suspicion {
+    match loadable.suspicion {
         Suspicion::SetAside => return Ok(Folded::SetAside),
         Suspicion::None if !shared.standing.is_watched(key.shard) => {}
         Suspicion::None | Suspicion::Suspect => {
@@ -204,9 +198,9 @@ async fn read_one(shared: &Arc<Shared>, key: Key, load: LoadId) -> Result<Folded
             }
         }
     }
-    let (mut folded, _) = fold_page(shared, vec![head]).await?;
-    let Some((head, execution)) = folded.pop() else { return Ok(Folded::Nothing) };
-    loaded(shared, &head, execution, suspicion, Reason::Load(load)).await
+    let (mut folded, _) = fold_page(shared, vec![loadable]).await?;
+    let Some(read) = folded.pop() else { return Ok(Folded::Nothing) };
+    loaded(shared, read, Reason::Load(load)).await
 }
 
 /// What the row and the log of an execution come to.
@@ -224,14 +218,12 @@ enum Folded {
 /// so once: it must not keep the others from running.
 async fn loaded(
     shared: &Shared,
-    head: &ExecutionHead,
-    execution: Result<Execution, String>,
-    suspicion: Suspicion,
+    (Loadable { head, suspicion, .. }, image): Read,
     reason: Reason,
 ) -> Result<Folded, store::Error> {
     let key = Key { shard: head.shard, id: head.id };
-    let execution = match execution {
-        Ok(execution) => execution,
+    let Image { execution, has_snapshot, tail } = match image {
+        Ok(image) => image,
         Err(why) => {
             tracing::error!(execution.id = %key.id, "an execution's log cannot be read: {why}");
             return Ok(Folded::Unreadable);
@@ -248,10 +240,17 @@ async fn loaded(
             return Ok(Folded::Unreadable);
         }
     };
-    let (life, asleep) = (head.life, head.wake_at.is_some());
-    let is_suspect = suspicion != Suspicion::None;
-    let loaded = Loaded { key, execution, program, life, asleep, is_suspect, reason };
-    Ok(Folded::Running(Box::new(loaded)))
+    Ok(Folded::Running(Box::new(Loaded {
+        key,
+        execution,
+        program,
+        life: head.life,
+        asleep: head.wake_at.is_some(),
+        is_suspect: suspicion != Suspicion::None,
+        has_snapshot,
+        tail,
+        reason,
+    })))
 }
 
 async fn send(mailbox: &mpsc::WeakSender<Mail>, mail: Mail) {

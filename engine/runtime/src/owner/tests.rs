@@ -31,6 +31,7 @@ impl Stage {
         let rules = Rules {
             limits: Limits::strict(),
             passivate_after: Duration::from_mins(1),
+            snapshot_after: usize::MAX,
             seal: Seal::of_nobody(),
             before_step: None,
         };
@@ -100,6 +101,8 @@ impl Stage {
             life: Uuid::nil(),
             asleep: false,
             is_suspect: false,
+            has_snapshot: false,
+            tail: 0,
             reason,
         };
         self.take(Mail::Loaded(Box::new(loaded)));
@@ -285,6 +288,8 @@ fn what_arrived_while_an_execution_was_read_is_heard_before_the_time_is_up() {
         life: Uuid::nil(),
         asleep: true,
         is_suspect: false,
+        has_snapshot: false,
+        tail: 0,
         reason: Reason::Load(load),
     };
     stage.take(Mail::Loaded(Box::new(loaded)));

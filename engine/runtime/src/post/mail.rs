@@ -193,6 +193,9 @@ pub(crate) struct Loaded {
     pub(crate) asleep: bool,
     /// Nodes may have died over it.
     pub(crate) is_suspect: bool,
+    /// Whether there is a snapshot of it, and how many bytes of its log come after that.
+    pub(crate) has_snapshot: bool,
+    pub(crate) tail: usize,
     pub(crate) reason: Reason,
 }
 

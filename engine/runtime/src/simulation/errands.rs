@@ -16,6 +16,7 @@ use crate::owner::Effect;
 use crate::post::mail::{
     Key, LoadId, Loaded, Mail, NotLoaded, Passivated, Reason, StimulusMail, StimulusReply,
 };
+use crate::sleep::passivate::Tired;
 use crate::tenure::Tenure;
 use crate::tenure::gates::Busy;
 
@@ -35,7 +36,11 @@ impl World {
             Effect::Abandon(id) => self.seat(place).calls.retain(|(execution, _)| *execution != id),
             Effect::Load(key, load) => self.load(place, key, load),
             Effect::TakeOver(tenures) => self.take_over(place, tenures),
-            Effect::PutToSleep(sleeper, tenure) => self.put_to_sleep(place, sleeper, tenure),
+            Effect::PutToSleep(tired) => self.put_to_sleep(place, tired),
+            Effect::ForgetSnapshot(key) => {
+                let ms = self.up_to(20);
+                self.within(place.process, ms, move |world| world.store.forget_snapshot(key));
+            }
             Effect::Try(key) => self.try_step(place, key),
             Effect::Acquit(key) => {
                 let ms = self.up_to(20);
@@ -127,11 +132,30 @@ impl World {
         let row = self.store.load(key).filter(|row| row.head.ended_at.is_none())?;
         let decode = |turn: &bytes::Bytes| machine::log::decode(turn).unwrap();
         let events: Vec<_> = row.turns.iter().flat_map(decode).collect();
-        let execution = machine::fold(&events).filter(|it| it.status() == Status::Running)?;
+        let mut execution = machine::fold(&events).filter(|it| it.status() == Status::Running)?;
+        let snapshot = self.store.snapshot(key);
+        if let Some((from, snapshot)) = &snapshot {
+            let mut image = machine::snapshot::decode(snapshot).unwrap();
+            let after = usize::try_from(*from).unwrap();
+            events[after..].iter().for_each(|event| machine::apply(&mut image, event));
+            assert_eq!(image, execution, "a snapshot and what comes after it");
+            execution = image;
+        }
+        let (has_snapshot, tail) = (snapshot.is_some(), 0);
         let program = self.programs[super::program_of(&row.head.name)].clone();
         let (life, asleep) = (Uuid::nil(), row.head.wake_at.is_some());
         let is_suspect = self.store.suspicion(key) != Suspicion::None;
-        Some(Loaded { key, execution, program, life, asleep, is_suspect, reason })
+        Some(Loaded {
+            key,
+            execution,
+            program,
+            life,
+            asleep,
+            is_suspect,
+            has_snapshot,
+            tail,
+            reason,
+        })
     }
 
     /// Loads whatever runs in these shards, one after the other.
@@ -177,7 +201,7 @@ impl World {
         });
     }
 
-    fn put_to_sleep(&mut self, place: Place, sleeper: store::Sleeper, tenure: Tenure) {
+    fn put_to_sleep(&mut self, place: Place, Tired { sleeper, tenure, .. }: Tired) {
         let node = place.process.node;
         let ms = self.up_to(20);
         self.within(place.process, ms, move |world| {

@@ -68,6 +68,7 @@ impl Node {
         let rules = Rules {
             limits: Limits::strict(),
             passivate_after: Duration::from_secs(10),
+            snapshot_after: 1,
             seal: Seal::of_nobody(),
             before_step: Some(deaths::before_step),
         };

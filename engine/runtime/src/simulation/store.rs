@@ -75,6 +75,14 @@ impl Store {
         due.into_iter().map(|(shard, id, _)| Key { shard, id }).collect()
     }
 
+    pub(super) fn snapshot(&self, key: Key) -> Option<(i64, Bytes)> {
+        self.model.snapshot(key.shard, key.id)
+    }
+
+    pub(super) fn forget_snapshot(&mut self, key: Key) {
+        self.model.forget_snapshot(key.shard, key.id);
+    }
+
     /// Whether nodes have died over an execution.
     pub(super) fn suspicion(&self, key: Key) -> store::Suspicion {
         self.model.suspicion(key.shard, key.id)

@@ -6,7 +6,9 @@ use std::time::Duration;
 use store::Sleeper;
 use tokio::sync::mpsc;
 
+use crate::RELEASE;
 use crate::clock::moment;
+use crate::memory::Held;
 use crate::post::mail::{Key, Mail, Passivated};
 use crate::shared::Shared;
 use crate::sleep::wake::ahead;
@@ -17,11 +19,19 @@ const AT_ONCE: usize = 1_000;
 /// Pause before the store is asked again while it is away.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// An execution that only waits, in this tenure of its shard.
+pub(crate) struct Tired {
+    pub(crate) sleeper: Sleeper,
+    pub(crate) tenure: Tenure,
+    /// The room that its snapshot takes in memory.
+    pub(crate) room: Option<Held>,
+}
+
 /// Puts to sleep what an owner hands over, until the owner is gone. The owner holds whatever
 /// happens to such an execution meanwhile.
 pub(crate) async fn run(
     shared: Arc<Shared>,
-    mut sleepers: mpsc::UnboundedReceiver<(Sleeper, Tenure)>,
+    mut sleepers: mpsc::UnboundedReceiver<Tired>,
     mailbox: mpsc::WeakSender<Mail>,
 ) {
     let mut batch = Vec::new();
@@ -30,24 +40,25 @@ pub(crate) async fn run(
         // Those whose time has come near while they waited here stay awake, and those of tenures
         // that are over.
         let soonest = moment(shared.now().plus_ms(ahead));
-        let is_tired = |(sleeper, tenure): &&(Sleeper, Tenure)| {
+        let is_tired = |Tired { sleeper, tenure, .. }: &&Tired| {
             sleeper.wake_at > soonest && shared.standing.tenures.of(sleeper.shard) == Some(*tenure)
         };
         let tired: Vec<Sleeper> =
-            batch.iter().filter(is_tired).map(|(sleeper, _)| *sleeper).collect();
-        let asleep = shared.store.passivate(&tired).await;
+            batch.iter().filter(is_tired).map(|tired| tired.sleeper.clone()).collect();
+        let asleep = shared.store.passivate(RELEASE, &tired).await;
         if let Err(error) = &asleep {
             shared.set_away(error.is_unavailable(), &error.to_string());
             tracing::debug!(%error, "executions could not be put to sleep");
             tokio::time::sleep(PAUSE).await;
         }
-        for (sleeper, tenure) in batch.drain(..) {
+        for Tired { sleeper, tenure, room } in batch.drain(..) {
             let key = Key { shard: sleeper.shard, id: sleeper.execution_id };
             let outcome = match &asleep {
                 Ok(ids) if ids.contains(&sleeper.execution_id) => Passivated::Asleep,
                 Ok(_) => Passivated::Awake,
                 Err(_) => Passivated::InDoubt,
             };
+            drop((sleeper, room));
             let Some(mailbox) = mailbox.upgrade() else { return };
             if mailbox.send(Mail::Passivated(key, tenure, outcome)).await.is_err() {
                 return;

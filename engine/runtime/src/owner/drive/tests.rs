@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::*;
 use crate::owner::Rules;
 use crate::post::mail::{Gained, Key, Loaded, Reason};
+use crate::tenure::Tenure;
 use crate::{EngineOptions, stage};
 
 const KEY: Key = Key { shard: 7, id: Uuid::from_u128(1) };
@@ -20,6 +21,7 @@ async fn set() -> (store::Cluster, Drive, mpsc::Sender<Mail>, mpsc::Receiver<Box
     let rules = Rules {
         limits: machine::Limits::strict(),
         passivate_after: Duration::from_mins(1),
+        snapshot_after: usize::MAX,
         seal: shared.seal.clone(),
         before_step: None,
     };
@@ -69,6 +71,8 @@ async fn what_arrived_in_time_is_heard_before_the_time_is_up() {
         life: Uuid::nil(),
         asleep: false,
         is_suspect: false,
+        has_snapshot: false,
+        tail: 0,
         reason,
     };
     drive.take(Mail::Loaded(Box::new(loaded)));

@@ -39,9 +39,15 @@ async fn asleep(node: &Shared) -> i16 {
     let batch = Batch { turns: vec![turn], answers: Vec::new() };
     Lane::new(&node.store, Uuid::nil()).append(&batch).await.unwrap();
     let soon = moment(node.now().plus_ms(1_000));
-    let sleeper =
-        Sleeper { shard, execution_id: Uuid::nil(), wake_at: soon, epoch: 0, next_event: 1 };
-    assert_eq!(node.store.passivate(&[sleeper]).await.unwrap().len(), 1);
+    let sleeper = Sleeper {
+        shard,
+        execution_id: Uuid::nil(),
+        wake_at: soon,
+        epoch: 0,
+        next_event: 1,
+        snapshot: None,
+    };
+    assert_eq!(node.store.passivate("", &[sleeper]).await.unwrap().len(), 1);
     shard
 }
 
