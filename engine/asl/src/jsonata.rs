@@ -24,6 +24,7 @@ mod meter;
 mod query;
 mod regexes;
 mod result;
+mod rewrite;
 mod source;
 mod template;
 #[cfg(test)]

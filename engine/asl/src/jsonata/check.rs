@@ -7,6 +7,7 @@ use jlens_core::{Ast, Node, NodeKind};
 
 use super::Sees;
 use super::regexes::Literal;
+use super::rewrite::Bounds;
 use crate::diagnostic::Code;
 
 /// What is found in an expression.
@@ -25,8 +26,12 @@ pub(super) struct Findings<'e> {
     pub(super) calculates: bool,
     /// Whether it sorts by keys, `^(key)`.
     pub(super) orders: bool,
+    /// Whether it searches lists with `in`.
+    pub(super) searches: bool,
     /// Its regular expressions.
     pub(super) literals: Vec<Literal<'e>>,
+    /// Its ranges, but for those that are short as anybody can see.
+    pub(super) ranges: Vec<Bounds>,
 }
 
 /// Reads the whole expression.
@@ -36,6 +41,8 @@ pub(super) fn check(ast: &Ast, sees: Sees) -> Findings<'_> {
     reader.read(&ast.root, Context::Top);
     reader.findings.literals.sort_by_key(|(span, ..)| span.start);
     reader.findings.literals.dedup();
+    reader.findings.ranges.sort_by_key(|[from, to]| (from.start, to.end));
+    reader.findings.ranges.dedup();
     reader.findings
 }
 
@@ -136,6 +143,9 @@ impl<'e> Reader<'e> {
     fn operands(&mut self, node: &'e Node, context: Context) {
         match &node.kind {
             NodeKind::Binary { lhs, rhs, .. } | NodeKind::Apply { lhs, rhs } => {
+                self.findings.ranges.extend(range(node));
+                self.findings.searches |=
+                    matches!(node.kind, NodeKind::Binary { op: BinaryOp::In, .. });
                 self.findings.calculates |=
                     matches!(node.kind, NodeKind::Binary { op, .. } if is_arithmetic(op));
                 self.read(lhs, context);
@@ -265,6 +275,19 @@ impl<'e> Reader<'e> {
 /// Whether nothing stands behind this step but the next.
 fn is_plain(step: &Node) -> bool {
     step.attrs.stages.is_empty() && step.attrs.predicate.is_empty() && step.attrs.group.is_none()
+}
+
+/// The bounds of a range whose length has to be seen when it is evaluated.
+fn range(node: &Node) -> Option<Bounds> {
+    const SHORT: f64 = 1_000.0;
+    let NodeKind::Binary { op: BinaryOp::Range, lhs, rhs } = &node.kind else { return None };
+    if let (NodeKind::Number { value: from }, NodeKind::Number { value: to }) =
+        (&lhs.kind, &rhs.kind)
+        && to - from < SHORT
+    {
+        return None;
+    }
+    Some([lhs.span.start..lhs.span.end, rhs.span.start..rhs.span.end])
 }
 
 fn is_arithmetic(op: BinaryOp) -> bool {

@@ -13,7 +13,8 @@ use super::check::check;
 use super::functions::{self, Supply};
 use super::guards::GUARDS;
 use super::meter::Meter;
-use super::regexes::{self, Regexes};
+use super::regexes::Regexes;
+use super::rewrite::rewrite;
 use super::source::{Count, hand_out};
 
 /// How an expression is evaluated in a state.
@@ -40,19 +41,19 @@ pub fn evaluate(
     let found = check(&ast, Sees { result: true, error_output: true });
     let mentioned = found.free;
     let (regexes, literals) = Regexes::compile(&found.literals);
-    let (named, before) = regexes::name(expression, &literals);
+    let (named, before) = rewrite(expression, &literals, &found.ranges);
     let guards = GUARDS.iter().filter(|(name, ..)| mentioned.contains(name));
     let guards: String = guards.map(|(_, guard, _)| *guard).collect();
-    let text = if guards.is_empty() && before.is_empty() {
+    let text = if guards.is_empty() && named == expression {
         expression
     } else {
         &format!("({before}{guards}{named}\n)")
     };
     let program = Expression::compile(text).map_err(code)?;
     let chances = [Chance(1), Chance(2)];
-    let supply = Arc::new(Mutex::new(Supply { chances, steps: MOST_STEPS }));
+    let supply = Arc::new(Mutex::new(Supply { chances, steps: MOST_STEPS, items: usize::MAX }));
     let bindings = functions::bindings(
-        &functions::needed(&mentioned, !literals.is_empty()),
+        &functions::needed(&mentioned, !literals.is_empty(), !found.ranges.is_empty()),
         &regexes,
         &supply,
     );

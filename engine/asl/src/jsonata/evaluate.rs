@@ -35,6 +35,7 @@ const MOST_STEPS: u64 = 1 << 20;
 const QUICK_STEPS: [u64; 3] = [1 << 6, 1 << 11, 1 << 15];
 const QUICK_READS: u64 = 1 << 18;
 const QUICK_WORK: u64 = 10_000_000;
+const SEARCHING_WORK: u64 = QUICK_WORK / 8;
 const QUICK_BYTES: usize = 1 << 15;
 const SORTED_BYTES: usize = 1 << 9;
 const QUICK_ITEMS: usize = 1 << 12;
@@ -57,6 +58,8 @@ pub(super) struct Program {
     pub(super) regexes: Regexes,
     /// Whether it sorts, which compares values in no steps at all.
     pub(super) sorts: bool,
+    /// Whether it searches lists with `in`, which takes one step for each.
+    pub(super) searches: bool,
     /// What it reads of the scope.
     pub(super) reads: copy::Reads,
     /// How many nodes it has.
@@ -77,8 +80,9 @@ impl Program {
     /// The value; `None` if it is undefined, or a function.
     pub(super) fn evaluate(&self, scope: &Scope<'_>) -> Evaluated {
         let largest = Cell::new(0);
+        let most = if self.searches { SEARCHING_WORK } else { QUICK_WORK };
         for steps in QUICK_STEPS {
-            if steps.saturating_mul(largest.get()) > QUICK_WORK {
+            if steps.saturating_mul(largest.get()) > most {
                 break;
             }
             match self.quickly(scope, steps + 4 * self.nodes, &largest) {
@@ -145,7 +149,7 @@ impl Program {
     /// What the functions of AWS draw on.
     fn supply(&self, scope: &Scope<'_>, steps: u64) -> (Drawn, Bindings) {
         let chances = [Chance((scope.chance)()), Chance((scope.chance)())];
-        let supply = Arc::new(Mutex::new(Supply { chances, steps }));
+        let supply = Arc::new(Mutex::new(Supply { chances, steps, items: functions::MOST_ITEMS }));
         let bindings = functions::bindings(&self.needs, &self.regexes, &supply);
         (Drawn { supply, given: steps }, bindings)
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::chance::{self, Chance};
 use super::guarded;
-use super::guards::{AHEAD, GUARDS, SEARCH, SPEND};
+use super::guards::{AHEAD, GUARDS, SEARCH, SPAN, SPEND};
 use super::regexes::Regexes;
 use super::result::number;
 use crate::hash;
@@ -33,6 +33,8 @@ const BYTES_PER_STEP: usize = 64;
 pub(super) struct Supply {
     pub(super) chances: [Chance; 2],
     pub(super) steps: u64,
+    /// How long a range may be.
+    pub(super) items: usize,
 }
 
 pub(super) type Shared = Arc<Mutex<Supply>>;
@@ -47,13 +49,14 @@ pub(super) fn bindings(needed: &[&'static str], regexes: &Regexes, supply: &Shar
     })
 }
 
-/// Which functions an expression needs that mentions these names, and regular expressions or none.
-pub(super) fn needed(mentioned: &[&str], regexes: bool) -> Box<[&'static str]> {
+/// Which functions an expression needs that mentions these names, and regular expressions and ranges or none.
+pub(super) fn needed(mentioned: &[&str], regexes: bool, ranges: bool) -> Box<[&'static str]> {
     let added = ADDED.into_iter().filter(|name| mentioned.contains(name));
     let guarded = GUARDS.into_iter().filter(|(name, ..)| mentioned.contains(name));
     let of_replace = mentioned.contains(&"replace").then_some([SPEND, SEARCH]);
     let all = added.chain(guarded.map(|(.., function)| function));
-    all.chain(of_replace.into_iter().flatten()).chain(regexes.then_some(AHEAD)).collect()
+    let all = all.chain(of_replace.into_iter().flatten()).chain(regexes.then_some(AHEAD));
+    all.chain(ranges.then_some(SPAN)).collect()
 }
 
 fn function(name: &str, regexes: &Regexes, supply: &Shared) -> Result<HostFunction, Error> {
@@ -82,6 +85,9 @@ fn function(name: &str, regexes: &Regexes, supply: &Shared) -> Result<HostFuncti
         "parse" => {
             HostFunction::with_signature("<s?:x>", move |args, _| parse(text(args, 0), &supply))
         }
+        SPAN => HostFunction::with_signature("<xx:x>", move |args, _| {
+            span([arg(args, 0), arg(args, 1)], &supply)
+        }),
         "·unique" => HostFunction::with_signature("<x:a>", move |args, _| {
             guarded::unique(arg(args, 0), |bytes| take(bytes, &supply))
         }),
@@ -173,6 +179,37 @@ fn hash(text: Option<&str>, algorithm: Option<&str>, supply: &Shared) -> Answer 
             "Hash algorithm '{algorithm}' must be one of SHA-1, SHA-384, SHA-256, SHA-512, MD5"
         ))),
     }
+}
+
+/// `[from..to]`, as JSONata has it, but that nothing is built which would be too long.
+fn span(bounds: [Option<&Value>; 2], supply: &Shared) -> Answer {
+    /// What JSONata has no range of.
+    const MOST: f64 = 1e7;
+    let whole = |bound: &Value| bound.as_f64().filter(|it| it.fract() == 0.0);
+    let mut ends = [None; 2];
+    for (end, (bound, code)) in ends.iter_mut().zip(bounds.into_iter().zip(["T2003", "T2004"])) {
+        let Some(bound) = bound else { continue };
+        *end = Some(whole(bound).ok_or_else(|| Error::new(code).with("value", bound.clone()))?);
+    }
+    let [Some(from), Some(to)] = ends else { return Ok(None) };
+    let length = to - from + 1.0;
+    if length < 1.0 {
+        return Ok(None);
+    }
+    if length > MOST {
+        return Err(Error::new("D2014").with("value", number(length)));
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 1 to 1e7")]
+    let count = length as usize;
+    let most = supply.lock().unwrap_or_else(PoisonError::into_inner).items;
+    if count > most {
+        let message = format!("An array would exceed the size limit of {most} items");
+        return Err(Error::new("U1001").with("message", message));
+    }
+    take(8 * count, supply)?;
+    #[expect(clippy::cast_precision_loss, reason = "up to MOST")]
+    let item = |index: usize| number(from + index as f64);
+    Ok(Some((0..count).map(item).collect()))
 }
 
 /// `$parse(text)`: the value of this JSON text.

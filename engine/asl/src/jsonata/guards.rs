@@ -66,3 +66,6 @@ pub(super) const SEARCH: &str = "·search";
 
 /// What literals of regular expressions call.
 pub(super) const AHEAD: &str = "·ahead";
+
+/// Makes a range.
+pub(super) const SPAN: &str = "·span";

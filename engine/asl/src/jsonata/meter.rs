@@ -29,6 +29,8 @@ pub(super) struct Meter {
 const KEY: u64 = 8;
 const COMPARISON: u64 = 2;
 const COMPARISONS: u64 = 8;
+/// How much longer than to copy a list it takes to search it.
+const SEARCHED: u64 = 3;
 
 impl Meter {
     pub(super) fn new(supply: Shared, stop: CancelToken) -> Self {
@@ -50,6 +52,9 @@ impl Tracer for Meter {
     }
 
     fn operands(&mut self, node: &Node, lhs: ValueRef<'_>, rhs: ValueRef<'_>) {
+        if let NodeKind::Binary { op: BinaryOp::In, .. } = node.kind {
+            return self.take(steps_for(rhs).saturating_mul(SEARCHED));
+        }
         let NodeKind::Binary {
             op: BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge, ..
         } = node.kind

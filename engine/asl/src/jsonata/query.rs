@@ -12,7 +12,8 @@ use super::direct::Direct;
 use super::enclose::{enclose, is_function};
 use super::evaluate::{Failure, Program};
 use super::functions;
-use super::regexes::{self, Regexes};
+use super::regexes::Regexes;
+use super::rewrite::rewrite;
 use super::{Refusal, Sees, inside};
 use crate::diagnostic::{Code, bounded};
 use crate::expression::{EvaluationError, Raised, Scope};
@@ -58,13 +59,14 @@ impl Query {
             return Err(refusals.map(|(code, message)| refused(*code, bounded(message))).collect());
         }
         let (regexes, literals) = Regexes::compile(&found.literals);
-        let named = regexes::name(text, &literals);
+        let named = rewrite(text, &literals, &found.ranges);
         let enclosed = enclose(&named.0, &named.1, &found.free);
         let program = Program {
             expression: Expression::compile(&enclosed).map_err(|error| invalid(&error))?,
-            needs: functions::needed(&found.free, !literals.is_empty()),
+            needs: functions::needed(&found.free, !literals.is_empty(), !found.ranges.is_empty()),
             regexes,
             sorts: found.orders || found.free.contains(&"sort"),
+            searches: found.searches,
             reads: Reads::new(&found.paths, &found.free),
             // The scope around it has a few for each name.
             nodes: found.nodes + 16 + 8 * found.free.len() as u64,

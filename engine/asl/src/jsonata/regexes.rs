@@ -3,8 +3,6 @@
 //! function that counts before it matches, and `$match`, `$contains`, `$split` and `$replace` ask
 //! here first, where all matches of a text are found in one go.
 
-mod name;
-
 use std::sync::Arc;
 
 use jlens_core::{Callable, Error};
@@ -12,8 +10,7 @@ use regress::{Match, Regex};
 use serde_json::{Value, json};
 
 use super::functions::{MOST_BYTES, out_of_memory};
-use name::WHICH;
-pub(super) use name::name;
+use super::rewrite::WHICH;
 
 type Answer = Result<Option<Value>, Error>;
 

@@ -113,6 +113,31 @@ fn values_come_out_as_jsonata_has_them() {
 }
 
 #[test]
+fn ranges_are_as_jsonata_has_them() {
+    gives("[$states.input.a[0]..3]", json!([1, 2, 3]));
+    gives("($x := 2; [0, $x..$x + 2, /* to */ 9])", json!([0, 2, 3, 4, 9]));
+    gives("[[1..$count([1..5])][1] .. /* c */ $max([1..3]) ]", json!([2, 3]));
+    gives("[3..$states.input.a[0]]", json!([]));
+    gives("[$states.input.nothing..3]", json!([]));
+    gives("$count([1..$count([1..5000])])", json!(5000));
+    gives("[1..($string(2) ~> $match(/2/)).index + 2]", json!([1, 2]));
+    gives("$sum([-2..$states.input.a[1]])", json!(0));
+    for (wrong, same) in [
+        ("[[1..$count([1..5])]..2]", "['a'..2]"),
+        ("[$number('1.5')..2]", "[1.5..2]"),
+        ("[1..$states.context]", "[1..'b']"),
+        ("[1..$number('1e8')]", "[1..100000000]"),
+    ] {
+        let cause = |expression: &str| {
+            let cause = evaluate(expression, &json!({})).unwrap_err().cause;
+            let (_, how) = cause.rsplit_once("'Output' ").unwrap();
+            how.split(':').nth(1).unwrap_or(how).to_owned()
+        };
+        assert_eq!(cause(wrong), cause(same), "{wrong}");
+    }
+}
+
+#[test]
 fn functions_that_aws_added() {
     gives("$partition([1..5], 2)", json!([[1, 2], [3, 4], [5]]));
     gives("$partition([1..3])", json!([[1, 2, 3]]));
