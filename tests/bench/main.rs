@@ -5,7 +5,8 @@
 //! The functions that are called live in this program. Beside each load's figures stands a
 //! yardstick, taken in the same run: how fast a bare loop appends the same rows in the same batches.
 //! Then, on a server without AWS's quotas, what executions that never rest cost their neighbours; and what
-//! starts, stops and answers cost at two nodes beside one.
+//! starts, stops and answers cost at two nodes beside one; and what it costs to wake an execution that has
+//! done much.
 //!
 //! Arguments: `--seconds N` for each load (10 by default), `--only NAME`.
 
@@ -15,6 +16,7 @@ mod meter;
 mod neighbours;
 mod nodes;
 mod report;
+mod wakes;
 mod yardstick;
 
 use std::time::Duration;
@@ -96,6 +98,9 @@ async fn main() -> Result<()> {
     }
     if arguments.only.as_deref().is_none_or(|name| name == "nodes") {
         println!("{}", nodes::measure(&cluster, arguments.length).await?);
+    }
+    if arguments.only.as_deref().is_none_or(|name| name == "wakes") {
+        println!("{}", wakes::measure(&cluster).await?);
     }
     cluster.stop().await;
     Ok(())

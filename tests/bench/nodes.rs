@@ -45,7 +45,7 @@ enum Load {
 }
 
 /// The tokens that the function got.
-type Tokens = Arc<Mutex<mpsc::Receiver<String>>>;
+pub(crate) type Tokens = Arc<Mutex<mpsc::Receiver<String>>>;
 
 /// Measures, prints the figures, and gives them.
 pub(crate) async fn measure(cluster: &Cluster, length: Duration) -> Result<Value> {
@@ -177,7 +177,7 @@ async fn one(load: Load, machine: &str, aws: &Aws, tokens: &Tokens) -> Result<Du
 }
 
 /// A function that passes on the tokens it gets.
-async fn serve_tokens() -> Result<(String, Tokens)> {
+pub(crate) async fn serve_tokens() -> Result<(String, Tokens)> {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;
     let (got, tokens) = mpsc::channel::<String>(100_000);
