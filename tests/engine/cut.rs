@@ -48,7 +48,7 @@ async fn what_runs_goes_on_after_its_connections_were_cut() {
     let database = Database::private().await;
     let proxy = Proxy::before(&database.url).await;
     let node = Node::start_at(proxy.url(), Script::Echo, |options| {
-        options.passivate_after = Duration::from_secs(1);
+        options.sleep_after = Duration::from_secs(1);
     })
     .await;
     let revision = node.create("m", WAIT).await;

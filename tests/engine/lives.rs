@@ -44,7 +44,7 @@ async fn assert_deleted(node: &Node, name: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn executions_of_a_deleted_machine_end_at_their_next_transition_on_all_nodes() {
     let database = Database::private().await;
-    let soon = |options: &mut EngineOptions| options.passivate_after = Duration::from_secs(1);
+    let soon = |options: &mut EngineOptions| options.sleep_after = Duration::from_secs(1);
     let first = Node::start_with(&database, Script::Echo, soon).await;
     let second = Node::start_with(&database, Script::Echo, soon).await;
     let revision = first.create("m", WAITS).await;

@@ -91,7 +91,7 @@ async fn a_stop_is_idempotent_and_finds_only_what_exists() {
 async fn what_only_waits_leaves_memory_and_comes_back() {
     let database = Database::private().await;
     let node = Node::start_with(&database, Script::Echo, |options| {
-        options.passivate_after = Duration::from_secs(1);
+        options.sleep_after = Duration::from_secs(1);
     })
     .await;
     let revision = node.create("m", WAIT).await;

@@ -21,7 +21,7 @@ const ENOUGH: &str = r#"{"again": false}"#;
 
 async fn polls(database: &Database) -> Node {
     let node = Node::start_with(database, Script::Submit, |options| {
-        options.passivate_after = Duration::from_millis(100);
+        options.sleep_after = Duration::from_millis(100);
         options.snapshot_after = 1;
     })
     .await;

@@ -72,7 +72,7 @@ async fn a_token_may_be_used_while_its_call_is_still_under_way() {
 async fn what_waits_for_a_token_leaves_memory_and_its_token_wakes_it() {
     let database = Database::private().await;
     let node = Node::start_with(&database, Script::Submit, |options| {
-        options.passivate_after = Duration::from_secs(1);
+        options.sleep_after = Duration::from_secs(1);
     })
     .await;
     let revision = node.create("m", CALLBACK).await;

@@ -26,7 +26,7 @@ const IDLE: Duration = Duration::from_secs(10);
 async fn a_hundred_thousand_waiting_executions_cost_next_to_nothing() {
     let count: usize =
         std::env::var("WAITING").ok().and_then(|text| text.parse().ok()).unwrap_or(100_000);
-    let soon = |options: &mut EngineOptions| options.passivate_after = Duration::from_secs(1);
+    let soon = |options: &mut EngineOptions| options.sleep_after = Duration::from_secs(1);
     let database = Database::private().await;
     let node = Node::start_with(&database, Script::Submit, soon).await;
     let callback = node.create("m", CALLBACK).await;

@@ -114,7 +114,7 @@ impl Pair {
         match self.draw(20) {
             0..8 => self.append().await,
             8 => self.append_again().await,
-            9 | 10 => self.passivate().await,
+            9 | 10 => self.put_to_sleep().await,
             11..14 => self.beat().await,
             14 => self.release().await,
             15 => self.load().await,
@@ -216,7 +216,7 @@ impl Pair {
         ending(turn, status, (now - at(0)).num_seconds())
     }
 
-    async fn passivate(&mut self) -> Answers {
+    async fn put_to_sleep(&mut self) -> Answers {
         let Some((shard, id)) = self.some_execution() else { return both((), ()) };
         let epoch = self.model.epoch(shard) - i64::from(self.draw(4) == 0);
         let next_event = i64::try_from(self.draw(8)).unwrap();
@@ -224,8 +224,8 @@ impl Pair {
         let snapshot = (self.draw(2) == 0).then(|| Bytes::from(format!("before {next_event}")));
         let sleeper = Sleeper { shard, execution_id: id, wake_at, epoch, next_event, snapshot };
         let sleepers = std::slice::from_ref(&sleeper);
-        let postgres = !self.store.passivate("1", sleepers).await.unwrap().is_empty();
-        let model = self.model.passivate(&sleeper);
+        let postgres = !self.store.put_to_sleep("1", sleepers).await.unwrap().is_empty();
+        let model = self.model.put_to_sleep(&sleeper);
         self.count(if model { "asleep" } else { "not asleep" });
         if self.draw(8) == 0 {
             self.store.forget_snapshot(shard, id).await.unwrap();

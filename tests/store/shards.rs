@@ -98,16 +98,19 @@ async fn only_the_shards_present_owner_puts_an_execution_to_sleep() {
         next_event: 2,
         snapshot: None,
     };
-    assert!(store.passivate("", &[sleeper(0)]).await.unwrap().is_empty(), "an epoch of the past");
-    assert_eq!(store.passivate("", &[sleeper(1)]).await.unwrap(), HashSet::from([a]));
+    assert!(
+        store.put_to_sleep("", &[sleeper(0)]).await.unwrap().is_empty(),
+        "an epoch of the past"
+    );
+    assert_eq!(store.put_to_sleep("", &[sleeper(1)]).await.unwrap(), HashSet::from([a]));
     assert_eq!(store.due_wakes(&[shard], FIRST, at(99), 10).await.unwrap(), []);
     assert_eq!(store.due_wakes(&[shard], FIRST, at(100), 10).await.unwrap(), [(shard, a, at(100))]);
 
     let shown = |text: &'static str| Some(Bytes::from_static(text.as_bytes()));
     let seen = Sleeper { snapshot: shown("seen"), ..sleeper(1) };
-    assert_eq!(store.passivate("1", &[seen]).await.unwrap(), HashSet::from([a]));
+    assert_eq!(store.put_to_sleep("1", &[seen]).await.unwrap(), HashSet::from([a]));
     let outdated = Sleeper { next_event: 1, snapshot: shown("outdated"), ..sleeper(1) };
-    assert!(store.passivate("1", &[outdated]).await.unwrap().is_empty(), "its log has gone on");
+    assert!(store.put_to_sleep("1", &[outdated]).await.unwrap().is_empty(), "its log has gone on");
     let kept = store.snapshot("1", shard, a).await.unwrap();
     assert_eq!(kept, Some((2, Bytes::from_static(b"seen"))), "of what it was when it fell asleep");
     assert_eq!(store.snapshot("2", shard, a).await.unwrap(), None, "and of no other release");

@@ -25,7 +25,7 @@ use crate::post::mail::Mail;
 use crate::post::news::News;
 use crate::post::{Mailboxes, hints};
 use crate::shared::Shared;
-use crate::sleep::passivate;
+use crate::sleep::fall_asleep;
 use crate::sleep::wake::Sleepers;
 use crate::task::token::Seal;
 use crate::tenure::membership;
@@ -132,10 +132,10 @@ fn begin_owner(
     let (mailbox, mail) = mpsc::channel(shared.options.mailbox);
     let (lane, items) = mpsc::channel(shared.options.mailbox);
     let (notices, heard) = mpsc::unbounded_channel();
-    let (sleepers, tired) = mpsc::unbounded_channel();
+    let (sleepers, falling_asleep) = mpsc::unbounded_channel();
     let rules = Rules {
         limits: shared.options.limits.clone(),
-        passivate_after: shared.options.passivate_after,
+        sleep_after: shared.options.sleep_after,
         snapshot_after: shared.options.snapshot_after,
         seal: shared.seal.clone(),
         before_step: shared.options.before_step,
@@ -163,7 +163,7 @@ fn begin_owner(
     };
     loops.apart(&format!("owner {number}"), owner.run())?;
     loops.beside(&format!("lane {number}"), lane.run());
-    let asleep = passivate::run(shared.clone(), tired, mailbox.downgrade());
+    let asleep = fall_asleep::run(shared.clone(), falling_asleep, mailbox.downgrade());
     loops.beside(&format!("sleep {number}"), asleep);
     Ok(mailbox)
 }

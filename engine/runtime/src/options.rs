@@ -36,7 +36,7 @@ pub struct EngineOptions {
     /// that only wait leave memory sooner; when all is, starts are refused.
     pub memory: usize,
     /// An execution that only waits, and for longer than this, leaves memory.
-    pub passivate_after: Duration,
+    pub sleep_after: Duration,
     /// One that leaves memory has a snapshot if its log has grown by so many bytes, and by twice what it
     /// holds: to come back it need not read the log before that.
     pub snapshot_after: usize,
@@ -92,7 +92,7 @@ impl Default for EngineOptions {
             lease: Duration::from_secs(10),
             drain: Duration::from_secs(30),
             memory: 1024 * 1024 * 1024,
-            passivate_after: Duration::from_mins(1),
+            sleep_after: Duration::from_mins(1),
             snapshot_after: 64 * 1024,
             long_poll: crate::activities::LONG_POLL,
             lambda_endpoint: None,

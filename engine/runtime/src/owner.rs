@@ -12,10 +12,10 @@ pub(crate) mod drive;
 mod effect;
 mod load;
 mod note;
-mod rest;
 mod running;
 mod set_aside;
 mod shards;
+mod sleep;
 mod snapshots;
 mod stepping;
 pub(crate) mod takeover;
@@ -58,7 +58,7 @@ const STOOD_STILL_MS: i64 = 1_000;
 pub(crate) struct Rules {
     pub(crate) limits: Limits,
     /// An execution that only waits, and for longer than this, leaves memory.
-    pub(crate) passivate_after: Duration,
+    pub(crate) sleep_after: Duration,
     /// An execution that leaves memory has a snapshot if its log has grown by so many bytes.
     pub(crate) snapshot_after: usize,
     pub(crate) seal: Seal,
@@ -91,13 +91,13 @@ pub(crate) struct Owner {
     unfinished: Fair<u64, Uuid>,
     timers: Timers,
     /// Executions that wait for a token or a worker, and since when nothing had happened to them.
-    drowsy: VecDeque<(Timestamp, Key)>,
+    idle: VecDeque<(Timestamp, Key)>,
     closing: Vec<Closing>,
     leaving: Vec<Leaving>,
     /// Tenures that begin once nothing of an earlier one of their shards is in flight.
     returning: Vec<Gained>,
     /// How many executions of which shards are being put to sleep, whatever their tenures.
-    tired: HashMap<i16, u32>,
+    falling_asleep: HashMap<i16, u32>,
     /// The execution to which something may happen now, because it was noted.
     on_trial: Option<Uuid>,
 }
@@ -151,11 +151,11 @@ impl Owner {
             last_load: 0,
             unfinished: Fair::new(1),
             timers: Timers::default(),
-            drowsy: VecDeque::new(),
+            idle: VecDeque::new(),
             closing: Vec::new(),
             leaving: Vec::new(),
             returning: Vec::new(),
-            tired: HashMap::new(),
+            falling_asleep: HashMap::new(),
             on_trial: None,
         }
     }
@@ -194,7 +194,7 @@ impl Owner {
             Mail::NotLoaded(key, load, why) => self.not_loaded(key, load, why),
             Mail::Wake(key) => self.wake(key),
             Mail::Outlined(mail, tenure, outline) => self.outlined(*mail, tenure, outline),
-            Mail::Passivated(key, tenure, outcome) => self.passivated(key, tenure, outcome),
+            Mail::Slept(key, tenure, outcome) => self.slept(key, tenure, outcome),
         }
     }
 
@@ -244,7 +244,7 @@ impl Owner {
         }
         running.is_starting = false;
         self.goes_on(key.id);
-        self.rest(key);
+        self.may_sleep(key);
     }
 
     /// One turn less is on its way; whether it was one of the present tenure.
@@ -263,7 +263,7 @@ impl Owner {
     /// moment must have been taken in: an answer that was in time must not find its task timed out.
     pub(crate) fn fire(&mut self, now: Now) -> bool {
         self.now = now;
-        self.doze();
+        self.look_at_idle();
         while let Some((due, id)) = self.timers.pop_due(now.wall) {
             let Some(running) = self.running.get_mut(&id) else { continue };
             if running.timer != Some(due) {

@@ -298,7 +298,7 @@ impl Store {
     /// the ids of those that sleep now. Locks the shards'
     /// rows in their order, then the executions', so that a late owner cannot put to sleep what the
     /// new one runs, and no turn comes in between.
-    pub async fn passivate(
+    pub async fn put_to_sleep(
         &self,
         release: &str,
         sleepers: &[Sleeper],
@@ -318,7 +318,7 @@ impl Store {
                  ORDER BY shard
                  FOR UPDATE";
             sqlx::query(lock).bind(&shards).bind(&epochs).execute(&mut *transaction).await?;
-            let rows = sqlx::query(include_str!("../sql/passivate.sql"))
+            let rows = sqlx::query(include_str!("../sql/put_to_sleep.sql"))
                 .bind(&shards)
                 .bind(sleepers.iter().map(|sleeper| sleeper.execution_id).collect::<Vec<_>>())
                 .bind(sleepers.iter().map(|sleeper| sleeper.wake_at).collect::<Vec<_>>())

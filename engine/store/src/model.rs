@@ -238,8 +238,8 @@ impl ModelStore {
         due
     }
 
-    /// As `Store::passivate` of one execution; whether it sleeps now.
-    pub fn passivate(&mut self, sleeper: &Sleeper) -> bool {
+    /// As `Store::put_to_sleep` of one execution; whether it sleeps now.
+    pub fn put_to_sleep(&mut self, sleeper: &Sleeper) -> bool {
         if self.epoch(sleeper.shard) != sleeper.epoch {
             return false;
         }

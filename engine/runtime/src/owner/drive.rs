@@ -16,7 +16,7 @@ use crate::loops::Pulse;
 use crate::metrics::{METRICS, Part, whole};
 use crate::post::mail::{Key, Mail, StimulusMail, StimulusReply};
 use crate::shared::Shared;
-use crate::sleep::passivate::Tired;
+use crate::sleep::fall_asleep::FallingAsleep;
 
 /// Longest sleep: the wall's clock may be set, or the machine may have slept itself.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
@@ -44,7 +44,7 @@ pub(crate) struct Drive {
     /// How long executions went on last of all that had been cut: so long mail comes first.
     pub(crate) owed: Duration,
     /// To be put to sleep; at most one entry for each execution in memory.
-    pub(crate) sleepers: mpsc::UnboundedSender<Tired>,
+    pub(crate) sleepers: mpsc::UnboundedSender<FallingAsleep>,
 }
 
 impl Drive {
@@ -170,9 +170,9 @@ impl Drive {
                 self.shared.begun.send_replace(());
                 takeover::spawn(self.shared.clone(), tenures, self.mailbox.clone());
             }
-            Effect::PutToSleep(tired) => {
+            Effect::PutToSleep(one) => {
                 // It fails only in a process that is ending.
-                let _ = self.sleepers.send(tired);
+                let _ = self.sleepers.send(one);
             }
             Effect::ForgetSnapshot(key) => self.forget_snapshot(key),
             Effect::Acquit(key) => self.acquit(key),

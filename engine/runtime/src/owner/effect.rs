@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::lane::Write;
 use crate::post::mail::{Key, LoadId, StimulusMail};
-use crate::sleep::passivate::Tired;
+use crate::sleep::fall_asleep::FallingAsleep;
 use crate::tenure::Tenure;
 
 /// One thing to be done.
@@ -24,7 +24,7 @@ pub(crate) enum Effect {
     TakeOver(Vec<(i16, Tenure)>),
     /// This execution only waits: the store is to say so, and memory lets go of it. The outcome comes
     /// back as mail.
-    PutToSleep(Tired),
+    PutToSleep(FallingAsleep),
     /// An execution has ended of which there is a snapshot.
     ForgetSnapshot(Key),
     /// This message of another node changes nothing.

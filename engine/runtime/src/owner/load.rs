@@ -1,18 +1,12 @@
-//! How executions come into memory and leave it: taken over, loaded because something happens to
-//! them, woken, put to sleep.
+//! How executions come into memory: taken over, or loaded because something happens to them.
 
-use machine::{Stimulus, Timestamp};
+use machine::Stimulus;
 use uuid::Uuid;
 
 use super::running::{Asleep, Running};
-use super::stepping::{number, seed};
-use super::{Awaited, Effect, MOST_AWAITED, MOST_DEFERRED, Owner, Shard, answer};
-use crate::clock::moment;
-use crate::post::mail::{
-    Key, LoadId, Loaded, NotLoaded, Passivated, Reason, StimulusMail, StimulusReply,
-};
-use crate::sleep::passivate::Tired;
-use crate::tenure::Tenure;
+use super::stepping::seed;
+use super::{Awaited, Effect, MOST_AWAITED, MOST_DEFERRED, Owner, answer};
+use crate::post::mail::{Key, LoadId, Loaded, NotLoaded, Reason, StimulusMail, StimulusReply};
 
 impl Owner {
     /// Forgets an execution; whoever waits for it is told to look elsewhere.
@@ -120,7 +114,7 @@ impl Owner {
         }
         self.running.insert(key.id, running);
         self.set_timer(key.id);
-        self.rest(key);
+        self.may_sleep(key);
     }
 
     pub(super) fn not_loaded(&mut self, key: Key, load: LoadId, why: NotLoaded) {
@@ -180,66 +174,5 @@ impl Owner {
         if let Some(message) = mail.message {
             self.effects.push(Effect::PassOver(message));
         }
-    }
-
-    /// A sleeping execution's time is near: it comes back into memory.
-    pub(super) fn wake(&mut self, key: Key) {
-        if self.running.contains_key(&key.id) || self.awaited.contains_key(&key.id) {
-            return;
-        }
-        self.load(StimulusMail::new(key, Stimulus::Timer));
-    }
-
-    /// What wants to be woken later than this may leave memory.
-    pub(super) fn sleeps_beyond(&self) -> Timestamp {
-        let after = self.rules.passivate_after.as_millis();
-        self.now.wall.plus_ms(i64::try_from(after).unwrap_or(i64::MAX))
-    }
-
-    /// Puts an execution to sleep if it only waits, and for long.
-    pub(super) fn maybe_passivate(&mut self, key: Key) {
-        let not_before = self.sleeps_beyond();
-        let Some(Shard { epoch, tenure, .. }) = self.shards.get(&key.shard) else { return };
-        let Some(running) = self.running.get_mut(&key.id) else { return };
-        let Some(until) = running.may_sleep_until(not_before) else { return };
-        running.is_passivating = true;
-        let (shard, execution_id) = (key.shard, key.id);
-        let next_event = number(running.execution.next_event());
-        let (epoch, tenure, wake_at) = (*epoch, *tenure, moment(until));
-        let (snapshot, room) = self.snapshot(key.id).unzip();
-        let sleeper = store::Sleeper { shard, execution_id, wake_at, epoch, next_event, snapshot };
-        self.effects.push(Effect::PutToSleep(Tired { sleeper, tenure, room }));
-        *self.tired.entry(key.shard).or_default() += 1;
-    }
-
-    pub(super) fn passivated(&mut self, key: Key, tenure: Tenure, outcome: Passivated) {
-        if let Some(tired) = self.tired.get_mut(&key.shard) {
-            *tired -= 1;
-            if *tired == 0 {
-                self.tired.remove(&key.shard);
-                self.begin_what_returns();
-            }
-        }
-        let is_present = self.tenure(key.shard) == Some(tenure);
-        let Some(running) = self.running.get_mut(&key.id) else { return };
-        // If not, the attempt was made in an earlier tenure; it has been read again since.
-        let is_answered = is_present && std::mem::take(&mut running.is_passivating);
-        // In doubt it stays in memory, and its next turn clears `wake_at` to be sure.
-        running.asleep = match outcome {
-            Passivated::Asleep if is_answered => Asleep::Yes,
-            Passivated::Asleep | Passivated::InDoubt => Asleep::Perhaps,
-            Passivated::Awake => running.asleep,
-        };
-        if is_answered && outcome == Passivated::Asleep && running.has_fresh_snapshot {
-            running.tail = 0;
-        }
-        running.has_fresh_snapshot = false;
-        if running.asleep == Asleep::Yes && is_answered && running.deferred.is_empty() {
-            self.running.remove(&key.id);
-            return;
-        }
-        self.goes_on(key.id);
-        // What could not be put to sleep is tried again when it has rested.
-        self.drowse(key);
     }
 }

@@ -60,14 +60,14 @@ pub(crate) struct Running {
     /// It is being put to sleep with a snapshot of what it is now.
     pub(crate) has_fresh_snapshot: bool,
     /// It is being put to sleep; whatever happens meanwhile waits.
-    pub(crate) is_passivating: bool,
+    pub(crate) is_falling_asleep: bool,
     /// Whether `wake_at` is set in the store: then the next turn clears it.
     pub(crate) asleep: Asleep,
     /// It will leave memory if nothing happens to it for a while; when something last did.
     pub(crate) idle_since: Option<Timestamp>,
     /// It is among those that have something to go on with.
     pub(crate) is_unfinished: bool,
-    /// Stimuli that wait for the start's commit or for the end of passivation.
+    /// Stimuli that wait for the start's commit or for the end of falling asleep.
     pub(crate) deferred: VecDeque<StimulusMail>,
     /// The earliest timer that has been set for it.
     pub(crate) timer: Option<Timestamp>,
@@ -103,7 +103,7 @@ impl Running {
             has_snapshot: false,
             has_fresh_snapshot: false,
             tail: 0,
-            is_passivating: false,
+            is_falling_asleep: false,
             asleep: Asleep::No,
             idle_since: None,
             is_unfinished: false,
@@ -126,7 +126,7 @@ impl Running {
 
     /// Whether stimuli must wait.
     pub(crate) fn must_wait(&self) -> bool {
-        self.is_starting || self.is_passivating || self.is_on_trial || self.broken.is_some()
+        self.is_starting || self.is_falling_asleep || self.is_on_trial || self.broken.is_some()
     }
 
     /// Whether its last turn was cut and another may be decided now: one that goes on and on must not
@@ -160,7 +160,7 @@ impl std::fmt::Debug for Running {
         out.debug_struct("Running")
             .field("in_flight", &self.in_flight)
             .field("is_starting", &self.is_starting)
-            .field("is_passivating", &self.is_passivating)
+            .field("is_falling_asleep", &self.is_falling_asleep)
             .field("is_on_trial", &self.is_on_trial)
             .field("asleep", &self.asleep)
             .field("deferred", &self.deferred.len())

@@ -26,9 +26,9 @@ impl Owner {
 
     /// Begins the tenures of which nothing earlier is in flight, nor on its way to sleep.
     pub(super) fn begin_what_returns(&mut self) {
-        let (shards, tired) = (&self.shards, &self.tired);
+        let (shards, falling) = (&self.shards, &self.falling_asleep);
         let is_free = |gained: &mut Gained| {
-            !tired.contains_key(&gained.shard)
+            !falling.contains_key(&gained.shard)
                 && shards.get(&gained.shard).is_none_or(|shard| shard.in_flight == 0)
         };
         let free: Vec<Gained> = self.returning.extract_if(.., is_free).collect();

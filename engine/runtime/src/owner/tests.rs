@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::lane::Write;
-use crate::post::mail::{Gained, Loaded, NotLoaded, Passivated, Reason};
+use crate::post::mail::{Gained, Loaded, NotLoaded, Reason, Slept};
 use crate::stage;
 
 const WAIT: &str =
@@ -30,7 +30,7 @@ impl Stage {
         standing.lease.renew(now.steady + Duration::from_hours(1));
         let rules = Rules {
             limits: Limits::strict(),
-            passivate_after: Duration::from_mins(1),
+            sleep_after: Duration::from_mins(1),
             snapshot_after: usize::MAX,
             seal: Seal::of_nobody(),
             before_step: None,
@@ -385,10 +385,10 @@ fn a_call_is_under_way_until_its_outcome_is_in_the_hands_of_the_lane() {
     let submitted = Stimulus::TaskSubmitted { task: TASK, output: payload("1") };
     let mail = StimulusMail::new(KEY, submitted);
     let call = Some(gates.enter(KEY.shard));
-    stage.owner.running.get_mut(&KEY.id).unwrap().is_passivating = true;
+    stage.owner.running.get_mut(&KEY.id).unwrap().is_falling_asleep = true;
     stage.take(Mail::Stimulus(Box::new(StimulusMail { call, ..mail })));
     assert_eq!(gates.busy(KEY.shard), before + 1, "it waits");
-    stage.take(Mail::Passivated(KEY, tenure, Passivated::Awake));
+    stage.take(Mail::Slept(KEY, tenure, Slept::Awake));
     assert_eq!(gates.busy(KEY.shard), before);
     assert!(stage.written().iter().any(|write| write.turn.is_some()));
 }

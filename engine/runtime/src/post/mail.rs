@@ -42,7 +42,7 @@ pub(crate) enum Mail {
     /// A sleeping execution's time is near.
     Wake(Key),
     /// The attempt to put an execution to sleep, made in this tenure, is over.
-    Passivated(Key, Tenure, Passivated),
+    Slept(Key, Tenure, Slept),
 }
 
 /// A shard that begins to be ours.
@@ -69,7 +69,7 @@ pub(crate) type LoadId = u64;
 
 /// Whether an execution was put to sleep.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Passivated {
+pub(crate) enum Slept {
     Asleep,
     /// The shard has another owner now.
     Awake,

@@ -14,9 +14,9 @@ use super::node::Place;
 use super::world::World;
 use crate::owner::Effect;
 use crate::post::mail::{
-    Key, LoadId, Loaded, Mail, NotLoaded, Passivated, Reason, StimulusMail, StimulusReply,
+    Key, LoadId, Loaded, Mail, NotLoaded, Reason, Slept, StimulusMail, StimulusReply,
 };
-use crate::sleep::passivate::Tired;
+use crate::sleep::fall_asleep::FallingAsleep;
 use crate::tenure::Tenure;
 use crate::tenure::gates::Busy;
 
@@ -36,7 +36,7 @@ impl World {
             Effect::Abandon(id) => self.seat(place).calls.retain(|(execution, _)| *execution != id),
             Effect::Load(key, load) => self.load(place, key, load),
             Effect::TakeOver(tenures) => self.take_over(place, tenures),
-            Effect::PutToSleep(tired) => self.put_to_sleep(place, tired),
+            Effect::PutToSleep(one) => self.put_to_sleep(place, one),
             Effect::ForgetSnapshot(key) => {
                 let ms = self.up_to(20);
                 self.within(place.process, ms, move |world| world.store.forget_snapshot(key));
@@ -201,7 +201,7 @@ impl World {
         });
     }
 
-    fn put_to_sleep(&mut self, place: Place, Tired { sleeper, tenure, .. }: Tired) {
+    fn put_to_sleep(&mut self, place: Place, FallingAsleep { sleeper, tenure, .. }: FallingAsleep) {
         let node = place.process.node;
         let ms = self.up_to(20);
         self.within(place.process, ms, move |world| {
@@ -212,16 +212,16 @@ impl World {
             let is_lost = is_cut_off || world.fails(100);
             let is_asleep = is_wanted
                 && !(is_cut_off || is_lost && world.fails(500))
-                && world.store.passivate(&sleeper);
+                && world.store.put_to_sleep(&sleeper);
             let outcome = match (is_lost, is_asleep) {
-                (true, _) => Passivated::InDoubt,
-                (false, true) => Passivated::Asleep,
-                (false, false) => Passivated::Awake,
+                (true, _) => Slept::InDoubt,
+                (false, true) => Slept::Asleep,
+                (false, false) => Slept::Awake,
             };
             let key = Key { shard: sleeper.shard, id: sleeper.execution_id };
             let ms = world.up_to(20);
             world.within(place.process, ms, move |world| {
-                world.post(place, Mail::Passivated(key, tenure, outcome));
+                world.post(place, Mail::Slept(key, tenure, outcome));
             });
         });
     }

@@ -67,7 +67,7 @@ impl Node {
         let standing = Arc::new(Standing::new(crate::EngineOptions::default().memory));
         let rules = Rules {
             limits: Limits::strict(),
-            passivate_after: Duration::from_secs(10),
+            sleep_after: Duration::from_secs(10),
             snapshot_after: 1,
             seal: Seal::of_nobody(),
             before_step: Some(deaths::before_step),

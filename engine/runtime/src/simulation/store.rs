@@ -54,8 +54,8 @@ impl Store {
     }
 
     /// Puts an execution to sleep to which nothing has happened; whether it sleeps.
-    pub(super) fn passivate(&mut self, sleeper: &Sleeper) -> bool {
-        self.model.passivate(sleeper)
+    pub(super) fn put_to_sleep(&mut self, sleeper: &Sleeper) -> bool {
+        self.model.put_to_sleep(sleeper)
     }
 
     pub(super) fn load(&self, key: Key) -> Option<Loaded> {

@@ -29,7 +29,7 @@ const ANEW: u64 = 4;
 
 /// How far ahead this engine looks: less than anything sleeps that goes to sleep.
 pub(crate) fn ahead(options: &EngineOptions) -> Duration {
-    AHEAD.min(options.passivate_after * 2 / 3)
+    AHEAD.min(options.sleep_after * 2 / 3)
 }
 
 /// Looks for executions to wake, again and again.

@@ -20,7 +20,7 @@ async fn set() -> (store::Cluster, Drive, mpsc::Sender<Mail>, mpsc::Receiver<Box
     let (lane, written) = mpsc::channel(64);
     let rules = Rules {
         limits: machine::Limits::strict(),
-        passivate_after: Duration::from_mins(1),
+        sleep_after: Duration::from_mins(1),
         snapshot_after: usize::MAX,
         seal: shared.seal.clone(),
         before_step: None,

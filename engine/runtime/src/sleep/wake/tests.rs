@@ -47,7 +47,7 @@ async fn asleep(node: &Shared) -> i16 {
         next_event: 1,
         snapshot: None,
     };
-    assert_eq!(node.store.passivate("", &[sleeper]).await.unwrap().len(), 1);
+    assert_eq!(node.store.put_to_sleep("", &[sleeper]).await.unwrap().len(), 1);
     shard
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use crate::RELEASE;
 use crate::clock::moment;
 use crate::memory::Held;
-use crate::post::mail::{Key, Mail, Passivated};
+use crate::post::mail::{Key, Mail, Slept};
 use crate::shared::Shared;
 use crate::sleep::wake::ahead;
 use crate::tenure::Tenure;
@@ -20,7 +20,7 @@ const AT_ONCE: usize = 1_000;
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// An execution that only waits, in this tenure of its shard.
-pub(crate) struct Tired {
+pub(crate) struct FallingAsleep {
     pub(crate) sleeper: Sleeper,
     pub(crate) tenure: Tenure,
     /// The room that its snapshot takes in memory.
@@ -31,7 +31,7 @@ pub(crate) struct Tired {
 /// happens to such an execution meanwhile.
 pub(crate) async fn run(
     shared: Arc<Shared>,
-    mut sleepers: mpsc::UnboundedReceiver<Tired>,
+    mut sleepers: mpsc::UnboundedReceiver<FallingAsleep>,
     mailbox: mpsc::WeakSender<Mail>,
 ) {
     let mut batch = Vec::new();
@@ -40,27 +40,27 @@ pub(crate) async fn run(
         // Those whose time has come near while they waited here stay awake, and those of tenures
         // that are over.
         let soonest = moment(shared.now().plus_ms(ahead));
-        let is_tired = |Tired { sleeper, tenure, .. }: &&Tired| {
+        let may_sleep = |FallingAsleep { sleeper, tenure, .. }: &&FallingAsleep| {
             sleeper.wake_at > soonest && shared.standing.tenures.of(sleeper.shard) == Some(*tenure)
         };
-        let tired: Vec<Sleeper> =
-            batch.iter().filter(is_tired).map(|tired| tired.sleeper.clone()).collect();
-        let asleep = shared.store.passivate(RELEASE, &tired).await;
+        let these: Vec<Sleeper> =
+            batch.iter().filter(may_sleep).map(|one| one.sleeper.clone()).collect();
+        let asleep = shared.store.put_to_sleep(RELEASE, &these).await;
         if let Err(error) = &asleep {
             shared.set_away(error.is_unavailable(), &error.to_string());
             tracing::debug!(%error, "executions could not be put to sleep");
             tokio::time::sleep(PAUSE).await;
         }
-        for Tired { sleeper, tenure, room } in batch.drain(..) {
+        for FallingAsleep { sleeper, tenure, room } in batch.drain(..) {
             let key = Key { shard: sleeper.shard, id: sleeper.execution_id };
             let outcome = match &asleep {
-                Ok(ids) if ids.contains(&sleeper.execution_id) => Passivated::Asleep,
-                Ok(_) => Passivated::Awake,
-                Err(_) => Passivated::InDoubt,
+                Ok(ids) if ids.contains(&sleeper.execution_id) => Slept::Asleep,
+                Ok(_) => Slept::Awake,
+                Err(_) => Slept::InDoubt,
             };
             drop((sleeper, room));
             let Some(mailbox) = mailbox.upgrade() else { return };
-            if mailbox.send(Mail::Passivated(key, tenure, outcome)).await.is_err() {
+            if mailbox.send(Mail::Slept(key, tenure, outcome)).await.is_err() {
                 return;
             }
         }
