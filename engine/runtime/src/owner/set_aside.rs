@@ -52,14 +52,15 @@ impl Owner {
             answer(mail.reply, StimulusReply::Elsewhere);
             return;
         }
+        if outline.head.status != store::Status::Running {
+            self.pass_over(mail);
+            return;
+        }
         // Whoever comes second waits until the first is written, and finds that it has ended.
         let shard = self.shards.get_mut(&key.shard);
         let is_first = shard.is_some_and(|shard| shard.ending.insert(key.id));
-        let has_ended = outline.head.status != store::Status::Running;
         let Stimulus::Stop { error, cause } = &mail.stimulus else { return };
-        if has_ended {
-            self.pass_over(mail);
-        } else if is_first {
+        if is_first {
             let failure = Failure { error: error.clone(), cause: cause.clone() };
             self.abort(mail, *outline, failure);
         } else {
