@@ -6,10 +6,11 @@
 //! yardstick, taken in the same run: how fast a bare loop appends the same rows in the same batches.
 //! Then, on a server without AWS's quotas, what executions that never rest cost their neighbours; and what
 //! starts, stops and answers cost at two nodes beside one; and what it costs to wake an execution that has
-//! done much.
+//! done much. What a crowd behind one place costs is told with `--only crowd`.
 //!
 //! Arguments: `--seconds N` for each load (10 by default), `--only NAME`.
 
+mod crowd;
 mod functions;
 mod load;
 mod meter;
@@ -101,6 +102,10 @@ async fn main() -> Result<()> {
     }
     if arguments.only.as_deref().is_none_or(|name| name == "wakes") {
         println!("{}", wakes::measure(&cluster).await?);
+    }
+    // It takes minutes, so it has to be asked for.
+    if arguments.only.as_deref() == Some("crowd") {
+        println!("{}", crowd::measure(&cluster).await?);
     }
     cluster.stop().await;
     Ok(())

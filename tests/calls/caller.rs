@@ -7,7 +7,7 @@ use asl::Payload;
 use chrono::DateTime;
 use machine::TaskKind;
 use runtime::perform::{
-    Call, Leave, Outcome, Perform, PerformOptions, Performers, Progress, TaskToken,
+    Call, Leave, Outcome, Perform, PerformOptions, Performers, Progress, TaskToken, Turn,
 };
 use store::{Delivery, Function, Protocol, Store};
 use tests::database::Database;
@@ -161,6 +161,7 @@ fn call(kind: TaskKind, parameters: &str) -> Call {
         timeout_seconds: None,
         repeated: false,
         leave: Leave::default(),
+        turn: Turn::default(),
     }
 }
 

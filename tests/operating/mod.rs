@@ -4,6 +4,7 @@
 
 mod backup;
 mod clocks;
+mod crowds;
 mod databases;
 mod logs;
 mod poolers;

@@ -222,7 +222,15 @@ impl Pair {
         let next_event = i64::try_from(self.draw(8)).unwrap();
         let wake_at = self.now();
         let snapshot = (self.draw(2) == 0).then(|| Bytes::from(format!("before {next_event}")));
-        let sleeper = Sleeper { shard, execution_id: id, wake_at, epoch, next_event, snapshot };
+        let sleeper = Sleeper {
+            shard,
+            execution_id: id,
+            wake_at,
+            epoch,
+            next_event,
+            snapshot,
+            waits_for_place: false,
+        };
         let sleepers = std::slice::from_ref(&sleeper);
         let postgres = !self.store.put_to_sleep("1", sleepers).await.unwrap().is_empty();
         let model = self.model.put_to_sleep(&sleeper);

@@ -97,6 +97,7 @@ async fn only_the_shards_present_owner_puts_an_execution_to_sleep() {
         epoch,
         next_event: 2,
         snapshot: None,
+        waits_for_place: false,
     };
     assert!(
         store.put_to_sleep("", &[sleeper(0)]).await.unwrap().is_empty(),

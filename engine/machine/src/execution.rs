@@ -1,6 +1,6 @@
 //! What is in memory while an execution runs. Only `apply` changes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use asl::{Payload, Variables};
@@ -281,6 +281,22 @@ impl Execution {
     /// heartbeat expected, nothing ready. Such an execution may leave memory.
     pub fn only_waits(&self) -> bool {
         self.status == Status::Running && self.indexes.ready.is_empty() && self.indexes.tied == 0
+    }
+
+    /// Whether it waits for nothing but the turns of these tasks, whose calls have certainly not begun, and
+    /// never for time.
+    pub fn waits_only_for(&self, tasks: &BTreeSet<u64>) -> bool {
+        let is_queued = |task: &&u64| {
+            let frame = self.indexes.tasks.get(task).and_then(|id| self.frames.get(id));
+            frame
+                .and_then(Frame::open_task)
+                .is_some_and(|open| open.phase == Phase::Calling && open.queued)
+        };
+        self.status == Status::Running
+            && self.indexes.ready.is_empty()
+            && self.next_timer().is_none()
+            && self.indexes.tied > 0
+            && self.indexes.tied == tasks.iter().filter(is_queued).count()
     }
 
     /// Whether the outcome of a task is awaited.

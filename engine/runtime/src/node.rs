@@ -26,6 +26,7 @@ use crate::post::news::News;
 use crate::post::{Mailboxes, hints};
 use crate::shared::Shared;
 use crate::sleep::fall_asleep;
+use crate::sleep::near;
 use crate::sleep::wake::Sleepers;
 use crate::task::token::Seal;
 use crate::tenure::membership;
@@ -67,6 +68,7 @@ impl Engine {
         loops.beside("the node's name", name.keep());
         loops.beside("deleted state machines", lives::run(shared.clone(), stop.clone()));
         loops.beside("sleepers", sleepers.run(stop.clone()));
+        loops.beside("calls far behind", near::run(shared.clone(), owners.clone(), stop.clone()));
         loops.beside("news", News::run(shared.clone(), stop.clone()));
         loops.beside("the inbox", inbox.run(stop.clone()));
         loops.beside("hints", hints::run(shared.clone(), owners.clone(), stop.clone()));

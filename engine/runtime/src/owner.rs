@@ -193,6 +193,8 @@ impl Owner {
             Mail::TakenOver(shards) => self.taken_over(shards),
             Mail::NotLoaded(key, load, why) => self.not_loaded(key, load, why),
             Mail::Wake(key) => self.wake(key),
+            Mail::Far(key, task) => self.waits_far(key, task),
+            Mail::Near(key, task) => self.is_near(key, task),
             Mail::Outlined(mail, tenure, outline) => self.outlined(*mail, tenure, outline),
             Mail::Slept(key, tenure, outcome) => self.slept(key, tenure, outcome),
         }

@@ -8,6 +8,7 @@
 
 mod answer;
 mod call;
+mod crowds;
 mod destination;
 mod error_type;
 mod exchange;
@@ -44,7 +45,7 @@ use places::{Place, Places};
 use registry::Registry;
 use table::{Performed, not_served};
 
-pub use call::{Call, Leave, Outcome, Progress, Report, TaskToken};
+pub use call::{Call, Far, Leave, Outcome, Progress, Report, TaskToken, Turn};
 pub use destination::{Allowed, AllowedError};
 pub use options::{PerformOptions, concurrency_within, descriptors_of};
 pub use own_api::{OwnApi, Refused};
@@ -57,6 +58,12 @@ pub trait Perform: Send + Sync {
     /// Why no call to this URL will ever be made, where that can be told beforehand.
     fn objection<'a>(&'a self, _url: &'a str) -> BoxFuture<'a, Option<String>> {
         Box::pin(std::future::ready(None))
+    }
+
+    /// Tells calls that wait far behind ([`Progress::Far`]) whose turn is near; `tell` says whether it could be
+    /// told now. Whether any wait.
+    fn call_near(&self, _tell: &mut dyn FnMut(Far) -> bool) -> bool {
+        false
     }
 }
 
@@ -124,7 +131,7 @@ impl Performers {
             progress(step);
         };
         let (began, waits) = (Instant::now(), Part::one(&METRICS.calls.waiting));
-        let place = self.places.take(&call.account, function, most, &report).await;
+        let place = self.places.take(&call.account, function, most, &call.turn, &report).await;
         drop(waits);
         METRICS.calls.wait.observe(began.elapsed().as_secs_f64());
         let placed = Placed { _place: place, _open: Part::one(&METRICS.calls.open) };
@@ -185,6 +192,10 @@ impl Perform for Performers {
             };
             outcome
         })
+    }
+
+    fn call_near(&self, tell: &mut dyn FnMut(Far) -> bool) -> bool {
+        self.places.call(tell)
     }
 
     fn objection<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Option<String>> {

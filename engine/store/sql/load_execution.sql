@@ -1,22 +1,2 @@
--- The head of one execution, and what the release $3 knows of it. Served by the primary key.
-SELECT
-    id, shard, account, state_machine, name, revision_id, version, alias, status, started_at,
-    ended_at, wake_at, trace_header, life,
-    EXISTS (
-        SELECT FROM set_aside
-        WHERE set_aside.shard = executions.shard AND set_aside.execution_id = executions.id
-            AND $3 = ANY(releases)
-    ) AS is_set_aside,
-    EXISTS (
-        SELECT FROM trials WHERE trials.shard = executions.shard AND trials.execution_id = executions.id
-    ) OR EXISTS (
-        SELECT FROM set_aside
-        WHERE set_aside.shard = executions.shard AND set_aside.execution_id = executions.id
-    ) AS is_suspect,
-    (
-        SELECT next_event FROM snapshots
-        WHERE snapshots.shard = executions.shard AND snapshots.execution_id = executions.id
-            AND release = $3
-    ) AS snapshot_at
-FROM executions
-WHERE shard = $1 AND id = $2
+-- One of them. Served by the primary key.
+WHERE shard = $2 AND id = $3

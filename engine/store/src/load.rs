@@ -58,6 +58,8 @@ pub struct Sleeper {
     pub next_event: i64,
     /// The execution as it is there, as [`Store::snapshot`] is to give it back.
     pub snapshot: Option<Bytes>,
+    /// It waits for a place for its calls: [`Store::waiting_executions`] tells of it.
+    pub waits_for_place: bool,
 }
 
 impl Store {
@@ -70,11 +72,14 @@ impl Store {
         execution_id: Uuid,
     ) -> Result<Option<Loadable>, Error> {
         let row = in_time(
-            sqlx::query(include_str!("../sql/load_execution.sql"))
-                .bind(shard)
-                .bind(execution_id)
-                .bind(release)
-                .fetch_optional(&self.pool),
+            sqlx::query(concat!(
+                include_str!("../sql/loadable.sql"),
+                include_str!("../sql/load_execution.sql")
+            ))
+            .bind(release)
+            .bind(shard)
+            .bind(execution_id)
+            .fetch_optional(&self.pool),
         )
         .await?;
         Ok(row.as_ref().map(loadable).transpose()?)
@@ -87,15 +92,43 @@ impl Store {
         &self,
         release: &str,
         shards: &[i16],
+        after: (i16, Uuid),
+    ) -> Result<Vec<Loadable>, Error> {
+        let statement = concat!(
+            include_str!("../sql/loadable.sql"),
+            include_str!("../sql/active_executions.sql")
+        );
+        self.loadables(statement, release, shards, after).await
+    }
+
+    /// The same of those that sleep until there is a place for their calls. Served by `executions_waiting`.
+    pub async fn waiting_executions(
+        &self,
+        release: &str,
+        shards: &[i16],
+        after: (i16, Uuid),
+    ) -> Result<Vec<Loadable>, Error> {
+        let statement = concat!(
+            include_str!("../sql/loadable.sql"),
+            include_str!("../sql/waiting_executions.sql")
+        );
+        self.loadables(statement, release, shards, after).await
+    }
+
+    async fn loadables(
+        &self,
+        statement: &'static str,
+        release: &str,
+        shards: &[i16],
         (shard, id): (i16, Uuid),
     ) -> Result<Vec<Loadable>, Error> {
         let rows = in_time(
-            sqlx::query(include_str!("../sql/active_executions.sql"))
+            sqlx::query(statement)
+                .bind(release)
                 .bind(shards)
                 .bind(shard)
                 .bind(id)
                 .bind(PAGE)
-                .bind(release)
                 .fetch_all(&self.pool),
         )
         .await?;
@@ -324,6 +357,7 @@ impl Store {
                 .bind(sleepers.iter().map(|sleeper| sleeper.wake_at).collect::<Vec<_>>())
                 .bind(&epochs)
                 .bind(sleepers.iter().map(|sleeper| sleeper.next_event).collect::<Vec<_>>())
+                .bind(sleepers.iter().map(|sleeper| sleeper.waits_for_place).collect::<Vec<_>>())
                 .fetch_all(&mut *transaction)
                 .await?;
             let ids = rows.iter().map(|row| row.try_get("id"));

@@ -177,6 +177,7 @@ impl Drive {
             Effect::ForgetSnapshot(key) => self.forget_snapshot(key),
             Effect::Acquit(key) => self.acquit(key),
             Effect::Outline(mail, tenure) => self.outline(mail, tenure),
+            Effect::Near(execution, task) => self.shared.calls.is_near(execution, task),
             Effect::PassOver(message) => self.pass_over(message),
             Effect::Again(mail) => self.again(mail),
             Effect::Fenced(tenures) => {

@@ -29,6 +29,8 @@ pub(crate) enum Effect {
     ForgetSnapshot(Key),
     /// This message of another node changes nothing.
     PassOver(Uuid),
+    /// The turn of a call that waits far behind is near; if the call is not there any more, nobody hears it.
+    Near(Uuid, u64),
     /// The same mail again, a little later.
     Again(Box<StimulusMail>),
     /// Something is about to happen to an execution of a shard that is watched: it is noted, then

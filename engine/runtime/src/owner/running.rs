@@ -1,6 +1,6 @@
 //! One execution in an owner's memory.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
@@ -14,6 +14,9 @@ use crate::task::calls::account_of;
 
 /// The year 9999: later than anything that wakes by itself.
 const NEVER: Timestamp = Timestamp(253_370_764_800_000);
+
+/// How long an execution sleeps at most until it asks for its places again.
+const FAR_MS: i64 = 3 * 60 * 60 * 1_000;
 
 /// Most turns of one execution that wait for their commits when another is decided only because the last
 /// was cut.
@@ -69,6 +72,8 @@ pub(crate) struct Running {
     pub(crate) is_unfinished: bool,
     /// Stimuli that wait for the start's commit or for the end of falling asleep.
     pub(crate) deferred: VecDeque<StimulusMail>,
+    /// Tasks whose calls wait for their places far behind.
+    pub(crate) far: BTreeSet<u64>,
     /// The earliest timer that has been set for it.
     pub(crate) timer: Option<Timestamp>,
     /// Its room in memory.
@@ -108,6 +113,7 @@ impl Running {
             idle_since: None,
             is_unfinished: false,
             deferred: VecDeque::new(),
+            far: BTreeSet::new(),
             timer: None,
             memory,
         };
@@ -135,12 +141,26 @@ impl Running {
         self.execution.wants_to_continue() && self.in_flight < MOST_CUT
     }
 
+    /// Whether it waits for nothing but places that are far off.
+    pub(crate) fn is_far(&self) -> bool {
+        !self.far.is_empty() && self.execution.waits_only_for(&self.far)
+    }
+
+    /// Whether it may leave memory, as far as it is about what it waits for.
+    pub(crate) fn only_waits(&self) -> bool {
+        self.execution.only_waits() || self.is_far()
+    }
+
     /// When it wants to be woken, if it may leave memory until then; [`NEVER`] if only a token
     /// or a worker ends its waiting.
     pub(crate) fn may_sleep_until(&self, not_before: Timestamp) -> Option<Timestamp> {
         let idle = self.in_flight == 0 && !self.must_wait() && self.deferred.is_empty();
-        if !idle || !self.execution.only_waits() {
+        if !idle || !self.only_waits() {
             return None;
+        }
+        if self.is_far() {
+            // It is woken when its turn is near; this is for who does not know of that.
+            return Some(not_before.plus_ms(FAR_MS));
         }
         let due = self.execution.next_timer().unwrap_or(NEVER);
         (due > not_before).then_some(due)

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use machine::{Stimulus, Timestamp};
+use uuid::Uuid;
 
 use super::running::Asleep;
 use super::stepping::number;
@@ -23,7 +24,9 @@ impl Owner {
     /// waits for nothing but time.
     pub(super) fn may_sleep(&mut self, key: Key) {
         let Some(running) = self.running.get(&key.id) else { return };
-        if running.execution.has_open_tasks() || running.asleep != Asleep::No {
+        if running.is_far() {
+            self.fall_asleep(key);
+        } else if running.execution.has_open_tasks() || running.asleep != Asleep::No {
             self.note_idle(key);
         } else {
             self.fall_asleep(key);
@@ -33,7 +36,7 @@ impl Owner {
     /// If nothing happens to this execution for a while, it leaves memory.
     pub(super) fn note_idle(&mut self, key: Key) {
         let Some(running) = self.running.get_mut(&key.id) else { return };
-        if running.execution.only_waits() && running.idle_since.replace(self.now.wall).is_none() {
+        if running.only_waits() && running.idle_since.replace(self.now.wall).is_none() {
             self.idle.push_back((self.now.wall, key));
         }
     }
@@ -64,10 +67,36 @@ impl Owner {
             running.idle_since = None;
             if running.asleep == Asleep::Yes && running.may_sleep_until(not_before).is_some() {
                 // Nothing has happened to it since it was read: the store says so already.
-                self.running.remove(&key.id);
+                self.leave_memory(key.id);
             } else {
                 self.fall_asleep(key);
             }
+        }
+    }
+
+    /// An execution is asleep, in the store: nothing of it is left here.
+    fn leave_memory(&mut self, id: Uuid) {
+        if self.running.remove(&id).is_some_and(|running| !running.far.is_empty()) {
+            // It is made anew when its turn is near.
+            self.effects.push(Effect::Abandon(id));
+        }
+    }
+
+    /// The call of this task waits for a place far behind.
+    pub(super) fn waits_far(&mut self, key: Key, task: u64) {
+        let Some(running) = self.running.get_mut(&key.id) else { return };
+        running.far.insert(task);
+        self.may_sleep(key);
+    }
+
+    /// The turn of a call that waited far behind is near. Who is being loaded asks for its place anyway.
+    pub(super) fn is_near(&mut self, key: Key, task: u64) {
+        match self.running.get_mut(&key.id) {
+            Some(running) => {
+                running.far.remove(&task);
+                self.effects.push(Effect::Near(key.id, task));
+            }
+            None => self.wake(key),
         }
     }
 
@@ -95,8 +124,17 @@ impl Owner {
         let (shard, execution_id) = (key.shard, key.id);
         let next_event = number(running.execution.next_event());
         let (epoch, tenure, wake_at) = (*epoch, *tenure, moment(until));
+        let waits_for_place = running.is_far();
         let (snapshot, room) = self.snapshot(key.id).unzip();
-        let sleeper = store::Sleeper { shard, execution_id, wake_at, epoch, next_event, snapshot };
+        let sleeper = store::Sleeper {
+            shard,
+            execution_id,
+            wake_at,
+            epoch,
+            next_event,
+            snapshot,
+            waits_for_place,
+        };
         self.effects.push(Effect::PutToSleep(FallingAsleep { sleeper, tenure, room }));
         *self.falling_asleep.entry(key.shard).or_default() += 1;
     }
@@ -123,8 +161,9 @@ impl Owner {
             running.tail = 0;
         }
         running.has_fresh_snapshot = false;
-        if running.asleep == Asleep::Yes && is_answered && running.deferred.is_empty() {
-            self.running.remove(&key.id);
+        let is_idle = running.deferred.is_empty() && running.only_waits();
+        if running.asleep == Asleep::Yes && is_answered && is_idle {
+            self.leave_memory(key.id);
             return;
         }
         self.goes_on(key.id);

@@ -21,6 +21,8 @@ use crate::programs::ProgramError;
 use crate::shared::Shared;
 use crate::tenure::Tenure;
 
+/// What every execution comes after.
+const FIRST: (i16, Uuid) = (-1, Uuid::nil());
 /// How long the next page waits while memory is full, and how often it is looked whether it still is.
 const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(50);
@@ -63,13 +65,25 @@ async fn take_over(
 ) -> Result<u64, store::Error> {
     let reader = Reader { shared, mailbox, tenures: shards.iter().copied().collect() };
     let numbers: Vec<i16> = reader.tenures.keys().copied().collect();
-    let (mut after, mut count) = ((-1, Uuid::nil()), 0);
+    let (mut after, mut count) = (FIRST, 0);
     let mut is_patient = true;
     let mut suspects = Vec::new();
+    let mut are_active = true;
     loop {
         is_patient = is_patient && has_room(shared).await;
-        let page = shared.store.active_executions(RELEASE, &numbers, after).await?;
-        let Some(last) = page.last() else { break };
+        let page = if are_active {
+            shared.store.active_executions(RELEASE, &numbers, after).await?
+        } else {
+            shared.store.waiting_executions(RELEASE, &numbers, after).await?
+        };
+        let Some(last) = page.last() else {
+            if !are_active {
+                break;
+            }
+            // Then those that sleep until there is a place for them: they have to ask for it anew.
+            (are_active, after) = (false, FIRST);
+            continue;
+        };
         after = (last.head.shard, last.head.id);
         let (mut plain, mut watched) = (Vec::new(), Vec::new());
         for loadable in page {

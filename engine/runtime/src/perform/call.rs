@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use asl::Payload;
 use machine::{Failure, TaskKind};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use uuid::Uuid;
 
 /// One attempt of a task, to be performed.
@@ -28,6 +28,34 @@ pub struct Call {
     pub repeated: bool,
     /// Asked before it begins, if it had to wait.
     pub leave: Leave,
+    /// By which it hears that its turn is near, if it waits behind many others.
+    pub turn: Turn,
+}
+
+/// A call that waits for a place behind so many others that its execution may leave memory meanwhile.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Far {
+    /// The execution's shard.
+    pub shard: i16,
+    /// The execution.
+    pub execution: Uuid,
+    /// The task.
+    pub task: u64,
+}
+
+/// How a call hears that its turn is near. By default it never waits so far behind that it has to.
+#[derive(Clone, Debug, Default)]
+pub struct Turn(Option<(Far, Arc<Notify>)>);
+
+impl Turn {
+    /// Of a call of an execution that comes back into memory for it.
+    pub(crate) fn of(far: Far, near: Arc<Notify>) -> Self {
+        Self(Some((far, near)))
+    }
+
+    pub(super) fn far(&self) -> Option<(Far, &Notify)> {
+        self.0.as_ref().map(|(far, near)| (*far, &**near))
+    }
 }
 
 /// Leave to begin a call that had to wait. Its node may have been told to stop meanwhile, and if the
@@ -97,6 +125,9 @@ pub enum Progress {
     Queued,
     /// The same of a call that may be made but once: that it has not begun must be known of it.
     QueuedOnce,
+    /// It waits behind so many others that its execution may leave memory: then this call is given up, and
+    /// made anew when its turn is near.
+    Far,
     /// It begins after having been queued, once there is [`Leave`]; it may be queued again.
     Began,
 }

@@ -72,7 +72,7 @@ mod tests {
     use store::{Delivery, Protocol};
     use uuid::Uuid;
 
-    use super::super::{Leave, TaskToken};
+    use super::super::{Leave, TaskToken, Turn};
     use super::*;
 
     fn seconds(state: Option<u64>, function: Option<i32>, server: Option<u64>) -> Option<u64> {
@@ -90,6 +90,7 @@ mod tests {
             timeout_seconds: state,
             repeated: false,
             leave: Leave::default(),
+            turn: Turn::default(),
         };
         let registered = Function {
             account: String::new(),

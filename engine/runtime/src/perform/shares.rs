@@ -112,9 +112,14 @@ impl<W> Shares<W> {
     }
 
     fn waits(&self, key: &Key) -> bool {
+        self.waiting(key) > 0
+    }
+
+    /// How many wait for a place of this function.
+    pub(super) fn waiting(&self, key: &Key) -> usize {
         let account = self.accounts.get(&key.account);
         let function = account.and_then(|account| account.functions.get(&key.function));
-        function.is_some_and(|function| !function.waiting.is_empty())
+        function.map_or(0, |function| function.waiting.len())
     }
 
     /// Gives free places to those who wait, until nobody may have more.

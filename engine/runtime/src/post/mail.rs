@@ -41,6 +41,10 @@ pub(crate) enum Mail {
     Outlined(Box<StimulusMail>, Tenure, Option<Box<Outline>>),
     /// A sleeping execution's time is near.
     Wake(Key),
+    /// The call of this task waits for a place far behind: meanwhile its execution may sleep.
+    Far(Key, u64),
+    /// The turn of a call that waited far behind is near.
+    Near(Key, u64),
     /// The attempt to put an execution to sleep, made in this tenure, is over.
     Slept(Key, Tenure, Slept),
 }

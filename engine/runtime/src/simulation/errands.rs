@@ -49,6 +49,8 @@ impl World {
                 });
             }
             Effect::Outline(mail, tenure) => self.outline(place, mail, tenure),
+            // No call of the simulation waits for a place.
+            Effect::Near(..) => {}
             Effect::PassOver(message) => {
                 let ms = self.up_to(20);
                 self.later(ms, move |world| {

@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::FutureExt as _;
 use machine::{Command, Failure, Identity, Invocation, Stimulus, TaskKind};
 use store::Store;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 use uuid::Uuid;
 
 use crate::loops::said;
-use crate::perform::{Perform, TaskToken};
+use crate::perform::{Far, Perform, TaskToken};
 use crate::post::mail::{Key, Mail, StimulusMail};
 use crate::task::lookups::Lookups;
 use crate::task::token::Seal;
@@ -42,6 +42,8 @@ struct Open {
     what: String,
     /// It has not begun, and does not as long as its shard's gate is closed.
     is_held: Arc<AtomicBool>,
+    /// By which it hears that its turn is near.
+    near: Arc<Notify>,
 }
 
 impl Calls {
@@ -100,6 +102,19 @@ impl Calls {
         }
     }
 
+    /// Tells those calls that wait far behind whose turn is near: `tell` says whether it could. Whether any wait.
+    pub(crate) fn call_near(&self, tell: &mut dyn FnMut(Far) -> bool) -> bool {
+        self.performer.call_near(tell)
+    }
+
+    /// Tells a call that its turn is near, if it is still there.
+    pub(crate) fn is_near(&self, execution: Uuid, task: u64) {
+        let table = lock(&self.under_way);
+        if let Some(open) = table.get(&execution).and_then(|calls| calls.get(&task)) {
+            open.near.notify_one();
+        }
+    }
+
     /// What is called by how many calls that have begun; what is called most comes first.
     pub(crate) fn begun(&self) -> Vec<(String, usize)> {
         let mut counts = BTreeMap::<String, usize>::new();
@@ -132,6 +147,7 @@ impl Calls {
         let (task, what) = (invocation.task, what(&invocation));
         let under_way = self.under_way.clone();
         let is_held = Arc::new(AtomicBool::new(false));
+        let near = Arc::new(Notify::new());
         let mut conduct = Conduct {
             performer: self.performer.clone(),
             standing: self.standing.clone(),
@@ -143,6 +159,7 @@ impl Calls {
             begun: false,
             mailbox,
             is_held: is_held.clone(),
+            near: near.clone(),
         };
         // Held over the spawn, so that a call that ends at once finds itself in the table.
         let mut table = lock(&self.under_way);
@@ -157,7 +174,7 @@ impl Calls {
             };
             deliver(mail, &conduct.mailbox).await;
         });
-        let open = Open { handle: call.abort_handle(), what, is_held };
+        let open = Open { handle: call.abort_handle(), what, is_held, near };
         if let Some(older) = table.entry(key.id).or_default().insert(task, open) {
             older.handle.abort();
         }
@@ -227,8 +244,8 @@ mod tests {
     #[tokio::test]
     async fn a_call_that_ends_late_leaves_a_newer_one_in_the_table() {
         let (older, newer) = (tokio::spawn(async {}), tokio::spawn(async {}));
-        let is_held = Arc::default();
-        let open = Open { handle: newer.abort_handle(), what: String::new(), is_held };
+        let (is_held, near) = (Arc::default(), Arc::default());
+        let open = Open { handle: newer.abort_handle(), what: String::new(), is_held, near };
         let calls = HashMap::from([(1, open)]);
         let under_way = Mutex::new(HashMap::from([(Uuid::nil(), calls)]));
         assert!(finish(&under_way, Uuid::nil(), 1, Some(older.id())).is_none());

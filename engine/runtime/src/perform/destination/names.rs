@@ -12,6 +12,7 @@ use futures_util::future::{BoxFuture, Shared};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use crate::perform::Turn;
 use crate::perform::places::Places;
 
 /// The addresses of a name, as the system knows them.
@@ -105,7 +106,8 @@ struct UnderWay {
 impl UnderWay {
     async fn look_up(self) -> io::Result<Vec<IpAddr>> {
         let (account, host) = &self.sought;
-        let turn = self.names.turns.take(account, "", None, &|_| ());
+        let none_to_hear = Turn::default();
+        let turn = self.names.turns.take(account, "", None, &none_to_hear, &|_| ());
         let _turn = timeout(PATIENCE, turn).await.map_err(|_| too_many())?;
         (self.names.lookup)(host.clone()).await
     }

@@ -12,8 +12,8 @@ use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use super::*;
-use crate::perform::TaskToken;
 use crate::perform::destination::{Lookup, Names};
+use crate::perform::{TaskToken, Turn};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const METADATA: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254));
@@ -58,6 +58,7 @@ fn request(url: &str) -> Request {
         timeout_seconds: None,
         repeated: false,
         leave: Leave::default(),
+        turn: Turn::default(),
     };
     let mut request = Request::new(&call, url, "null");
     request.may_repeat = false;

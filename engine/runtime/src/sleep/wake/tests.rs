@@ -46,6 +46,7 @@ async fn asleep(node: &Shared) -> i16 {
         epoch: 0,
         next_event: 1,
         snapshot: None,
+        waits_for_place: false,
     };
     assert_eq!(node.store.put_to_sleep("", &[sleeper]).await.unwrap().len(), 1);
     shard

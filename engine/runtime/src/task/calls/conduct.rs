@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use machine::{Identity, Invocation, Stimulus};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::account_of;
-use crate::perform::{Call, Leave, Outcome, Perform, Progress, TaskToken};
+use crate::perform::{Call, Far, Leave, Outcome, Perform, Progress, TaskToken, Turn};
 use crate::post::mail::{Key, Mail, StimulusMail, StimulusReply};
 use crate::tenure::gates::Busy;
 use crate::tenure::standing::Standing;
@@ -36,6 +36,8 @@ pub(super) struct Conduct {
     pub(super) mailbox: mpsc::WeakSender<Mail>,
     /// Whether it waits at the gate; for those who say what a node waits for.
     pub(super) is_held: Arc<AtomicBool>,
+    /// By which it hears that its turn is near.
+    pub(super) near: Arc<Notify>,
 }
 
 /// What became of an attempt to make a call.
@@ -104,6 +106,10 @@ impl Conduct {
                         waits = true;
                         self.say_queued(true).await;
                     }
+                    Progress::Far => {
+                        waits = true;
+                        self.say_far().await;
+                    }
                     Progress::Began if gates.is_closed(shard) => return Made::HeldBack,
                     Progress::Began => {
                         waits = false;
@@ -133,6 +139,15 @@ impl Conduct {
             deliver(StimulusMail::new(self.key, Stimulus::TaskQueued { task }), &self.mailbox)
                 .await;
             self.invocation.queued = true;
+        }
+    }
+
+    /// It has to wait so long that its execution may leave memory, once the log says that it has not begun.
+    async fn say_far(&mut self) {
+        self.say_queued(true).await;
+        if let Some(mailbox) = self.mailbox.upgrade() {
+            // An owner that is gone has handed its shards over.
+            let _ = mailbox.send(Mail::Far(self.key, self.invocation.task)).await;
         }
     }
 
@@ -191,6 +206,7 @@ impl Conduct {
 
     fn call(&self, leave: Leave) -> Call {
         let Self { key, identity, invocation, .. } = self;
+        let far = Far { shard: key.shard, execution: key.id, task: invocation.task };
         Call {
             account: account_of(identity).to_owned(),
             region: identity.region.clone(),
@@ -205,6 +221,7 @@ impl Conduct {
             timeout_seconds: invocation.timeout_seconds,
             repeated: self.repeated || self.begun,
             leave,
+            turn: Turn::of(far, self.near.clone()),
         }
     }
 }

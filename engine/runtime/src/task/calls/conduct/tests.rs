@@ -77,6 +77,7 @@ impl Stage {
             begun: false,
             mailbox: mailbox.downgrade(),
             is_held: Arc::default(),
+            near: Arc::default(),
         };
         let busy = standing.gates.enter(KEY.shard);
         let outcome = tokio::spawn(async move { conduct.outcome(busy).await });
