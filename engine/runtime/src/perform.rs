@@ -45,7 +45,7 @@ use places::{Place, Places};
 use registry::Registry;
 use table::{Performed, not_served};
 
-pub use call::{Call, Far, Leave, Outcome, Progress, Report, TaskToken, Turn};
+pub use call::{Call, Far, Leave, Outcome, Progress, Report, TaskToken, Told, Turn};
 pub use destination::{Allowed, AllowedError};
 pub use options::{PerformOptions, concurrency_within, descriptors_of};
 pub use own_api::{OwnApi, Refused};
@@ -60,9 +60,9 @@ pub trait Perform: Send + Sync {
         Box::pin(std::future::ready(None))
     }
 
-    /// Tells calls that wait far behind ([`Progress::Far`]) whose turn is near; `tell` says whether it could be
-    /// told now. Whether any wait.
-    fn call_near(&self, _tell: &mut dyn FnMut(Far) -> bool) -> bool {
+    /// Tells calls that wait far behind ([`Progress::Far`]) whose turn is near; `tell` says what became
+    /// of it. Whether any wait.
+    fn call_near(&self, _tell: &mut dyn FnMut(Far) -> Told) -> bool {
         false
     }
 }
@@ -194,7 +194,7 @@ impl Perform for Performers {
         })
     }
 
-    fn call_near(&self, tell: &mut dyn FnMut(Far) -> bool) -> bool {
+    fn call_near(&self, tell: &mut dyn FnMut(Far) -> Told) -> bool {
         self.places.call(tell)
     }
 

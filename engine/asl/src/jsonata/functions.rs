@@ -203,8 +203,7 @@ fn span(bounds: [Option<&Value>; 2], supply: &Shared) -> Answer {
     let count = length as usize;
     let most = supply.lock().unwrap_or_else(PoisonError::into_inner).items;
     if count > most {
-        let message = format!("An array would exceed the size limit of {most} items");
-        return Err(Error::new("U1001").with("message", message));
+        return Err(out_of_memory());
     }
     take(8 * count, supply)?;
     #[expect(clippy::cast_precision_loss, reason = "up to MOST")]

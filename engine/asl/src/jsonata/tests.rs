@@ -122,6 +122,10 @@ fn ranges_are_as_jsonata_has_them() {
     gives("$count([1..$count([1..5000])])", json!(5000));
     gives("[1..($string(2) ~> $match(/2/)).index + 2]", json!([1, 2]));
     gives("$sum([-2..$states.input.a[1]])", json!(0));
+    fails(
+        "[1..400000]",
+        "threw an error during evaluation. Expression evaluation memory limit exceeded",
+    );
     for (wrong, same) in [
         ("[[1..$count([1..5])]..2]", "['a'..2]"),
         ("[$number('1.5')..2]", "[1.5..2]"),

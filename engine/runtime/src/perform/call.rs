@@ -43,6 +43,17 @@ pub struct Far {
     pub task: u64,
 }
 
+/// What became of telling such a call that its turn is near.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Told {
+    /// It comes.
+    Now,
+    /// It could not be told yet.
+    Later,
+    /// It is another node's by now.
+    Gone,
+}
+
 /// How a call hears that its turn is near. By default it never waits so far behind that it has to.
 #[derive(Clone, Debug, Default)]
 pub struct Turn(Option<(Far, Arc<Notify>)>);

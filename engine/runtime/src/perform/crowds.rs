@@ -6,12 +6,18 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::call::Far;
+use super::call::{Far, Told};
 use super::shares::Key;
 
 /// How many calls of a function may wait for their places in memory.
 pub(super) const NEAR: usize = 512;
-/// For how long one that was told to come is expected.
+/// How many may have been told to come that are expected, and for how long they are: nobody waits long for those
+/// that do not come.
+const EXPECTED: usize = 8 * NEAR;
+const SOON: Duration = Duration::from_secs(5);
+/// How many are looked at together, so that nobody waits long for the queues.
+const AT_ONCE: usize = 10_000;
+/// For how long who was told to come is let in.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Those far behind, by function.
@@ -49,20 +55,29 @@ impl Crowds {
     pub(super) fn call(
         &mut self,
         near: impl Fn(&Key) -> usize,
-        mut tell: impl FnMut(Far) -> bool,
+        mut tell: impl FnMut(Far) -> Told,
     ) -> bool {
         let now = Instant::now();
         for (key, crowd) in &mut self.0 {
             crowd.called.retain(|_, called| now.duration_since(*called) < PATIENCE);
-            let room = NEAR.saturating_sub(near(key) + crowd.called.len());
-            for _ in 0..room {
-                let Some(far) = crowd.waiting.front().copied() else { break };
-                if !tell(far) {
+            let is_expected = |called: &&Instant| now.duration_since(**called) < SOON;
+            let expected = crowd.called.values().filter(is_expected).count();
+            let mut room = NEAR.saturating_sub(near(key)).min(EXPECTED.saturating_sub(expected));
+            for _ in 0..AT_ONCE {
+                if room == 0 {
                     break;
+                }
+                let Some(far) = crowd.waiting.front().copied() else { break };
+                match tell(far) {
+                    Told::Later => break,
+                    Told::Gone => {}
+                    Told::Now => {
+                        crowd.called.insert(far, now);
+                        room -= 1;
+                    }
                 }
                 crowd.waiting.pop_front();
                 crowd.known.remove(&far);
-                crowd.called.insert(far, now);
             }
         }
         self.0.retain(|_, crowd| !crowd.waiting.is_empty() || !crowd.called.is_empty());
@@ -99,27 +114,37 @@ mod tests {
         assert!(crowds.is_far(&key, far(4), 0), "others wait");
         assert!(!crowds.is_far(&Key::new("a", "g"), far(5), 0), "for another function");
         let mut told = Vec::new();
-        let still = crowds.call(
-            |_| NEAR - 2,
-            |far| {
-                told.push(far);
-                true
-            },
-        );
-        assert!(still);
+        let tell = |told: &mut Vec<Far>, far| {
+            told.push(far);
+            Told::Now
+        };
+        assert!(crowds.call(|_| NEAR - 2, |far| tell(&mut told, far)));
         assert_eq!(told, [far(1), far(2)], "as many as there is room for");
         assert!(!crowds.is_far(&key, far(1), NEAR), "it was told to come");
         assert!(crowds.is_far(&key, far(1), NEAR), "once");
-        assert!(crowds.call(|_| NEAR - 2, |_| false), "who cannot be told waits on");
-        let mut told = Vec::new();
+        assert!(crowds.call(|_| NEAR - 2, |_| Told::Later), "who cannot be told waits on");
+        crowds.call(|_| 0, |far| tell(&mut told, far));
+        assert_eq!(told[2..], [far(3), far(4), far(1)]);
+    }
+
+    #[test]
+    fn those_that_are_gone_keep_nobody_waiting() {
+        let (key, mut crowds) = (Key::new("a", "f"), Crowds::default());
+        for number in 0..1_000 {
+            assert!(crowds.is_far(&key, far(number), NEAR));
+        }
+        let mut told = 0;
         crowds.call(
-            |_| 0,
+            |_| NEAR - 1,
             |far| {
-                told.push(far);
-                true
+                if far.execution.as_u128() < 900 {
+                    return Told::Gone;
+                }
+                told += 1;
+                Told::Now
             },
         );
-        assert_eq!(told, [far(3), far(4), far(1)]);
+        assert_eq!(told, 1);
     }
 
     #[tokio::test(start_paused = true)]
@@ -128,27 +153,12 @@ mod tests {
         for number in 0..2 {
             assert!(crowds.is_far(&key, far(number), NEAR));
         }
-        let all_but_one = NEAR - 1;
-        assert!(crowds.call(|_| all_but_one, |_| true));
-        let mut told = Vec::new();
-        assert!(crowds.call(
-            |_| all_but_one,
-            |far| {
-                told.push(far);
-                true
-            }
-        ));
-        assert_eq!(told, [], "the first is expected");
+        for _ in 0..2 {
+            assert!(crowds.call(|_| NEAR - 1, |_| Told::Now), "they are expected");
+        }
+        tokio::time::advance(SOON).await;
+        assert!(!crowds.is_far(&key, far(0), NEAR), "it is late, and let in");
         tokio::time::advance(PATIENCE).await;
-        assert!(crowds.call(
-            |_| all_but_one,
-            |far| {
-                told.push(far);
-                true
-            }
-        ));
-        assert_eq!(told, [far(1)]);
-        tokio::time::advance(PATIENCE).await;
-        assert!(!crowds.call(|_| 0, |_| true), "nobody waits any more");
+        assert!(!crowds.call(|_| 0, |_| Told::Now), "nobody waits any more");
     }
 }

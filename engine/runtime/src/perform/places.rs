@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::call::{Far, Turn};
+use super::call::{Far, Told, Turn};
 use super::crowds::Crowds;
 use super::shares::{Key, Shares};
 use super::{Progress, Report};
@@ -69,7 +69,7 @@ impl Places {
     }
 
     /// Tells calls that wait far behind to come, as many as there is room for; whether any wait.
-    pub(super) fn call(&self, tell: impl FnMut(Far) -> bool) -> bool {
+    pub(super) fn call(&self, tell: impl FnMut(Far) -> Told) -> bool {
         let Queues { shares, crowds } = &mut *self.lock();
         crowds.call(|key| shares.waiting(key), tell)
     }

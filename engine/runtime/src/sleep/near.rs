@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::perform::Far;
+use crate::perform::{Far, Told};
 use crate::post::Mailboxes;
 use crate::post::mail::{Key, Mail};
 use crate::shared::Shared;
@@ -18,9 +18,12 @@ const SELDOM: Duration = Duration::from_secs(1);
 pub(crate) async fn run(shared: Arc<Shared>, owners: Mailboxes, stop: CancellationToken) {
     loop {
         let mut tell = |Far { shard, execution, task }: Far| {
+            if !shared.owns(shard) {
+                return Told::Gone;
+            }
             let key = Key { shard, id: execution };
-            // Of a shard that is another's by now nobody here has to hear.
-            !shared.owns(shard) || owners.post(shard, Mail::Near(key, task)).is_ok()
+            let told = owners.post(shard, Mail::Near(key, task));
+            if told.is_ok() { Told::Now } else { Told::Later }
         };
         let pause = if shared.calls.call_near(&mut tell) { OFTEN } else { SELDOM };
         tokio::select! {

@@ -14,7 +14,7 @@ use tokio::task::AbortHandle;
 use uuid::Uuid;
 
 use crate::loops::said;
-use crate::perform::{Far, Perform, TaskToken};
+use crate::perform::{Far, Perform, TaskToken, Told};
 use crate::post::mail::{Key, Mail, StimulusMail};
 use crate::task::lookups::Lookups;
 use crate::task::token::Seal;
@@ -102,8 +102,8 @@ impl Calls {
         }
     }
 
-    /// Tells those calls that wait far behind whose turn is near: `tell` says whether it could. Whether any wait.
-    pub(crate) fn call_near(&self, tell: &mut dyn FnMut(Far) -> bool) -> bool {
+    /// Tells those calls that wait far behind whose turn is near; `tell` says what became of it. Whether any wait.
+    pub(crate) fn call_near(&self, tell: &mut dyn FnMut(Far) -> Told) -> bool {
         self.performer.call_near(tell)
     }
 
