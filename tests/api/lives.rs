@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::activities::{poll, succeed, task};
 use super::{Client, ROLE, Served, pass, refused, wait};
 
 const MACHINE: &str = "arn:aws:states:us-east-1:123456789012:stateMachine:again";
@@ -78,5 +79,47 @@ async fn a_name_is_free_once_the_last_execution_has_ended() {
     create(client, &pass()).await;
     start(client).await;
     assert_eq!(client.wait_for_end(EXECUTION).await["status"], "SUCCEEDED");
+    served.stop().await;
+}
+
+/// Starts an execution under this key; its ARN.
+async fn start_under(client: &Client, key: &str) -> String {
+    let path = "/v1/state-machines/again/executions";
+    let headers = [("Idempotency-Key", key)];
+    let (status, text) = client.rest_with("POST", path, &headers, r#"{"input": {}}"#).await;
+    assert_eq!(status, 201, "{text}");
+    let started: Value = serde_json::from_str(&text).unwrap();
+    started["arn"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_answers_too_late_ends_it_and_keys_and_versions_begin_anew() {
+    let served = Served::start().await;
+    let client = &served.client;
+    client.aws("CreateActivity", json!({ "name": "slow" })).await;
+    let of = json!({ "stateMachineArn": MACHINE });
+    let definition = task("slow", "")
+        .replace(r#""End": true}"#, r#""Next": "P"}, "P": {"Type": "Pass", "End": true}"#);
+    create(client, &definition).await;
+    client.aws("PublishStateMachineVersion", of.clone()).await;
+    let at_work = start_under(client, "order-1").await;
+    let (token, _) = poll(client, "slow", "w").await;
+    delete(client).await;
+    succeed(client, &token, "{}").await;
+    let ended = client.wait_for_end(&at_work).await;
+    assert_eq!(
+        [&ended["status"], &ended["error"], &ended["cause"]],
+        ["FAILED", "States.Runtime", "State machine again has been deleted."]
+    );
+
+    create(client, &pass()).await;
+    let started = start_under(client, "order-1").await;
+    let ended = client.wait_for_end(&started).await;
+    assert_eq!(ended["status"], "SUCCEEDED", "a start of its own");
+    assert_eq!(start_under(client, "order-1").await, started, "and a repeated one is this");
+    let (_, listed) = client.aws("ListExecutions", of.clone()).await;
+    assert_eq!(listed["executions"].as_array().map(Vec::len), Some(1), "{listed}");
+    let (_, published) = client.aws("PublishStateMachineVersion", of).await;
+    assert_eq!(published["stateMachineVersionArn"], format!("{MACHINE}:1"));
     served.stop().await;
 }
