@@ -236,8 +236,22 @@ async fn a_refusal_without_a_word_is_told_by_its_status() {
              Proxy: null)"
         )
     };
-    let expected = format!("Lambda.ServiceException: 502 Bad Gateway {}", trailer(502));
-    check(|| answer("502 X", &[], ""), &expected).await;
+    for (status, reason, error) in [
+        (404, "Not Found", "AWSLambdaException"),
+        (429, "Too Many Requests", "TooManyRequestsException"),
+        (500, "Internal Server Error", "ServiceException"),
+        (502, "Bad Gateway", "ServiceException"),
+        (503, "Service Unavailable", "ServiceException"),
+        (504, "Gateway Timeout", "ServiceException"),
+    ] {
+        let line = format!("{status} X");
+        let expected = format!("Lambda.{error}: {status} {reason} {}", trailer(status));
+        check(move || answer(&line, &[], ""), &expected).await;
+        // What is no JSON is told as it is.
+        let line = format!("{status} X");
+        let expected = format!("Lambda.{error}: <html> {}", trailer(status));
+        check(move || answer(&line, &[], "<html>"), &expected).await;
+    }
     let expected = format!(
         "Lambda.AWSLambdaException: 302 Found; redirects are not followed, since a call is a POST \
          {}",
