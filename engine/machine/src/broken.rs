@@ -4,13 +4,15 @@
 use asl::{Payload, Program};
 
 use crate::apply::begin;
+use crate::beginning::{Beginning, first_event};
 use crate::event::{EventKind, Identity};
 use crate::execution::Execution;
 use crate::limits::Limits;
 use crate::random::Random;
-use crate::step::{Beginning, Step, Tokens, Turn, first_event};
+use crate::step::{Step, Tokens};
 use crate::stimulus::Failure;
 use crate::timestamp::Timestamp;
+use crate::turn::Turn;
 
 /// Tokens of what asks for none.
 struct NoTokens;

@@ -14,6 +14,7 @@
 //! turn that holds them is committed; after a crash [`open_commands`] derives them again.
 
 mod apply;
+mod beginning;
 mod broken;
 mod command;
 mod context;
@@ -37,8 +38,10 @@ mod step;
 mod stimulus;
 mod task_kind;
 mod timestamp;
+mod turn;
 
 pub use apply::{apply, fold};
+pub use beginning::{Beginning, start, start_at};
 pub use broken::{break_off, stillborn};
 pub use command::{Command, Invocation, Offer, open_commands};
 pub use event::{Closing, Event, EventKind, FrameId, Identity, StateType};
@@ -49,7 +52,8 @@ pub use limits::Limits;
 pub use milestone::{Milestone, Reached, TaskEnd, TaskFamily};
 pub use random::Random;
 pub use redrive::redrive;
-pub use step::{Beginning, Tokens, Turn, hold_back, start, start_at, step};
+pub use step::{Tokens, step};
 pub use stimulus::{Failure, Stimulus};
 pub use task_kind::TaskKind;
 pub use timestamp::Timestamp;
+pub use turn::{Turn, hold_back};

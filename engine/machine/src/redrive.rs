@@ -6,8 +6,9 @@ use crate::event::{EventKind, FrameId};
 use crate::execution::{Execution, Status};
 use crate::limits::Limits;
 use crate::random::Random;
-use crate::step::{Step, Tokens, Turn};
+use crate::step::{Step, Tokens};
 use crate::timestamp::Timestamp;
+use crate::turn::Turn;
 
 impl Execution {
     /// Whether it has ended without success: what it had not done can be tried again.

@@ -5,9 +5,9 @@ use std::cell::Cell;
 
 use asl::{Payload, Program, StateId, StateKind};
 
-use crate::apply::{apply, begin};
+use crate::apply::apply;
 use crate::command::{Command, Offer};
-use crate::event::{Event, EventKind, FrameId, Identity};
+use crate::event::{Event, EventKind, FrameId};
 use crate::execution::{At, Execution, Frame, Phase, Status};
 use crate::limits::Limits;
 use crate::milestone::{self, Milestone};
@@ -15,117 +15,12 @@ use crate::random::Random;
 use crate::states;
 use crate::stimulus::{Failure, Stimulus};
 use crate::timestamp::Timestamp;
-
-/// What one step decided: the unit of commit.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Turn {
-    /// Place in the log of the first event.
-    pub first_event: u64,
-    /// Empty if the stimulus was stale.
-    pub events: Vec<Event>,
-    /// To be carried out once the events are committed.
-    pub commands: Vec<Command>,
-    /// Tasks of activities that workers may take once the events are committed.
-    pub offers: Vec<Offer>,
-    /// Tasks that were offered and are not any more.
-    pub withdrawn: Vec<u64>,
-    /// What was asked for is so, though no event tells of it: a heartbeat was received by a task
-    /// that is open, or a task is already whose it is to be.
-    pub heard: bool,
-    /// What became of tasks, in the order of the events.
-    pub milestones: Vec<Milestone>,
-}
-
-/// Records in this turn that the calls it asks for have not begun: whoever decides it will not let them
-/// begin for now, and whoever comes after must know that they were never made.
-pub fn hold_back(execution: &mut Execution, turn: &mut Turn) {
-    let Some(at) = turn.events.last().map(|event| event.at) else { return };
-    for command in &mut turn.commands {
-        let Command::Invoke(call) = command else { continue };
-        // One that the same turn has given up is open no more.
-        let Some(frame) = execution.indexes.tasks.get(&call.task) else { continue };
-        let event = Event { id: 0, previous: 0, at, frame: *frame, kind: EventKind::TaskQueued };
-        apply(execution, &event);
-        turn.events.push(event);
-        call.queued = true;
-    }
-}
+use crate::turn::Turn;
 
 /// Makes the tokens of one execution's tasks: what `$$.Task.Token` is.
 pub trait Tokens {
     /// The token of the task with this number; the same whenever it is asked for.
     fn token(&self, task: u64) -> String;
-}
-
-/// Where an execution begins, and with what.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Beginning {
-    /// Name of the state: any of the program's. One inside a Parallel or Map runs as a machine of its own,
-    /// which ends where the branch or iteration would.
-    pub state: String,
-    pub input: Payload,
-    /// An object of the variables it sees.
-    pub variables: Option<Payload>,
-}
-
-impl Beginning {
-    /// The beginning of the machine.
-    pub(crate) fn of(program: &Program, input: Payload) -> Self {
-        let state = program.state(program.start()).name.to_string();
-        Self { state, input, variables: None }
-    }
-}
-
-/// Begins an execution and runs it as far as it goes.
-pub fn start(
-    program: &Program,
-    identity: Identity,
-    input: Payload,
-    now: Timestamp,
-    random: &Random,
-    limits: &Limits,
-    tokens: &dyn Tokens,
-) -> (Execution, Turn) {
-    let beginning = Beginning::of(program, input);
-    start_at(program, identity, beginning, now, random, limits, tokens)
-}
-
-/// Begins an execution at any state, and runs it as far as it goes. Where the program has no such state it
-/// fails with `States.Runtime`.
-pub fn start_at(
-    program: &Program,
-    identity: Identity,
-    beginning: Beginning,
-    now: Timestamp,
-    random: &Random,
-    limits: &Limits,
-    tokens: &dyn Tokens,
-) -> (Execution, Turn) {
-    let first = first_event(program, identity, beginning, now);
-    let mut execution = begin(&first).expect("an ExecutionStarted begins an execution");
-    let mut step = Step::new(program, &mut execution, now, random, limits, tokens);
-    step.events.push(first);
-    step.run();
-    let turn = step.into_turn(0);
-    (execution, turn)
-}
-
-/// What the log of an execution begins with.
-pub(crate) fn first_event(
-    program: &Program,
-    identity: Identity,
-    beginning: Beginning,
-    now: Timestamp,
-) -> Event {
-    let Beginning { state, input, variables } = beginning;
-    let kind = EventKind::ExecutionStarted {
-        identity: Box::new(identity),
-        input,
-        start: state,
-        deadline: program.timeout_seconds().map(|seconds| now.plus_seconds(seconds)),
-        variables,
-    };
-    Event { id: 1, previous: 0, at: now, frame: FrameId::ROOT, kind }
 }
 
 /// Lets a stimulus happen to an execution. Late, repeated and foreign stimuli yield a turn
@@ -211,6 +106,11 @@ impl<'a> Step<'a> {
             bytes: 0,
             is_full: false,
         }
+    }
+
+    /// The execution was made by this event.
+    pub(crate) fn began_with(&mut self, first: Event) {
+        self.events.push(first);
     }
 
     pub(crate) fn into_turn(self, first_event: u64) -> Turn {

@@ -1,6 +1,7 @@
 //! What is below a Parallel or Map that fails ends.
 
-use super::{change, remove};
+use super::below::remove;
+use super::change;
 use crate::event::{Closing, Event, FrameId};
 use crate::execution::{At, Execution};
 
