@@ -19,7 +19,11 @@ pub(crate) struct Kept(BTreeMap<(Option<FrameId>, FrameId), Frame>);
 
 impl Kept {
     /// Keeps a frame, unless it has been kept: what it was first counts.
-    pub(super) fn keep(&mut self, frame: Frame) {
+    pub(super) fn keep(&mut self, mut frame: Frame) {
+        // When it was last heard of is in no event, and nobody waits for it any more.
+        if let At::Task(task) = &mut frame.at {
+            task.heartbeat_due = None;
+        }
         let parent = frame.parent.map(|(parent, _)| parent);
         self.0.entry((parent, frame.id)).or_insert(frame);
     }
