@@ -405,6 +405,32 @@ fn what_succeeded_or_runs_is_not_redriven_and_nothing_else_follows_an_end() {
 }
 
 #[test]
+fn of_what_failed_it_is_not_kept_when_it_was_last_heard_of() {
+    let (random, limits) = (Random::seeded(1), Limits::strict());
+    let program = program(
+        r#""A": {"Type": "Task", "End": true, "HeartbeatSeconds": 5,
+            "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+            "Parameters": {"FunctionName": "f", "Payload": {"token.$": "$$.Task.Token"}}}"#,
+    );
+    let input = Payload::from_text("{}").unwrap();
+    let (mut execution, started) =
+        machine::start(&program, identity(), input, Timestamp(0), &random, &limits, &Numbered);
+    let mut log = started.events;
+    let output = Payload::from_text("1").unwrap();
+    for (now, stimulus) in [
+        (Timestamp(1_000), Stimulus::TaskSubmitted { task: 3, output }),
+        (Timestamp(3_000), Stimulus::Heartbeat { task: 3 }),
+        (Timestamp(4_000), stop()),
+    ] {
+        let turn =
+            machine::step(&program, &mut execution, stimulus, now, &random, &limits, &Numbered);
+        log.extend(turn.events);
+    }
+    assert!(execution.can_be_redriven());
+    assert_eq!(fold(&log), Some(execution), "no event tells of a heartbeat");
+}
+
+#[test]
 fn a_full_history_has_no_room_for_a_redrive() {
     let (random, limits) =
         (Random::seeded(1), Limits { history_events: Some(5), ..Limits::strict() });
