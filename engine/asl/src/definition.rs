@@ -112,9 +112,9 @@ impl Definition {
 impl State {
     /// A state of which no more is known than that it is there, and which others it names.
     pub(crate) fn unread(name: &str, written: &Value) -> Self {
-        let written_type = match &written["Type"] {
-            Value::Null => WrittenType::Missing,
-            kind => kind
+        let written_type = match written.get("Type") {
+            None => WrittenType::Missing,
+            Some(kind) => kind
                 .as_str()
                 .and_then(states::known)
                 .map_or(WrittenType::Unknown, |_| WrittenType::Known),

@@ -175,17 +175,17 @@ impl<'a> Object<'a> {
         self.string(name).map(|name| Target::Named(name.into()))
     }
 
-    /// Where a state with `Next` or `End` goes.
+    /// Where a state with `Next` or `End` goes. An `End` that is false is as good as none.
     pub(crate) fn next(&self) -> Option<Next<Target>> {
-        self.exactly_one(&["Next", "End"]);
-        let target = self.target("Next").map(Next::State);
-        match self.boolean("End") {
-            Some(true) if !self.has("Next") => Some(Next::End),
-            Some(false) if !self.has("Next") => {
-                self.wrong_at("End", "Expected true, but got false".to_owned())
-            }
-            Some(_) | None => target,
+        const NAMES: [&str; 2] = ["Next", "End"];
+        let end = self.boolean("End");
+        match (self.has("Next"), self.has("End") && end != Some(false)) {
+            (true, true) => self.wrong(too_many(&NAMES)),
+            (false, false) => self.wrong(too_few(&NAMES)),
+            (true, false) | (false, true) => {}
         }
+        let target = self.target("Next").map(Next::State);
+        if end == Some(true) && !self.has("Next") { Some(Next::End) } else { target }
     }
 
     pub(crate) fn boolean(&self, name: &str) -> Option<bool> {

@@ -2,6 +2,7 @@
 //! tested beside the state.
 
 mod fuzz;
+mod types;
 
 use std::cell::Cell;
 use std::fmt::Write as _;
@@ -103,6 +104,11 @@ fn what_is_unknown_is_refused() {
         r#"{"StartAt": "A", "States": {"A": {"Type": "Nap", "End": true}, "B": {"Next": "A"}}}"#,
         "SCHEMA_VALIDATION_FAILED: The field 'Type' should have one of these values: [Task, Wait, Pass, Succeed, Fail, Choice, Parallel, Map] at /States/A/Type
          SCHEMA_VALIDATION_FAILED: The field 'Type' is required at /States/B",
+    );
+    // Of a machine that never ends only where its types are known.
+    check(
+        r#"{"StartAt": "A", "States": {"A": {"Type": null}}}"#,
+        "SCHEMA_VALIDATION_FAILED: The field 'Type' should have one of these values: [Task, Wait, Pass, Succeed, Fail, Choice, Parallel, Map] at /States/A/Type",
     );
 }
 

@@ -52,8 +52,9 @@ mod tests {
         );
         check(
             r#""Type": "Pass", "End": false"#,
-            "SCHEMA_VALIDATION_FAILED: Expected true, but got false at /States/S/End",
+            "SCHEMA_VALIDATION_FAILED: This object should have only one of the following fields: [Next, End] at /States/S",
         );
+        check(r#""Type": "Pass", "Next": "T", "End": false"#, "");
         check(
             r#""Type": "Pass", "End": 1"#,
             "SCHEMA_VALIDATION_FAILED: Expected value of type Boolean at /States/S/End",
