@@ -2,7 +2,7 @@
 //! tested beside the state.
 
 mod fuzz;
-mod types;
+mod typed_fields;
 
 use std::cell::Cell;
 use std::fmt::Write as _;
